@@ -1,0 +1,1 @@
+# contrib/: see HACKING.md for how a folder's fragment is written.

@@ -1,0 +1,1 @@
+# daemon/: see HACKING.md for how a folder's fragment is written.

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A connection as the engine needs it: who we are, whom we accept, with which
+ * algorithms and timers. conf/ fills these; the engine owns its copies.
+ */
+#ifndef IKE_CONN_H
+#define IKE_CONN_H
+
+#include "lib/ipsec.h"
+
+enum ike_auth {
+	IKE_AUTH_NULL,	/* RFC 7619 */
+	IKE_AUTH_PSK,	/* RFC 7296 2.15 */
+	IKE_AUTH_NEVER, /* no IKE with this connection (clear, block) */
+	IKE_AUTH_UNAVAILABLE, /* asked for, but this build or host cannot (rule G7) */
+};
+
+/* How leftid= and rightid= are to be understood. */
+enum ike_id_kind {
+	IKE_ID_KIND_DEFAULT, /* own: the address; peer: whatever its authentication covers */
+	IKE_ID_KIND_NULL,    /* %null */
+	IKE_ID_KIND_ANY,     /* %any */
+	IKE_ID_KIND_FROMCERT, /* %fromcert */
+	IKE_ID_KIND_EXACT,   /* the given one */
+};
+
+#define IKE_ID_MAX 256
+
+/* RFC 7296 3.5: type and data, no generic header. */
+struct ike_id {
+	uint8_t type;
+	uint16_t len;
+	uint8_t data[IKE_ID_MAX];
+};
+
+struct ike_id_spec {
+	enum ike_id_kind kind;
+	struct ike_id id; /* for EXACT */
+};
+
+/*
+ * Algorithms in preference order, IANA ids; key_bits 0 where the algorithm
+ * has one length. Empty lists mean the engine's defaults.
+ */
+#define IKE_SUITE_MAX 12
+struct ike_encr_choice {
+	uint16_t id;
+	uint16_t key_bits;
+};
+
+struct ike_suite {
+	struct ike_encr_choice encr[IKE_SUITE_MAX];
+	size_t encr_count;
+	uint16_t integ[IKE_SUITE_MAX];
+	size_t integ_count;
+	uint16_t prf[IKE_SUITE_MAX];
+	size_t prf_count;
+	uint16_t ke[IKE_SUITE_MAX];
+	size_t ke_count;
+};
+
+struct ike_conn {
+	char *name;
+	enum ike_auth local_auth;
+	enum ike_auth remote_auth;
+	char *unavailable; /* why, when one of them is IKE_AUTH_UNAVAILABLE */
+	struct ike_id_spec local_id;
+	struct ike_id_spec remote_id;
+	struct ike_suite ike;
+	struct ike_suite esp;
+	enum ipsec_mode mode; /* of the CHILD SA; transport is offered, tunnel is the fallback */
+	uint32_t retransmit_interval_ms; /* 250 by default (rule N4) */
+	uint32_t retransmit_timeout_ms;
+	uint32_t dpd_delay_ms; /* 0: no liveness check */
+	uint16_t replay_window;
+};
+
+/* One line of oe.secrets: the ids that it is for (none: everybody) and the PSK. */
+struct ike_psk {
+	struct ike_id *ids;
+	size_t id_count;
+	struct secret secret;
+};
+
+/* Everything; arrays are owned by whoever filled it. */
+struct ike_config {
+	struct ike_conn *conns;
+	size_t conn_count;
+	struct ike_psk *psks;
+	size_t psk_count;
+	uint32_t max_half_open; /* responder's half-open SAs at once; 0: 50000 */
+};
+
+/* "null", "psk", "never", "unavailable". */
+const char *ike_auth_name(enum ike_auth auth);
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The IKEv2 engine (RFC 7296), both roles, seen from outside.
+ *
+ * Pure: no socket, no clock, no randomness of its own, no log. In come
+ * datagrams, the time, commands and results; out go datagrams, one timer,
+ * events, CHILD SAs to install and jobs, through `struct ike_ops`. All calls
+ * are made from one thread. An op may be called from inside any ike_ function,
+ * and must not call back into the engine before that function has returned
+ * (queue the answer; the daemon's loop does so anyway).
+ *
+ * Times are microseconds of the caller's monotonic clock. SAs and CHILD SAs
+ * are known outside by ids that are never reused within a process.
+ */
+#ifndef IKE_IKE_H
+#define IKE_IKE_H
+
+#include "ike/conn.h"
+
+struct ike;
+
+#define IKE_NEVER UINT64_MAX
+
+enum ike_role { IKE_INITIATOR, IKE_RESPONDER };
+
+/* Why a negotiation or an SA ended; names by ike_reason_name(). */
+enum ike_reason {
+	IKE_REASON_NONE,
+	IKE_REASON_TIMEOUT,		/* the peer is silent */
+	IKE_REASON_UNREACHABLE,		/* ICMP said so (N5) */
+	IKE_REASON_NO_PROPOSAL,		/* NO_PROPOSAL_CHOSEN */
+	IKE_REASON_AUTHENTICATION,	/* AUTHENTICATION_FAILED, theirs or ours */
+	IKE_REASON_TS_UNACCEPTABLE,
+	IKE_REASON_INVALID_SYNTAX,
+	IKE_REASON_INVALID_KE,		/* the group game did not end */
+	IKE_REASON_PEER_ERROR,		/* another error notify */
+	IKE_REASON_INSTALL,		/* the data plane refused */
+	IKE_REASON_UNAVAILABLE,		/* G7: authentication that cannot be done here */
+	IKE_REASON_NAT,			/* a NAT is between, and N9 forbids */
+	IKE_REASON_PEER_DELETED,
+	IKE_REASON_DELETED,		/* by us: command, shutdown */
+	IKE_REASON_REDUNDANT,		/* lost against a crossing negotiation (ikev2.md 1b) */
+	IKE_REASON_DEAD_PEER,		/* liveness check unanswered */
+	IKE_REASON_CRYPTO,		/* key exchange or cipher failed */
+	IKE_REASON_LIMIT,		/* one of our own bounds */
+};
+
+const char *ike_reason_name(enum ike_reason reason); /* "no answer", "NO_PROPOSAL_CHOSEN", … for people */
+
+/* Steps of a negotiation that a timeline shows. */
+enum ike_stage {
+	IKE_STAGE_INIT_SENT,
+	IKE_STAGE_INIT_RECEIVED, /* the response (initiator) or the request (responder) */
+	IKE_STAGE_AUTH_SENT,
+	IKE_STAGE_AUTH_RECEIVED,
+	IKE_STAGE_INSTALLING,	 /* keys handed to the data plane */
+	IKE_STAGE_INSTALLED,	 /* the data plane acknowledged */
+	IKE_STAGE_RETRANSMIT,
+};
+const char *ike_stage_name(enum ike_stage stage); /* "IKE_SA_INIT sent", … */
+
+/* A CHILD SA that came up or goes. Keys are in `pair` only during ops->install. */
+struct ike_child {
+	uint64_t id;
+	uint64_t sa;	 /* the IKE SA's id */
+	uint64_t user;	 /* the caller's word: from ike_initiate() or ops->narrow() */
+	enum ike_role role;
+	struct path path;
+	enum ike_auth local_auth, remote_auth;
+	size_t conn;	 /* index into ike_config.conns */
+	struct sa_pair pair;
+};
+
+enum ike_event_kind {
+	IKE_EVENT_STAGE,	/* stage; every exchange, both roles */
+	IKE_EVENT_UP,		/* child is installed, the exchange done */
+	IKE_EVENT_FAILED,	/* a negotiation that WE started ended without a CHILD SA: reason */
+	IKE_EVENT_CHILD_DOWN,	/* child is gone (ops->remove was called): reason */
+	IKE_EVENT_SOFT_FAILURE, /* N5: an unauthenticated error or ICMP came; failure will follow unless more comes */
+};
+
+struct ike_event {
+	enum ike_event_kind kind;
+	uint64_t sa;
+	uint64_t user; /* of the negotiation; 0 for a responder before ops->narrow() */
+	enum ike_role role;
+	struct path path;
+	enum ike_stage stage;
+	enum ike_reason reason;
+	const struct ike_child *child; /* UP, CHILD_DOWN */
+};
+
+/* One traffic selector of the wire (RFC 7296 3.13.1), host order. */
+struct ike_ts {
+	uint8_t proto;
+	uint16_t port_start, port_end;
+	struct addr start, end;
+};
+
+/* What a responder is asked to accept, after the peer's AUTH verified. */
+struct ike_offer {
+	uint64_t sa;
+	size_t conn;
+	struct path path;
+	enum ike_auth remote_auth;
+	const struct ike_id *remote_id;
+	bool transport; /* the peer asks for it */
+	const struct ike_ts *remote_ts; /* TSi */
+	size_t remote_ts_count;
+	const struct ike_ts *local_ts; /* TSr */
+	size_t local_ts_count;
+};
+
+/*
+ * Slow work (DESIGN: jobs). The engine fills `run`, a pure function of
+ * `data`, which any thread may call once; then ike_job_done(id) is called on
+ * the engine's thread. `data` belongs to the engine and outlives the job.
+ */
+struct ike_job {
+	uint64_t id;
+	void (*run)(void *data);
+	void *data;
+};
+
+struct ike_ops {
+	/* Sends one datagram (no non-ESP marker; the caller adds it on port 4500). */
+	void (*send)(void *arg, const struct path *path, const uint8_t *data, size_t len);
+	/* Calls ike_tick() at this time (replaces the earlier wish); IKE_NEVER: none. */
+	void (*timer)(void *arg, uint64_t at_us);
+	void (*event)(void *arg, const struct ike_event *event);
+	/* Which connection answers a stranger on this path; -1: none, stay silent. Rules N2, N3. */
+	int (*conn_for)(void *arg, const struct path *path);
+	/*
+	 * Chooses what to grant of an offer: fills *selector and *user, or false
+	 * for TS_UNACCEPTABLE.
+	 */
+	bool (*narrow)(void *arg, const struct ike_offer *offer, struct selector *selector,
+		uint64_t *user);
+	/* Installs; answer with ike_installed(child->id, ok). The keys are wiped after the call. */
+	void (*install)(void *arg, const struct ike_child *child);
+	/* Removes what install put there; no answer. `pair` has SPIs and addresses, no keys. */
+	void (*remove)(void *arg, const struct ike_child *child);
+	/* Runs the job elsewhere, then ike_job_done(). */
+	void (*job)(void *arg, const struct ike_job *job);
+	/* Fills with random bytes of cryptographic strength. */
+	void (*random)(void *arg, void *out, size_t len);
+};
+
+/* Copies the ops; `config` is copied deeply. */
+struct ike *ike_new(const struct ike_ops *ops, void *arg, const struct ike_config *config);
+/* Frees all without a word on the wire. Jobs must have ended. */
+void ike_free(struct ike *ike);
+/*
+ * A new configuration. SAs keep the connection that they were made with if one
+ * of the same name remains (then its new index counts), else they are deleted.
+ */
+void ike_reconfigure(struct ike *ike, const struct ike_config *config, uint64_t now_us);
+
+/* Takes a datagram from the wire. Never fails: bad ones are counted and dropped. */
+void ike_datagram(struct ike *ike, const struct path *path, const uint8_t *data, size_t len,
+	uint64_t now_us);
+/* Time has come (ops->timer). */
+void ike_tick(struct ike *ike, uint64_t now_us);
+
+/*
+ * Starts a negotiation for a selector (our address(es) <-> the peer's) as the
+ * initiator. `rtt_us`: 0 when not known. Ends in exactly one of IKE_EVENT_UP
+ * or IKE_EVENT_FAILED with this `user`, never from inside. Gives the SA's id.
+ */
+uint64_t ike_initiate(struct ike *ike, size_t conn, const struct path *path,
+	const struct selector *selector, uint64_t user, uint64_t rtt_us, uint64_t now_us);
+/* The answer to ops->install. */
+void ike_installed(struct ike *ike, uint64_t child, bool ok, uint64_t now_us);
+/* The answer to ops->job. */
+void ike_job_done(struct ike *ike, uint64_t job, uint64_t now_us);
+/* An ICMP unreachable came for a datagram of ours; `quoted` is what it quotes (may be short, N5). */
+void ike_unreachable(struct ike *ike, const struct path *path, const uint8_t *quoted, size_t len,
+	uint64_t now_us);
+/* Ends an IKE SA with its children: DELETE to the peer when it is established. */
+void ike_delete(struct ike *ike, uint64_t sa, uint64_t now_us);
+/* Orderly stop: DELETE to every peer, best effort, one datagram each, no waiting. */
+void ike_shutdown(struct ike *ike, uint64_t now_us);
+
+struct ike_counters {
+	uint64_t datagrams, malformed, unknown_spi, bad_icv, half_open_limit;
+	uint64_t initiated, responded, established, failed;
+	size_t sas, half_open; /* now */
+};
+struct ike_counters ike_counters(const struct ike *ike);
+
+/* What `oectl peers` shows of an SA; false when the id is not (no longer) there. */
+struct ike_sa_info {
+	uint64_t id;
+	enum ike_role role;
+	struct path path;
+	bool established;
+	enum ike_auth local_auth, remote_auth;
+	struct ike_id remote_id;
+	char proposal[96]; /* "AES_GCM_16_256/PRF_HMAC_SHA2_256/CURVE25519" */
+};
+bool ike_sa_info(const struct ike *ike, uint64_t sa, struct ike_sa_info *out);
+
+#endif

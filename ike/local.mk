@@ -1,0 +1,1 @@
+# ike/: see HACKING.md for how a folder's fragment is written.

@@ -1,0 +1,1 @@
+# resolver/: see HACKING.md for how a folder's fragment is written.

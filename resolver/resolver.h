@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The stub resolver: takes queries on its listeners, has libunbound resolve
+ * them, asks the gate about every address in the answer, holds the answer as
+ * rules A1 to A9 say, and releases it.
+ *
+ * The resolver knows nothing of groups or IKE: the gate gives verdicts. One
+ * client query is one object with one owner (query.c).
+ */
+#ifndef RESOLVER_RESOLVER_H
+#define RESOLVER_RESOLVER_H
+
+#include "resolver/config.h"
+
+struct loop;
+struct resolver;
+
+/* The gate's word on one address. */
+enum resolver_verdict {
+	RESOLVER_PASS,	    /* usable without delay: clear, ours, clear-or-private, no line (A1) */
+	RESOLVER_TUNNELLED, /* usable, its tunnel stands */
+	RESOLVER_WAIT,	    /* not yet decided; `done` will be called */
+	RESOLVER_WITHHELD,  /* private that failed, for now: taken out */
+	RESOLVER_BLOCKED,   /* block: taken out */
+};
+
+struct resolver_decision {
+	enum resolver_verdict verdict;
+	uint32_t max_ttl_s; /* A7; UINT32_MAX leaves the TTL as it is */
+	char group[32];	    /* of the line that matched; "" when none did */
+	char cause[96];	    /* for people and the extended error (A8): "no answer to IKE_SA_INIT" */
+};
+
+typedef void (*resolver_decided)(void *arg, const struct resolver_decision *decision);
+
+struct resolver_gate {
+	/*
+	 * Decides about an address of an answer to `qname` (presentation form, no
+	 * final dot). Fills *out at once; when that is RESOLVER_WAIT, *handle is
+	 * set and `decided` is called exactly once later, with a verdict other
+	 * than WAIT, never from inside, never after cancel.
+	 * `query` is the id of the query, for the timeline.
+	 */
+	void (*want)(void *arg, uint64_t query, const char *qname, const struct addr *addr,
+		resolver_decided decided, void *decided_arg, struct resolver_decision *out,
+		uint64_t *handle);
+	void (*cancel)(void *arg, uint64_t handle);
+	/* The hold is over (A4): `decided` is to come as soon as the kernel has what the rules say. */
+	void (*hurry)(void *arg, uint64_t handle);
+};
+
+/* Steps of one query's life, for `oectl trace`. */
+enum resolver_stage {
+	RESOLVER_STAGE_QUERY,	 /* text: "NAME TYPE" */
+	RESOLVER_STAGE_UPSTREAM, /* the answer came; text: "NOERROR, 2 addresses" or so */
+	RESOLVER_STAGE_ADDRESS,	 /* a verdict on an address; text: "ADDR: tunnelled" */
+	RESOLVER_STAGE_RELEASED, /* text: what went to the client */
+};
+
+struct resolver_observer {
+	/* `qname` is in presentation form without the final dot; lower case. */
+	void (*stage)(void *arg, uint64_t query, const char *qname, enum resolver_stage stage,
+		const char *text);
+	/* Prepares a socket of ours before its first use, e.g. IPsec bypass; may be NULL. 0 or -errno. */
+	int (*socket_made)(void *arg, int fd, uint8_t family);
+};
+
+/* Neither gate nor observer is copied: they must outlive the resolver. */
+struct resolver *resolver_new(struct loop *loop, const struct resolver_gate *gate, void *gate_arg,
+	const struct resolver_observer *observer, void *observer_arg);
+void resolver_free(struct resolver *resolver);
+
+/*
+ * Applies a configuration (start and reload): listeners that stay keep their
+ * sockets, a changed forwarder gets a new context beside the old one. On
+ * error nothing changes; 0 or -errno, and *why (free it) tells people what:
+ * for an address in use also who holds it and the remedy (A11).
+ */
+int resolver_configure(struct resolver *resolver, const struct resolver_config *config, char **why);
+
+/* The forwarders in use now, after rule A11; `count` of them, valid until the next configure. */
+const struct endpoint *resolver_forwarders(const struct resolver *resolver, size_t *count);
+
+struct resolver_counters {
+	uint64_t queries, answered, held, servfail, refused, malformed, timeouts;
+	size_t in_flight, held_now;
+};
+struct resolver_counters resolver_counters(const struct resolver *resolver);
+
+/* Rule A11: the nameservers of the first file that names one, ourselves left out. NULL texts end the list
+ * of files. Caller frees *out. Exposed for its unit test. */
+size_t resolver_find_forwarders(const char *const *files, const struct endpoint *self,
+	size_t self_count, struct endpoint **out);
+
+#endif

@@ -1,0 +1,1 @@
+# t/: lint tests and what belongs to no folder.

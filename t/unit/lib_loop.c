@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The loop: timers from inside timers, descriptors, wake-ups from threads. */
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "t/tap.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+static struct loop *loop;
+static int fired;
+
+static void timer_again(struct loop_timer *timer)
+{
+	if (++fired < 3)
+		loop_timer_start(loop, timer, 0);
+	else
+		loop_stop(loop);
+}
+
+static void io_ready(struct loop_io *io, int events)
+{
+	char byte;
+
+	if (events & LOOP_READ && read(*(int *)io->arg, &byte, 1) == 1)
+		fired++;
+	loop_io_stop(loop, io);
+	loop_stop(loop);
+}
+
+static void woken(struct loop_wake *wake)
+{
+	(void)wake;
+	fired++;
+	loop_stop(loop);
+}
+
+static void *send_wake(void *wake)
+{
+	loop_wake_send(wake);
+	return NULL;
+}
+
+int main(void)
+{
+	struct loop_timer timer = {.fired = timer_again};
+	struct loop_io io = {.ready = io_ready};
+	struct loop_wake wake = {.woken = woken};
+	struct log_limit limit = {0};
+	pthread_t thread;
+	int ends[2];
+
+	loop = loop_new();
+	loop_timer_start(loop, &timer, 1000);
+	ok(fired == 0 && loop_timer_active(&timer), "a timer never fires from inside start");
+	loop_run(loop);
+	is_int(fired, 3, "a timer may start itself again");
+	ok(!loop_timer_active(&timer), "and is stopped after it fired");
+
+	fired = 0;
+	if (pipe(ends) != 0)
+		return 1;
+	io.arg = &ends[0];
+	loop_io_start(loop, &io, ends[0], LOOP_READ);
+	ok(write(ends[1], "x", 1) == 1, "a byte is sent");
+	loop_run(loop);
+	ok(fired == 1 && !loop_io_active(&io), "readiness is reported; a watcher may stop itself");
+
+	fired = 0;
+	loop_wake_start(loop, &wake);
+	pthread_create(&thread, NULL, send_wake, &wake);
+	loop_run(loop);
+	pthread_join(thread, NULL);
+	is_int(fired, 1, "another thread wakes the loop");
+	loop_wake_stop(loop, &wake);
+	loop_free(loop);
+
+	ok(log_limit_pass(&limit, 1000, 2, 1000000) && log_limit_pass(&limit, 1000, 2, 1000000) &&
+			!log_limit_pass(&limit, 1000, 2, 1000000),
+		"a rate limit lets a burst through, then no more");
+	ok(log_limit_pass(&limit, 1001000, 2, 1000000), "and one again after the interval");
+	return tap_done();
+}

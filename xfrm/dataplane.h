@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The data plane as the rest of the daemon sees it: lines (what stands while
+ * nobody talks), flows (one host under one line) and SA pairs. The first
+ * implementation is kernel XFRM (RFC 4301's SPD and SAD); a userspace one
+ * must fit behind this header, so nothing here names a kernel structure.
+ *
+ * Requests are asynchronous: `done(arg, error)` is called exactly once with 0
+ * or -errno, never from inside the request. Requests are carried out in the
+ * order in which they were made. A request's `done` may be NULL.
+ */
+#ifndef XFRM_DATAPLANE_H
+#define XFRM_DATAPLANE_H
+
+#include "lib/ipsec.h"
+
+struct dataplane;
+struct loop;
+
+/* What outbound traffic of a line (or of one flow) meets. */
+enum dp_stance {
+	DP_NOTHING,   /* no outbound policy: passes (clear-or-private while idle) */
+	DP_ALLOW,     /* passes, on purpose, against wider lines */
+	DP_BLOCK,     /* dropped; the sender sees EPERM */
+	DP_TRAP,      /* packets wait, an acquire is raised */
+	DP_TRAP_PASS, /* packets pass, an acquire is raised (negotiationshunt=pass) */
+};
+
+/* What inbound cleartext of a line meets while no tunnel stands. */
+enum dp_inbound {
+	DP_IN_NOTHING, /* no inbound policy: accepted, unless a wider line blocks */
+	DP_IN_ALLOW,   /* accepted, against wider lines that block */
+	DP_IN_BLOCK,   /* dropped */
+};
+
+struct dp_line {
+	uint32_t id;	      /* 1 .. DP_LINE_MAX, stable while the line lives; tags what is installed */
+	struct prefix remote; /* local is each of our addresses */
+	uint8_t proto;
+	uint16_t local_port;
+	uint16_t remote_port;
+	uint32_t slot; /* precedence (rule P1) computed by policy: 0 wins, < DP_SLOTS */
+	enum dp_stance out;
+	enum dp_inbound in;
+	bool closed; /* private or block: stays when the daemon stops (K5), fails closed */
+};
+
+#define DP_LINE_MAX 0xfffffu
+/* (129 prefix lengths) * (5 port ranks); see policy/line.h */
+#define DP_SLOTS (129u * 5u)
+
+/* One host under one line, from one of our addresses. */
+struct dp_flow {
+	uint32_t line; /* dp_line.id */
+	struct addr local;
+	struct addr remote;
+};
+
+struct dp_acquire {
+	uint32_t line;		  /* whose trap fired; 0: not one of ours */
+	struct selector selector; /* of the packet: hosts, protocol, ports */
+};
+
+struct dp_expire {
+	uint32_t spi;
+	struct addr dst;
+	bool hard;
+};
+
+/* Of one SA pair, since it was installed. */
+struct dp_counters {
+	uint64_t in_packets, in_bytes;
+	uint64_t out_packets, out_bytes;
+	uint64_t in_last_used_s, out_last_used_s; /* CLOCK_REALTIME seconds; 0 never */
+};
+
+struct dp_events {
+	void (*acquire)(void *arg, const struct dp_acquire *acquire);
+	void (*expire)(void *arg, const struct dp_expire *expire);
+	/* A shunt that dp_shunt() installed with a lifetime has ended by itself. */
+	void (*shunt_ended)(void *arg, const struct dp_flow *flow);
+	/* Events were lost (socket overrun); the dataplane has looked again by itself. */
+	void (*lost)(void *arg);
+};
+
+/* `error` is 0 or -errno. */
+typedef void (*dp_done)(void *arg, int error);
+
+/*
+ * Opens the data plane in this network namespace: sockets, settings (K9:
+ * larval_drop 0, acq_expires), warm-up. Needs CAP_NET_ADMIN from here on.
+ * NULL with *error set (a static or heap-free text of `why`) when it cannot.
+ */
+struct dataplane *dp_open(struct loop *loop, const struct dp_events *events, void *arg, int *error);
+/* Closes the sockets; nothing that is installed changes. No `done` is called after this. */
+void dp_close(struct dataplane *dp);
+
+/* Prepares an IKE or DNS socket so that no policy holds it (K3). 0 or -errno. */
+int dp_bypass_socket(int fd, uint8_t family);
+
+/*
+ * Makes the installed set equal to `lines` for our addresses `locals`: takes
+ * over what an earlier run left and is still wanted, updates, deletes what is
+ * ours and stale; never touches foreign entries, never flushes (K2, K4, K7).
+ * Also installs the exemptions (K3) for `locals` and `broadcasts`. Copies all.
+ * Flows that stand keep their policies when their line stays.
+ */
+void dp_set_lines(struct dataplane *dp, const struct dp_line *lines, size_t line_count,
+	const struct addr *locals, size_t local_count, const struct addr *broadcasts,
+	size_t broadcast_count, dp_done done, void *arg);
+
+/* The flow's packets wait in a queue of their own while we negotiate (kernel.md A2 step 1). */
+void dp_hold(struct dataplane *dp, const struct dp_flow *flow, dp_done done, void *arg);
+/* ALLOW or BLOCK for the flow; the kernel ends it after lifetime_s by itself (0: never). */
+void dp_shunt(struct dataplane *dp, const struct dp_flow *flow, enum dp_stance stance,
+	uint32_t lifetime_s, dp_done done, void *arg);
+/* Back to what the line says: per-flow policies and larval states go, SAs of the flow too. */
+void dp_idle(struct dataplane *dp, const struct dp_flow *flow, dp_done done, void *arg);
+/*
+ * Installs inbound SA, outbound SA, in and fwd policies, then the outbound
+ * policy; releases the held packets; clears larval states (K1, A2 3..7). A
+ * second pair for a flow that stands (rekey, crossing negotiations) is added
+ * beside the first under the same reqid. On error nothing of the pair stays.
+ * `pair` is copied and its copy wiped.
+ */
+void dp_establish(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair,
+	dp_done done, void *arg);
+/* Removes one pair's SAs; policies of the flow stay (call dp_idle for them). */
+void dp_remove_pair(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair,
+	dp_done done, void *arg);
+
+/* Reads the counters of a pair; `done` gets the error and the values are in *out then. */
+void dp_read_counters(struct dataplane *dp, const struct sa_pair *pair, struct dp_counters *out,
+	dp_done done, void *arg);
+
+/* Orderly stop: closed lines stay closed, all else of ours goes (K5). */
+void dp_stop(struct dataplane *dp, dp_done done, void *arg);
+/* Removes all that is ours, closed lines too (K5: flush). */
+void dp_flush(struct dataplane *dp, dp_done done, void *arg);
+
+/* A text for `oectl status`: foreign policies that outrank a closed line, NULL if none. Caller frees. */
+char *dp_warnings(struct dataplane *dp);
+
+#endif
