@@ -1,1 +1,21 @@
-# daemon/: see HACKING.md for how a folder's fragment is written.
+# daemon/: oe-resolverd, the only place where the wings meet.
+sbin_PROGRAMS += oe-resolverd
+oe_resolverd_SOURCES = \
+	daemon/addrs.c daemon/addrs.h \
+	daemon/control.c daemon/control.h \
+	daemon/daemon.c daemon/daemon.h \
+	daemon/jobs.c daemon/jobs.h \
+	daemon/lines.c daemon/lines.h \
+	daemon/load.c daemon/load.h \
+	daemon/lookup.c daemon/lookup.h \
+	daemon/main.c \
+	daemon/modes.c daemon/modes.h \
+	daemon/options.c daemon/options.h \
+	daemon/privileges.c daemon/privileges.h \
+	daemon/report.c daemon/report.h \
+	daemon/trace.c daemon/trace.h \
+	daemon/trigger.c daemon/trigger.h \
+	daemon/udp.c daemon/udp.h
+oe_resolverd_LDADD = libconf.a libresolver.a libike.a libpolicy.a libxfrm.a liboe.a \
+	$(UNBOUND_LIBS) $(LDNS_LIBS) $(GNUTLS_LIBS) $(NETTLE_LIBS) $(GMP_LIBS) $(NL_LIBS) \
+	$(SYSTEMD_LIBS) $(JANSSON_LIBS) $(CAPNG_LIBS) $(EV_LIBS)

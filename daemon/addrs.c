@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Our own addresses (addrs.h). An rtnetlink message only says "look again"; getifaddrs() looks. */
+#include "daemon/addrs.h"
+
+#include "lib/loop.h"
+#include "lib/mem.h"
+#include "xfrm/dataplane.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Changes come in bursts (an interface with four addresses); look once for all. */
+#define SETTLE_US 20000
+
+struct addr_set {
+	struct addr *items;
+	size_t count;
+};
+
+/* Owned by the daemon. */
+struct addrs {
+	struct loop *loop;
+	void (*changed)(void *arg);
+	void *arg;
+	int netlink;
+	struct loop_io io;
+	struct loop_timer settle;
+	struct addr_set own;
+	struct addr_set broadcasts;
+	int probe[2]; /* UDP sockets for route questions: IPv4, IPv6 */
+};
+
+static void set_add(struct addr_set *set, const struct addr *addr)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		if (addr_equal(&set->items[i], addr))
+			return;
+	}
+	set->items = mem_resize(set->items, set->count + 1, sizeof(*set->items));
+	set->items[set->count++] = *addr;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return addr_compare(a, b);
+}
+
+static void set_sort(struct addr_set *set)
+{
+	if (set->count)
+		qsort(set->items, set->count, sizeof(*set->items), compare);
+}
+
+static bool set_equal(const struct addr_set *a, const struct addr_set *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++) {
+		if (!addr_equal(&a->items[i], &b->items[i]))
+			return false;
+	}
+	return true;
+}
+
+static void add_interface(const struct ifaddrs *ifa, struct addr_set *own, struct addr_set *broadcasts)
+{
+	struct endpoint endpoint;
+
+	if (!ifa->ifa_addr || !endpoint_from_sockaddr(ifa->ifa_addr, &endpoint))
+		return;
+	if (addr_is_special(&endpoint.addr))
+		return;
+	set_add(own, &endpoint.addr);
+	if ((ifa->ifa_flags & IFF_BROADCAST) && ifa->ifa_broadaddr &&
+		endpoint_from_sockaddr(ifa->ifa_broadaddr, &endpoint) &&
+		endpoint.addr.family == ADDR_IPV4 && !addr_is_any(&endpoint.addr))
+		set_add(broadcasts, &endpoint.addr);
+}
+
+/* True when something is different from before. */
+static bool look(struct addrs *addrs)
+{
+	struct addr_set own = {0}, broadcasts = {0};
+	struct ifaddrs *list;
+	bool same;
+
+	if (getifaddrs(&list) != 0)
+		return false;
+	for (const struct ifaddrs *ifa = list; ifa; ifa = ifa->ifa_next)
+		add_interface(ifa, &own, &broadcasts);
+	freeifaddrs(list);
+	set_sort(&own);
+	set_sort(&broadcasts);
+	same = set_equal(&own, &addrs->own) && set_equal(&broadcasts, &addrs->broadcasts);
+	free(addrs->own.items);
+	free(addrs->broadcasts.items);
+	addrs->own = own;
+	addrs->broadcasts = broadcasts;
+	return !same;
+}
+
+static void settled(struct loop_timer *timer)
+{
+	struct addrs *addrs = timer->arg;
+
+	if (look(addrs))
+		addrs->changed(addrs->arg);
+}
+
+static void netlink_ready(struct loop_io *io, int events)
+{
+	struct addrs *addrs = io->arg;
+	char buffer[8192];
+
+	(void)events;
+	while (recv(addrs->netlink, buffer, sizeof(buffer), MSG_DONTWAIT) > 0 || errno == ENOBUFS)
+		errno = 0;
+	if (!loop_timer_active(&addrs->settle))
+		loop_timer_start(addrs->loop, &addrs->settle, SETTLE_US);
+}
+
+static int open_netlink(void)
+{
+	struct sockaddr_nl self = {.nl_family = AF_NETLINK,
+		.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_LINK};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&self, sizeof(self)) != 0) {
+		int saved = errno;
+
+		close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+/* A connect() asks the policies too: exempt, or each question would raise an acquire. */
+static int open_probe(int family)
+{
+	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && dp_bypass_socket(fd, family == AF_INET ? ADDR_IPV4 : ADDR_IPV6) != 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+struct addrs *addrs_open(struct loop *loop, void (*changed)(void *arg), void *arg, int *error)
+{
+	struct addrs *addrs = mem_new(struct addrs);
+
+	addrs->loop = loop;
+	addrs->changed = changed;
+	addrs->arg = arg;
+	addrs->netlink = open_netlink();
+	addrs->probe[0] = open_probe(AF_INET);
+	addrs->probe[1] = open_probe(AF_INET6);
+	if (addrs->netlink < 0 || (addrs->probe[0] < 0 && addrs->probe[1] < 0)) {
+		*error = -errno;
+		addrs_close(addrs);
+		return NULL;
+	}
+	addrs->io = (struct loop_io){.ready = netlink_ready, .arg = addrs};
+	addrs->settle = (struct loop_timer){.fired = settled, .arg = addrs};
+	loop_io_start(loop, &addrs->io, addrs->netlink, LOOP_READ);
+	look(addrs);
+	return addrs;
+}
+
+void addrs_close(struct addrs *addrs)
+{
+	if (!addrs)
+		return;
+	loop_io_stop(addrs->loop, &addrs->io);
+	loop_timer_stop(addrs->loop, &addrs->settle);
+	if (addrs->netlink >= 0)
+		close(addrs->netlink);
+	for (size_t i = 0; i < ARRAY_LEN(addrs->probe); i++) {
+		if (addrs->probe[i] >= 0)
+			close(addrs->probe[i]);
+	}
+	free(addrs->own.items);
+	free(addrs->broadcasts.items);
+	free(addrs);
+}
+
+const struct addr *addrs_own(const struct addrs *addrs, size_t *count)
+{
+	*count = addrs->own.count;
+	return addrs->own.items;
+}
+
+const struct addr *addrs_broadcasts(const struct addrs *addrs, size_t *count)
+{
+	*count = addrs->broadcasts.count;
+	return addrs->broadcasts.items;
+}
+
+bool addrs_source(struct addrs *addrs, const struct addr *remote, struct addr *out)
+{
+	int fd = addrs->probe[remote->family == ADDR_IPV4 ? 0 : 1];
+	struct endpoint endpoint = {.addr = *remote, .port = 500};
+	struct sockaddr forget = {.sa_family = AF_UNSPEC};
+	struct sockaddr_storage storage;
+	socklen_t len = sizeof(storage);
+	unsigned to_len;
+
+	if (fd < 0)
+		return false;
+	endpoint_to_sockaddr(&endpoint, &storage, &to_len);
+	/* The first connect() pins the source; AF_UNSPEC lets it go (connect(2)). */
+	connect(fd, &forget, sizeof(forget));
+	if (connect(fd, (struct sockaddr *)&storage, to_len) != 0 ||
+		getsockname(fd, (struct sockaddr *)&storage, &len) != 0 ||
+		!endpoint_from_sockaddr((struct sockaddr *)&storage, &endpoint))
+		return false;
+	*out = endpoint.addr;
+	return !addr_is_any(out);
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Start, run, reload, stop (daemon.h).
+ *
+ * Start: configuration, log, loop, addresses, IKE sockets, data plane,
+ * engines, resolver, control socket; then privileges go, the lines are
+ * installed, and when the kernel has them systemd is told that we are ready.
+ * Stop: no new queries, DELETE to the peers, the data plane lets go of what
+ * is not closed (K5), out.
+ */
+#include "daemon/daemon.h"
+
+#include "daemon/addrs.h"
+#include "daemon/control.h"
+#include "daemon/load.h"
+#include "daemon/privileges.h"
+#include "daemon/trace.h"
+#include "daemon/trigger.h"
+#include "daemon/udp.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "lib/strbuf.h"
+#include "resolver/resolver.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#define REMEMBERED_LOOKUPS 256
+
+/* --- the resolver's observer ------------------------------------------------------- */
+
+static void take_stage(
+	void *arg, uint64_t query, const char *qname, enum resolver_stage stage, const char *text)
+{
+	static const char *const words[] = {
+		[RESOLVER_STAGE_QUERY] = "query",
+		[RESOLVER_STAGE_UPSTREAM] = "upstream",
+		[RESOLVER_STAGE_ADDRESS] = "address",
+		[RESOLVER_STAGE_RELEASED] = "released",
+	};
+	struct daemon *daemon = arg;
+
+	trace_query(daemon->trace, query, qname, loop_now_us(daemon->loop), words[stage], text);
+	if (stage == RESOLVER_STAGE_RELEASED)
+		trace_close(daemon->trace, query);
+	log_debug("query %llu: %s: %s: %s", (unsigned long long)query, qname, words[stage], text);
+}
+
+static const struct resolver_observer observer = {.stage = take_stage};
+
+/* --- start ----------------------------------------------------------------------------- */
+
+static void addresses_changed(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	log_info("our addresses have changed");
+	trigger_addresses_changed(daemon->trigger);
+}
+
+static void take_datagram(void *arg, const struct path *path, const uint8_t *data, size_t len)
+{
+	struct daemon *daemon = arg;
+
+	trigger_datagram(daemon->trigger, path, data, len);
+}
+
+static void take_unreachable(void *arg, const struct path *path, const uint8_t *quoted, size_t len)
+{
+	struct daemon *daemon = arg;
+
+	trigger_unreachable(daemon->trigger, path, quoted, len);
+}
+
+static void take_acquire(void *arg, const struct dp_acquire *acquire)
+{
+	struct daemon *daemon = arg;
+
+	trigger_acquire(daemon->trigger, acquire);
+}
+
+static void take_expire(void *arg, const struct dp_expire *expire)
+{
+	struct daemon *daemon = arg;
+
+	trigger_expire(daemon->trigger, expire);
+}
+
+/* policy has a timer of its own for the same moment; the kernel's is for our death. */
+static void take_shunt_ended(void *arg, const struct dp_flow *flow)
+{
+	char remote[ADDR_TEXT];
+
+	(void)arg;
+	log_debug("peer %s: shunt ended in the kernel", addr_format(&flow->remote, remote));
+}
+
+static void take_lost(void *arg)
+{
+	(void)arg;
+	log_warning("the kernel's events overran us; looked again");
+}
+
+static int open_data_plane(struct daemon *daemon)
+{
+	static const struct udp_events udp_events = {
+		.datagram = take_datagram, .unreachable = take_unreachable};
+	static const struct dp_events dp_events = {.acquire = take_acquire,
+		.expire = take_expire,
+		.shunt_ended = take_shunt_ended,
+		.lost = take_lost};
+	int error = 0;
+
+	daemon->addrs = addrs_open(daemon->loop, addresses_changed, daemon, &error);
+	if (daemon->addrs)
+		daemon->udp = udp_open(daemon->loop, &udp_events, daemon, &error);
+	if (daemon->udp)
+		daemon->dp = dp_open(daemon->loop, &dp_events, daemon, &error);
+	return daemon->dp ? 0 : error;
+}
+
+static void forward_tunnels(struct daemon *daemon)
+{
+	size_t count;
+	const struct endpoint *forwarders = resolver_forwarders(daemon->resolver, &count);
+
+	for (size_t i = 0; i < count; i++)
+		trigger_want(daemon->trigger, &forwarders[i].addr);
+}
+
+/* The kernel has the lines: a forwarder in a group gets its tunnel (A13), and we are ready. */
+static void lines_ready(void *arg, int error)
+{
+	struct daemon *daemon = arg;
+
+	if (error)
+		log_error("cannot install all policies: %s", strerror(-error));
+	forward_tunnels(daemon);
+	log_info("ready: %zu lines, %zu listeners", daemon->conf->policy.line_count,
+		daemon->conf->resolver.listen_count);
+	sd_notify(0, "READY=1");
+}
+
+static int start_resolver(struct daemon *daemon)
+{
+	char *why = NULL;
+	int error;
+
+	daemon->resolver =
+		resolver_new(daemon->loop, &trigger_gate, daemon->trigger, &observer, daemon);
+	error = resolver_configure(daemon->resolver, &daemon->conf->resolver, &why);
+	if (error)
+		log_error("resolver: %s", why ? why : strerror(-error));
+	else if (why)
+		log_warning("resolver: %s", why);
+	free(why);
+	return error;
+}
+
+static int start_parts(struct daemon *daemon)
+{
+	struct trigger_parts parts;
+	int error = open_data_plane(daemon);
+
+	if (error) {
+		log_error("cannot open the data plane: %s", strerror(-error));
+		return error;
+	}
+	daemon->trace = trace_new(REMEMBERED_LOOKUPS);
+	parts = (struct trigger_parts){.loop = daemon->loop,
+		.dp = daemon->dp,
+		.udp = daemon->udp,
+		.addrs = daemon->addrs,
+		.trace = daemon->trace};
+	daemon->trigger = trigger_new(&parts, daemon->conf);
+	error = start_resolver(daemon);
+	if (!error)
+		daemon->control = control_open(daemon, daemon->conf->setup.control_socket, &error);
+	return error;
+}
+
+/* --- reload ------------------------------------------------------------------------------- */
+
+static void adopt_warnings(struct daemon *daemon, char **texts, size_t count)
+{
+	load_free_texts(daemon->warnings, daemon->warning_count);
+	daemon->warnings = texts;
+	daemon->warning_count = count;
+}
+
+static void adopt(struct daemon *daemon, struct conf *conf, char **texts, size_t count)
+{
+	daemon->conf = conf;
+	daemon->loaded_at = time(NULL);
+	adopt_warnings(daemon, texts, count);
+	log_set_level(conf->setup.log_debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+	if (log_open(conf->setup.log_file) != 0)
+		log_error("cannot open %s", conf->setup.log_file);
+	free(daemon->degraded);
+	daemon->degraded = NULL;
+}
+
+static void reload_done(void *arg, int error)
+{
+	struct daemon *daemon = arg;
+
+	if (error)
+		log_error("reload: cannot install all policies: %s", strerror(-error));
+	forward_tunnels(daemon);
+	sd_notify(0, "READY=1");
+}
+
+static char *join_texts(char **texts, size_t count)
+{
+	struct strbuf all = {0};
+
+	for (size_t i = 0; i < count; i++)
+		strbuf_printf(&all, "%s%s", i ? "\n" : "", texts[i]);
+	return strbuf_take(&all);
+}
+
+/* What failed stays as it was, and `status` says so until a load succeeds (C2). */
+static char *stay(struct daemon *daemon, char *why)
+{
+	log_error("reload failed; the running configuration stays");
+	free(daemon->degraded);
+	daemon->degraded = mem_printf("the last reload failed: %s", why);
+	return why;
+}
+
+char *daemon_reload(struct daemon *daemon)
+{
+	char **texts, *why = NULL;
+	size_t count;
+	struct conf *old = daemon->conf, *conf;
+
+	log_info("reloading %s", daemon->config_path);
+	conf = load_configuration(daemon->config_path, &texts, &count);
+	if (!conf) {
+		why = join_texts(texts, count);
+		load_free_texts(texts, count);
+		return stay(daemon, why);
+	}
+	if (resolver_configure(daemon->resolver, &conf->resolver, &why) != 0) {
+		load_free_texts(texts, count);
+		conf_free(conf);
+		return stay(daemon, why ? why : mem_strdup("the resolver refused"));
+	}
+	free(why);
+	sd_notify(0, "RELOADING=1");
+	adopt(daemon, conf, texts, count);
+	trigger_reconfigure(daemon->trigger, conf, reload_done, daemon);
+	conf_free(old);
+	return NULL;
+}
+
+static void hangup(struct loop_signal *signal, int number)
+{
+	(void)number;
+	free(daemon_reload(signal->arg));
+}
+
+/* --- stop ------------------------------------------------------------------------------------ */
+
+static void stopped(void *arg, int error)
+{
+	struct daemon *daemon = arg;
+
+	if (error)
+		log_error("stop: %s", strerror(-error));
+	loop_stop(daemon->loop);
+}
+
+static void terminate(struct loop_signal *signal, int number)
+{
+	struct daemon *daemon = signal->arg;
+
+	if (daemon->stopping)
+		return;
+	daemon->stopping = true;
+	log_info("stopping (%s)", strsignal(number));
+	sd_notify(0, "STOPPING=1");
+	control_close(daemon->control);
+	daemon->control = NULL;
+	resolver_free(daemon->resolver);
+	daemon->resolver = NULL;
+	trigger_shutdown(daemon->trigger);
+	dp_stop(daemon->dp, stopped, daemon);
+}
+
+static void start_signal(struct daemon *daemon, struct loop_signal *watcher,
+	void (*caught)(struct loop_signal *signal, int number), int number)
+{
+	*watcher = (struct loop_signal){.caught = caught, .arg = daemon};
+	loop_signal_start(daemon->loop, watcher, number);
+}
+
+static void free_parts(struct daemon *daemon)
+{
+	control_close(daemon->control);
+	resolver_free(daemon->resolver);
+	trigger_free(daemon->trigger);
+	trace_free(daemon->trace);
+	if (daemon->dp)
+		dp_close(daemon->dp);
+	udp_close(daemon->udp);
+	addrs_close(daemon->addrs);
+	loop_signal_stop(daemon->loop, &daemon->hangup);
+	loop_signal_stop(daemon->loop, &daemon->terminate);
+	loop_signal_stop(daemon->loop, &daemon->interrupt);
+	loop_free(daemon->loop);
+	load_free_texts(daemon->warnings, daemon->warning_count);
+	free(daemon->degraded);
+	conf_free(daemon->conf);
+}
+
+static int start(struct daemon *daemon)
+{
+	int error;
+
+	start_signal(daemon, &daemon->hangup, hangup, SIGHUP);
+	start_signal(daemon, &daemon->terminate, terminate, SIGTERM);
+	start_signal(daemon, &daemon->interrupt, terminate, SIGINT);
+	error = start_parts(daemon);
+	if (!error)
+		error = privileges_drop();
+	if (error)
+		return error;
+	trigger_set_lines(daemon->trigger, lines_ready, daemon);
+	return 0;
+}
+
+int daemon_run(const char *config_path)
+{
+	struct daemon daemon = {.config_path = config_path};
+	char **texts;
+	size_t count;
+	struct conf *conf = load_configuration(config_path, &texts, &count);
+	int status = 1;
+
+	if (!conf) {
+		load_free_texts(texts, count);
+		log_error("not started: %s does not load", config_path);
+		return 1;
+	}
+	umask(027);
+	signal(SIGPIPE, SIG_IGN);
+	daemon.loop = loop_new();
+	daemon.started_us = loop_now_us(daemon.loop);
+	adopt(&daemon, conf, texts, count);
+	if (start(&daemon) == 0) {
+		loop_run(daemon.loop);
+		status = daemon.exit_status;
+		log_info("stopped");
+	}
+	free_parts(&daemon);
+	return status;
+}

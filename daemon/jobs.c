@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Workers (jobs.h). The lists are guarded by `lock`; a job is on one list or with a worker. */
+#include "daemon/jobs.h"
+
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/mem.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#define JOBS_MAX_THREADS 8
+
+struct job {
+	uint64_t id;
+	void (*run)(void *data);
+	void *data;
+	struct job *prev, *next;
+};
+
+struct jobs {
+	struct loop *loop;
+	void (*done)(void *arg, uint64_t id);
+	void *arg;
+	pthread_mutex_t lock;
+	pthread_cond_t arrived;
+	struct job *waiting;
+	struct job *finished;
+	bool stopping;
+	pthread_t threads[JOBS_MAX_THREADS];
+	unsigned thread_count;
+	struct loop_wake wake;
+};
+
+/* Takes the next job; NULL when the pool stops. */
+static struct job *take_job(struct jobs *jobs)
+{
+	struct job *job;
+
+	pthread_mutex_lock(&jobs->lock);
+	while (!jobs->waiting && !jobs->stopping)
+		pthread_cond_wait(&jobs->arrived, &jobs->lock);
+	job = jobs->stopping ? NULL : jobs->waiting;
+	if (job)
+		DL_DELETE(jobs->waiting, job);
+	pthread_mutex_unlock(&jobs->lock);
+	return job;
+}
+
+static void *work(void *arg)
+{
+	struct jobs *jobs = arg;
+	struct job *job;
+
+	while ((job = take_job(jobs))) {
+		bool first;
+
+		job->run(job->data);
+		pthread_mutex_lock(&jobs->lock);
+		first = !jobs->finished;
+		DL_APPEND(jobs->finished, job);
+		pthread_mutex_unlock(&jobs->lock);
+		if (first)
+			loop_wake_send(&jobs->wake);
+	}
+	return NULL;
+}
+
+static void report(struct loop_wake *wake)
+{
+	struct jobs *jobs = wake->arg;
+	struct job *finished, *job, *next;
+
+	pthread_mutex_lock(&jobs->lock);
+	finished = jobs->finished;
+	jobs->finished = NULL;
+	pthread_mutex_unlock(&jobs->lock);
+	DL_FOREACH_SAFE (finished, job, next) {
+		jobs->done(jobs->arg, job->id);
+		free(job);
+	}
+}
+
+struct jobs *jobs_new(
+	struct loop *loop, unsigned threads, void (*done)(void *arg, uint64_t id), void *arg)
+{
+	struct jobs *jobs = mem_new(struct jobs);
+	sigset_t all, old;
+
+	jobs->loop = loop;
+	jobs->done = done;
+	jobs->arg = arg;
+	pthread_mutex_init(&jobs->lock, NULL);
+	pthread_cond_init(&jobs->arrived, NULL);
+	jobs->wake = (struct loop_wake){.woken = report, .arg = jobs};
+	loop_wake_start(loop, &jobs->wake);
+	/* Signals belong to the loop's thread. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	for (unsigned i = 0; i < threads && i < JOBS_MAX_THREADS; i++) {
+		int error = pthread_create(&jobs->threads[i], NULL, work, jobs);
+
+		if (error)
+			log_fatal("cannot start a worker thread: %s", strerror(error));
+		jobs->thread_count++;
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return jobs;
+}
+
+static void free_list(struct job *list)
+{
+	struct job *job, *next;
+
+	DL_FOREACH_SAFE (list, job, next)
+		free(job);
+}
+
+void jobs_free(struct jobs *jobs)
+{
+	if (!jobs)
+		return;
+	pthread_mutex_lock(&jobs->lock);
+	jobs->stopping = true;
+	pthread_cond_broadcast(&jobs->arrived);
+	pthread_mutex_unlock(&jobs->lock);
+	for (unsigned i = 0; i < jobs->thread_count; i++)
+		pthread_join(jobs->threads[i], NULL);
+	loop_wake_stop(jobs->loop, &jobs->wake);
+	free_list(jobs->waiting);
+	free_list(jobs->finished);
+	pthread_cond_destroy(&jobs->arrived);
+	pthread_mutex_destroy(&jobs->lock);
+	free(jobs);
+}
+
+void jobs_submit(struct jobs *jobs, uint64_t id, void (*run)(void *data), void *data)
+{
+	struct job *job = mem_new(struct job);
+
+	job->id = id;
+	job->run = run;
+	job->data = data;
+	pthread_mutex_lock(&jobs->lock);
+	DL_APPEND(jobs->waiting, job);
+	pthread_cond_signal(&jobs->arrived);
+	pthread_mutex_unlock(&jobs->lock);
+}

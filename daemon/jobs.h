@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Workers for the engine's slow work: a few threads take jobs in order and
+ * report on the loop's thread. A job is a pure function of its data.
+ */
+#ifndef DAEMON_JOBS_H
+#define DAEMON_JOBS_H
+
+#include <stdint.h>
+
+struct jobs;
+struct loop;
+
+/* `done(arg, id)` is called on the loop's thread, once for each job. */
+struct jobs *jobs_new(
+	struct loop *loop, unsigned threads, void (*done)(void *arg, uint64_t id), void *arg);
+/* Waits for jobs that run, drops those that wait; no `done` is called any more. */
+void jobs_free(struct jobs *jobs);
+void jobs_submit(struct jobs *jobs, uint64_t id, void (*run)(void *data), void *data);
+
+#endif

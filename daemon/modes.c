@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One request to the data plane, then exit (modes.h). No IKE, no DNS: these
+ * run before the network is up and after the daemon has crashed.
+ */
+#include "daemon/modes.h"
+
+#include "daemon/addrs.h"
+#include "daemon/load.h"
+#include "daemon/lines.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "xfrm/dataplane.h"
+
+#include <string.h>
+
+struct mode {
+	struct loop *loop;
+	struct dataplane *dp;
+	int error;
+};
+
+static void request_done(void *arg, int error)
+{
+	struct mode *mode = arg;
+
+	mode->error = error;
+	loop_stop(mode->loop);
+}
+
+static void ignore_acquire(void *arg, const struct dp_acquire *acquire)
+{
+	(void)arg;
+	(void)acquire;
+}
+
+static void ignore_expire(void *arg, const struct dp_expire *expire)
+{
+	(void)arg;
+	(void)expire;
+}
+
+static void ignore_shunt(void *arg, const struct dp_flow *flow)
+{
+	(void)arg;
+	(void)flow;
+}
+
+static void ignore_loss(void *arg)
+{
+	(void)arg;
+}
+
+static const struct dp_events no_events = {.acquire = ignore_acquire,
+	.expire = ignore_expire,
+	.shunt_ended = ignore_shunt,
+	.lost = ignore_loss};
+
+static void ignore_change(void *arg)
+{
+	(void)arg;
+}
+
+static int request_lines(struct mode *mode, const struct conf *conf)
+{
+	int error = 0;
+	struct addrs *addrs = addrs_open(mode->loop, ignore_change, NULL, &error);
+
+	if (!addrs)
+		return error;
+	lines_install(mode->dp, &conf->policy, addrs, LINES_CLOSED, request_done, mode);
+	loop_run(mode->loop);
+	addrs_close(addrs);
+	return mode->error;
+}
+
+/* Opens the data plane, makes the request that `conf` or `request` stands for, and waits for it. */
+static int run(const char *what, const struct conf *conf,
+	void (*request)(struct dataplane *dp, dp_done done, void *arg))
+{
+	struct mode mode = {.loop = loop_new()};
+
+	mode.dp = dp_open(mode.loop, &no_events, NULL, &mode.error);
+	if (mode.dp && request) {
+		request(mode.dp, request_done, &mode);
+		loop_run(mode.loop);
+	} else if (mode.dp) {
+		mode.error = request_lines(&mode, conf);
+	}
+	if (mode.dp)
+		dp_close(mode.dp);
+	loop_free(mode.loop);
+	if (mode.error)
+		log_error("%s: %s", what, strerror(-mode.error));
+	return mode.error ? 1 : 0;
+}
+
+int mode_closed(const char *config_path)
+{
+	struct conf *conf = load_configuration(config_path, NULL, NULL);
+	int status;
+
+	if (!conf) {
+		log_error("--closed: nothing was installed: the configuration does not load");
+		return 1;
+	}
+	status = run("--closed", conf, NULL);
+	conf_free(conf);
+	return status;
+}
+
+int mode_release(void)
+{
+	return run("--release", NULL, dp_stop);
+}
+
+int mode_flush(void)
+{
+	return run("--flush", NULL, dp_flush);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Timelines (trace.h). */
+#include "daemon/trace.h"
+
+#include "lib/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define TRACE_EVENTS 48
+#define TRACE_PEERS 8
+#define TRACE_TEXT 120
+#define TRACE_NAME 256
+
+struct trace_event {
+	uint64_t at_us;
+	char what[24];
+	char text[TRACE_TEXT];
+};
+
+struct timeline {
+	uint64_t query; /* 0: unused */
+	bool open;
+	char name[TRACE_NAME];
+	struct addr peers[TRACE_PEERS];
+	size_t peer_count;
+	struct trace_event events[TRACE_EVENTS];
+	size_t event_count;
+};
+
+/* Owned by the daemon. `next` is the slot that the next lookup takes. */
+struct trace {
+	struct timeline *ring;
+	size_t count;
+	size_t next;
+	size_t open; /* timelines that peers may add to */
+};
+
+struct trace *trace_new(size_t count)
+{
+	struct trace *trace = mem_new(struct trace);
+
+	trace->ring = mem_zalloc(count * sizeof(*trace->ring));
+	trace->count = count;
+	return trace;
+}
+
+void trace_free(struct trace *trace)
+{
+	if (!trace)
+		return;
+	free(trace->ring);
+	free(trace);
+}
+
+/* Newest first: the timeline that is asked for is nearly always the last one begun. */
+static struct timeline *find_query(struct trace *trace, uint64_t query)
+{
+	for (size_t i = 1; i <= trace->count; i++) {
+		struct timeline *line = &trace->ring[(trace->next + trace->count - i) % trace->count];
+
+		if (line->query == query)
+			return line;
+		if (line->query == 0)
+			return NULL;
+	}
+	return NULL;
+}
+
+static struct timeline *begin(struct trace *trace, uint64_t query, const char *qname)
+{
+	struct timeline *line = &trace->ring[trace->next];
+
+	trace->next = (trace->next + 1) % trace->count;
+	if (line->open)
+		trace->open--;
+	line->query = query;
+	line->open = true;
+	line->peer_count = 0;
+	line->event_count = 0;
+	snprintf(line->name, sizeof(line->name), "%s", qname);
+	trace->open++;
+	return line;
+}
+
+static void add(struct timeline *line, uint64_t now_us, const char *what, const char *text)
+{
+	struct trace_event *event;
+
+	if (line->event_count == TRACE_EVENTS)
+		return;
+	event = &line->events[line->event_count++];
+	event->at_us = now_us;
+	snprintf(event->what, sizeof(event->what), "%s", what);
+	snprintf(event->text, sizeof(event->text), "%s", text);
+}
+
+void trace_query(struct trace *trace, uint64_t query, const char *qname, uint64_t now_us,
+	const char *what, const char *text)
+{
+	struct timeline *line = find_query(trace, query);
+
+	add(line ? line : begin(trace, query, qname), now_us, what, text);
+}
+
+void trace_waits_for(struct trace *trace, uint64_t query, const struct addr *remote)
+{
+	struct timeline *line = find_query(trace, query);
+
+	if (line && line->peer_count < TRACE_PEERS)
+		line->peers[line->peer_count++] = *remote;
+}
+
+static bool awaits(const struct timeline *line, const struct addr *remote)
+{
+	for (size_t i = 0; line->open && i < line->peer_count; i++) {
+		if (addr_equal(&line->peers[i], remote))
+			return true;
+	}
+	return false;
+}
+
+void trace_peer(struct trace *trace, const struct addr *remote, uint64_t now_us, const char *what,
+	const char *text)
+{
+	for (size_t i = 0; trace->open > 0 && i < trace->count; i++) {
+		if (awaits(&trace->ring[i], remote))
+			add(&trace->ring[i], now_us, what, text);
+	}
+}
+
+void trace_close(struct trace *trace, uint64_t query)
+{
+	struct timeline *line = find_query(trace, query);
+
+	if (line && line->open) {
+		line->open = false;
+		trace->open--;
+	}
+}
+
+static json_t *timeline_json(const struct timeline *line)
+{
+	json_t *events = json_array();
+	uint64_t begin_us = line->events[0].at_us;
+	uint64_t end_us = line->events[line->event_count - 1].at_us;
+
+	for (size_t i = 0; i < line->event_count; i++) {
+		const struct trace_event *event = &line->events[i];
+
+		json_array_append_new(events,
+			json_pack("{s:f,s:s,s:s}", "ms", (double)(event->at_us - begin_us) / 1000.,
+				"what", event->what, "text", event->text));
+	}
+	return json_pack("{s:s,s:I,s:b,s:f,s:o}", "name", line->name, "query_id",
+		(json_int_t)line->query, "complete", !line->open, "duration_ms",
+		(double)(end_us - begin_us) / 1000., "events", events);
+}
+
+json_t *trace_find(const struct trace *trace, const char *qname)
+{
+	for (size_t i = 1; i <= trace->count; i++) {
+		const struct timeline *line =
+			&trace->ring[(trace->next + trace->count - i) % trace->count];
+
+		if (line->query && line->event_count && strcasecmp(line->name, qname) == 0)
+			return timeline_json(line);
+	}
+	return NULL;
+}

@@ -1,0 +1,807 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where the wings meet (trigger.h). The order of a tunnel's life here:
+ *
+ *   want (lookup, acquire) -> policy -> hold -> dp_hold, initiate -> ike_initiate
+ *   ike: install -> dp_establish -> ike_installed -> UP -> policy_child_up -> waiters
+ *   ike: remove -> dp_remove_pair, CHILD_DOWN -> policy_child_down -> idle -> dp_idle
+ *
+ * Flow ids of policy are the `user` words of the engine.
+ */
+#include "daemon/trigger.h"
+
+#include "daemon/addrs.h"
+#include "daemon/jobs.h"
+#include "daemon/lines.h"
+#include "daemon/trace.h"
+#include "daemon/udp.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <uthash.h>
+
+#define WORKERS 2
+#define IKE_PORT 500
+/* Rule N3: one answer starts at most so many negotiations. */
+#define MAX_STARTS_PER_ANSWER 8
+
+/* A CHILD SA that the data plane has; `child.pair` has no keys. */
+struct tunnel {
+	struct ike_child child;
+	UT_hash_handle hh;
+};
+
+/* A resolver that waits for policy; the handle is the same on both sides. */
+struct gate_wait {
+	uint64_t handle;
+	struct trigger *trigger;
+	resolver_decided decided;
+	void *arg;
+	UT_hash_handle hh;
+};
+
+struct trigger {
+	struct trigger_parts parts;
+	const struct conf *conf; /* the daemon's; replaced by trigger_reconfigure() */
+	struct policy *policy;
+	struct ike *ike;
+	struct jobs *jobs;
+	struct tunnel *tunnels; /* by child id */
+	struct gate_wait *waits; /* by handle */
+	struct loop_timer ike_timer;
+	struct loop_timer policy_timer;
+	uint64_t answer_query; /* N3: the query whose answer is being walked, */
+	unsigned answer_starts; /* and how many negotiations it has started */
+	bool flushed;
+	uint64_t *gone; /* flow ids, while a reload goes on */
+	size_t gone_count;
+};
+
+static uint64_t now(const struct trigger *trigger)
+{
+	return loop_now_us(trigger->parts.loop);
+}
+
+static struct dp_flow to_dp_flow(const struct policy_flow *flow)
+{
+	return (struct dp_flow){.line = flow->line, .local = flow->local, .remote = flow->remote};
+}
+
+/* --- policy's wishes ------------------------------------------------------------ */
+
+static void warn_if_failed(void *arg, int error)
+{
+	if (error)
+		log_warning("data plane: %s: %s", (const char *)arg, strerror(-error));
+}
+
+static void take_hold(void *arg, const struct policy_flow *flow)
+{
+	struct trigger *trigger = arg;
+	struct dp_flow dp_flow = to_dp_flow(flow);
+
+	dp_hold(trigger->parts.dp, &dp_flow, warn_if_failed, "cannot hold a flow");
+}
+
+static void take_initiate(void *arg, const struct policy_flow *flow)
+{
+	struct trigger *trigger = arg;
+	const struct policy_conn *conn = policy_conn_get(trigger->policy, flow->conn);
+	struct path path = {.local = {.addr = flow->local, .port = IKE_PORT},
+		.remote = {.addr = flow->remote, .port = IKE_PORT}};
+	char line[64];
+
+	snprintf(line, sizeof(line), "%s", policy_traits(flow->group)->name);
+	trace_peer(trigger->parts.trace, &flow->remote, now(trigger), "line", line);
+	ike_initiate(trigger->ike, conn->ike_conn, &path, &flow->selector, flow->id, 0, now(trigger));
+}
+
+/* A shunt on its way to the kernel. */
+struct shunt_request {
+	struct trigger *trigger;
+	uint64_t flow;
+};
+
+static void shunt_done(void *arg, int error)
+{
+	struct shunt_request *request = arg;
+	struct trigger *trigger = request->trigger;
+
+	warn_if_failed("cannot install a shunt", error);
+	policy_shunt_done(trigger->policy, request->flow, error == 0, now(trigger));
+	free(request);
+}
+
+static void take_shunt(void *arg, const struct policy_flow *flow, bool pass, uint32_t lifetime_s)
+{
+	struct trigger *trigger = arg;
+	struct dp_flow dp_flow = to_dp_flow(flow);
+	struct shunt_request *request = mem_new(struct shunt_request);
+
+	request->trigger = trigger;
+	request->flow = flow->id;
+	dp_shunt(trigger->parts.dp, &dp_flow, pass ? DP_ALLOW : DP_BLOCK, lifetime_s, shunt_done,
+		request);
+}
+
+static void take_idle(void *arg, const struct policy_flow *flow)
+{
+	struct trigger *trigger = arg;
+	struct dp_flow dp_flow = to_dp_flow(flow);
+
+	dp_idle(trigger->parts.dp, &dp_flow, warn_if_failed, "cannot return a flow to its line");
+}
+
+static void take_observe(
+	void *arg, const struct policy_flow *flow, enum policy_state old, const char *reason)
+{
+	struct trigger *trigger = arg;
+	char remote[ADDR_TEXT], text[128];
+	bool lasting = flow->state == POLICY_TUNNELLED || old == POLICY_TUNNELLED ||
+		       flow->state == POLICY_BLOCKED_UNTIL || flow->state == POLICY_CLEAR_UNTIL;
+
+	log_line(lasting ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "peer %s: %s: %s -> %s%s%s",
+		addr_format(&flow->remote, remote), policy_traits(flow->group)->name,
+		policy_state_name(old), policy_state_name(flow->state), *reason ? ": " : "", reason);
+	snprintf(text, sizeof(text), "%s -> %s%s%s", policy_state_name(old),
+		policy_state_name(flow->state), *reason ? ": " : "", reason);
+	trace_peer(trigger->parts.trace, &flow->remote, now(trigger), "flow", text);
+}
+
+static void take_policy_timer(void *arg, uint64_t at_us)
+{
+	struct trigger *trigger = arg;
+
+	loop_timer_start_at(trigger->parts.loop, &trigger->policy_timer, at_us);
+}
+
+static void policy_timer_fired(struct loop_timer *timer)
+{
+	struct trigger *trigger = timer->arg;
+
+	policy_tick(trigger->policy, now(trigger));
+}
+
+/* --- the engine's wishes --------------------------------------------------------- */
+
+static void take_send(void *arg, const struct path *path, const uint8_t *data, size_t len)
+{
+	struct trigger *trigger = arg;
+
+	udp_send(trigger->parts.udp, path, data, len);
+}
+
+static void take_ike_timer(void *arg, uint64_t at_us)
+{
+	struct trigger *trigger = arg;
+
+	loop_timer_start_at(trigger->parts.loop, &trigger->ike_timer, at_us);
+}
+
+static void ike_timer_fired(struct loop_timer *timer)
+{
+	struct trigger *trigger = timer->arg;
+
+	ike_tick(trigger->ike, now(trigger));
+}
+
+/* A stranger is answered when a line that accepts covers it, and it is no address of ours. */
+static int take_conn_for(void *arg, const struct path *path)
+{
+	struct trigger *trigger = arg;
+	int conn = policy_conn_for(trigger->policy, &path->local.addr, &path->remote.addr);
+
+	if (conn < 0)
+		return -1;
+	return (int)policy_conn_get(trigger->policy, (size_t)conn)->ike_conn;
+}
+
+static bool ts_covers_host(const struct ike_ts *ts, const struct addr *host, uint8_t proto, uint16_t port)
+{
+	return ts->start.family == host->family && addr_compare(&ts->start, host) <= 0 &&
+	       addr_compare(host, &ts->end) <= 0 && (ts->proto == 0 || ts->proto == proto) &&
+	       (port ? ts->port_start <= port && port <= ts->port_end
+		     : ts->port_start == 0 && ts->port_end == 65535);
+}
+
+static bool any_covers(
+	const struct ike_ts *ts, size_t count, const struct addr *host, uint8_t proto, uint16_t port)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (ts_covers_host(&ts[i], host, proto, port))
+			return true;
+	}
+	return false;
+}
+
+/* The hosts of the path themselves, with the line's ports: whatever else is offered is not believed (N9). */
+static bool offer_covers(const struct ike_offer *offer, const struct policy_line *line)
+{
+	return any_covers(offer->remote_ts, offer->remote_ts_count, &offer->path.remote.addr,
+		       line->proto, line->remote_port) &&
+	       any_covers(offer->local_ts, offer->local_ts_count, &offer->path.local.addr,
+		       line->proto, line->local_port);
+}
+
+/* Rule N8: anonymous never replaces authenticated. */
+static bool would_weaken(const struct trigger *trigger, uint64_t flow, const struct ike_offer *offer)
+{
+	struct ike_child standing;
+
+	return offer->remote_auth == IKE_AUTH_NULL && trigger_child(trigger, flow, &standing) &&
+	       standing.remote_auth != IKE_AUTH_NULL;
+}
+
+static bool take_narrow(
+	void *arg, const struct ike_offer *offer, struct selector *selector, uint64_t *user)
+{
+	struct trigger *trigger = arg;
+	const struct policy_line *lines[16];
+	size_t count = policy_accepting_lines(
+		trigger->policy, &offer->path.remote.addr, lines, ARRAY_LEN(lines));
+
+	for (size_t i = 0; i < count; i++) {
+		const struct policy_conn *conn = policy_conn_get(trigger->policy, lines[i]->conn);
+		struct policy_flow flow;
+		uint64_t id;
+
+		if (conn->ike_conn != offer->conn || !offer_covers(offer, lines[i]))
+			continue;
+		id = policy_flow_want(trigger->policy, lines[i]->id, &offer->path.local.addr,
+			&offer->path.remote.addr, now(trigger));
+		if (!policy_flow_get(trigger->policy, id, &flow) || would_weaken(trigger, id, offer))
+			continue;
+		*selector = flow.selector;
+		*user = id;
+		return true;
+	}
+	return false;
+}
+
+/* An SA pair on its way to the kernel. */
+struct install_request {
+	struct trigger *trigger;
+	uint64_t child;
+};
+
+static void install_done(void *arg, int error)
+{
+	struct install_request *request = arg;
+	struct trigger *trigger = request->trigger;
+
+	if (error)
+		log_error("data plane: cannot install an SA pair: %s", strerror(-error));
+	ike_installed(trigger->ike, request->child, error == 0, now(trigger));
+	free(request);
+}
+
+static void take_install(void *arg, const struct ike_child *child)
+{
+	struct trigger *trigger = arg;
+	struct install_request *request = mem_new(struct install_request);
+	struct tunnel *tunnel = mem_new(struct tunnel);
+	struct policy_flow flow;
+	struct dp_flow dp_flow = {0};
+
+	request->trigger = trigger;
+	request->child = child->id;
+	tunnel->child = *child;
+	secret_wipe(tunnel->child.pair.in.encr_key, sizeof(tunnel->child.pair.in.encr_key));
+	secret_wipe(tunnel->child.pair.in.integ_key, sizeof(tunnel->child.pair.in.integ_key));
+	secret_wipe(tunnel->child.pair.out.encr_key, sizeof(tunnel->child.pair.out.encr_key));
+	secret_wipe(tunnel->child.pair.out.integ_key, sizeof(tunnel->child.pair.out.integ_key));
+	HASH_ADD(hh, trigger->tunnels, child.id, sizeof(uint64_t), tunnel);
+	/* A flow that a reload has taken away is line 0, which the data plane refuses. */
+	if (policy_flow_get(trigger->policy, child->user, &flow))
+		dp_flow = to_dp_flow(&flow);
+	dp_establish(trigger->parts.dp, &dp_flow, &child->pair, install_done, request);
+}
+
+static void take_remove(void *arg, const struct ike_child *child)
+{
+	struct trigger *trigger = arg;
+	struct policy_flow flow;
+	struct dp_flow dp_flow = {.local = child->path.local.addr, .remote = child->path.remote.addr};
+	struct tunnel *tunnel;
+
+	if (policy_flow_get(trigger->policy, child->user, &flow))
+		dp_flow = to_dp_flow(&flow);
+	dp_remove_pair(trigger->parts.dp, &dp_flow, &child->pair, NULL, NULL);
+	HASH_FIND(hh, trigger->tunnels, &child->id, sizeof(child->id), tunnel);
+	if (tunnel) {
+		HASH_DEL(trigger->tunnels, tunnel);
+		free(tunnel);
+	}
+}
+
+static void take_job(void *arg, const struct ike_job *job)
+{
+	struct trigger *trigger = arg;
+
+	jobs_submit(trigger->jobs, job->id, job->run, job->data);
+}
+
+static void job_done(void *arg, uint64_t id)
+{
+	struct trigger *trigger = arg;
+
+	ike_job_done(trigger->ike, id, now(trigger));
+}
+
+static void take_random(void *arg, void *out, size_t len)
+{
+	uint8_t *at = out;
+
+	(void)arg;
+	while (len > 0) {
+		ssize_t got = getrandom(at, len, 0);
+
+		/* Only a kernel without getrandom(2) fails; without randomness nothing here is safe. */
+		if (got < 0 && errno != EINTR)
+			abort();
+		if (got > 0) {
+			at += got;
+			len -= (size_t)got;
+		}
+	}
+}
+
+/* --- the engine's events ------------------------------------------------------------ */
+
+static void event_stage(struct trigger *trigger, const struct ike_event *event)
+{
+	char remote[ADDR_TEXT];
+	const char *role = event->role == IKE_INITIATOR ? "initiator" : "responder";
+
+	trace_peer(trigger->parts.trace, &event->path.remote.addr, now(trigger),
+		ike_stage_name(event->stage), role);
+	log_debug("peer %s: %s (%s)", endpoint_format(&event->path.remote, remote),
+		ike_stage_name(event->stage), role);
+}
+
+static void event_up(struct trigger *trigger, const struct ike_child *child)
+{
+	char remote[ADDR_TEXT], selector[SELECTOR_TEXT];
+
+	log_info("peer %s: tunnel up: %s, %s, auth %s/%s, spi in 0x%08x out 0x%08x",
+		addr_format(&child->path.remote.addr, remote),
+		selector_format(&child->pair.selector, selector),
+		child->role == IKE_INITIATOR ? "initiator" : "responder",
+		ike_auth_name(child->local_auth), ike_auth_name(child->remote_auth),
+		child->pair.in.spi, child->pair.out.spi);
+	policy_child_up(trigger->policy, child->user, now(trigger));
+}
+
+static void event_failed(struct trigger *trigger, const struct ike_event *event)
+{
+	char remote[ADDR_TEXT];
+
+	log_info("peer %s: negotiation failed: %s", addr_format(&event->path.remote.addr, remote),
+		ike_reason_name(event->reason));
+	policy_failed(trigger->policy, event->user, ike_reason_name(event->reason), now(trigger));
+}
+
+static void event_child_down(struct trigger *trigger, const struct ike_event *event)
+{
+	char remote[ADDR_TEXT];
+
+	log_info("peer %s: tunnel down: %s", addr_format(&event->path.remote.addr, remote),
+		ike_reason_name(event->reason));
+	policy_child_down(
+		trigger->policy, event->child->user, ike_reason_name(event->reason), now(trigger));
+}
+
+static void take_event(void *arg, const struct ike_event *event)
+{
+	struct trigger *trigger = arg;
+
+	switch (event->kind) {
+	case IKE_EVENT_STAGE:
+		event_stage(trigger, event);
+		break;
+	case IKE_EVENT_UP:
+		event_up(trigger, event->child);
+		break;
+	case IKE_EVENT_FAILED:
+		event_failed(trigger, event);
+		break;
+	case IKE_EVENT_CHILD_DOWN:
+		event_child_down(trigger, event);
+		break;
+	case IKE_EVENT_SOFT_FAILURE:
+		policy_failing(trigger->policy, event->user, ike_reason_name(event->reason), now(trigger));
+		break;
+	}
+}
+
+/* --- the resolver's gate ---------------------------------------------------------------- */
+
+static enum resolver_verdict to_resolver(enum policy_verdict verdict)
+{
+	switch (verdict) {
+	case POLICY_PASS:
+	case POLICY_OPEN:
+		return RESOLVER_PASS;
+	case POLICY_ENCRYPTED:
+		return RESOLVER_TUNNELLED;
+	case POLICY_WAIT:
+		return RESOLVER_WAIT;
+	case POLICY_WITHHELD:
+		return RESOLVER_WITHHELD;
+	case POLICY_DENIED:
+		return RESOLVER_BLOCKED;
+	}
+	return RESOLVER_WITHHELD;
+}
+
+static void to_decision(const struct policy_answer *answer, struct resolver_decision *out)
+{
+	*out = (struct resolver_decision){
+		.verdict = to_resolver(answer->verdict), .max_ttl_s = answer->max_ttl_s};
+	if (answer->line)
+		snprintf(out->group, sizeof(out->group), "%s", policy_traits(answer->group)->name);
+	snprintf(out->cause, sizeof(out->cause), "%s", answer->cause);
+}
+
+static void forget_wait(struct gate_wait *wait)
+{
+	HASH_DEL(wait->trigger->waits, wait);
+	free(wait);
+}
+
+static void policy_has_decided(void *arg, const struct policy_answer *answer)
+{
+	struct gate_wait *wait = arg;
+	resolver_decided decided = wait->decided;
+	void *decided_arg = wait->arg;
+	struct resolver_decision decision;
+
+	to_decision(answer, &decision);
+	forget_wait(wait);
+	decided(decided_arg, &decision);
+}
+
+/* The group's rule at once, where a negotiation cannot be started. */
+static void refuse(const struct policy_answer *expected, const char *cause, struct policy_answer *out)
+{
+	bool closed = expected->group == POLICY_PRIVATE;
+
+	*out = *expected;
+	out->verdict = closed ? POLICY_WITHHELD : POLICY_OPEN;
+	out->max_ttl_s = closed ? UINT32_MAX : 1;
+	snprintf(out->cause, sizeof(out->cause), "%s", cause);
+}
+
+/* True when this answer may start one more negotiation (N3). */
+static bool may_start(struct trigger *trigger, uint64_t query)
+{
+	if (trigger->answer_query != query) {
+		trigger->answer_query = query;
+		trigger->answer_starts = 0;
+	}
+	return trigger->answer_starts++ < MAX_STARTS_PER_ANSWER;
+}
+
+static void gate_want(void *arg, uint64_t query, const char *qname, const struct addr *addr,
+	resolver_decided decided, void *decided_arg, struct resolver_decision *out, uint64_t *handle)
+{
+	struct trigger *trigger = arg;
+	struct policy_answer answer;
+	struct gate_wait *wait;
+	struct addr local;
+
+	(void)qname;
+	policy_explain(trigger->policy, addr, &answer, now(trigger));
+	if (answer.verdict != POLICY_WAIT) {
+		to_decision(&answer, out);
+		return;
+	}
+	if (!addrs_source(trigger->parts.addrs, addr, &local)) {
+		refuse(&answer, "no route", &answer);
+		to_decision(&answer, out);
+		return;
+	}
+	if (!may_start(trigger, query)) {
+		refuse(&answer, "too many addresses in one answer", &answer);
+		to_decision(&answer, out);
+		return;
+	}
+	trace_waits_for(trigger->parts.trace, query, addr);
+	wait = mem_new(struct gate_wait);
+	wait->trigger = trigger;
+	wait->decided = decided;
+	wait->arg = decided_arg;
+	wait->handle = policy_want(trigger->policy, &local, addr, POLICY_TRIGGER_DNS, 0,
+		policy_has_decided, wait, &answer, now(trigger));
+	to_decision(&answer, out);
+	if (answer.verdict != POLICY_WAIT) {
+		free(wait);
+		return;
+	}
+	HASH_ADD(hh, trigger->waits, handle, sizeof(wait->handle), wait);
+	*handle = wait->handle;
+}
+
+static void gate_cancel(void *arg, uint64_t handle)
+{
+	struct trigger *trigger = arg;
+	struct gate_wait *wait;
+
+	HASH_FIND(hh, trigger->waits, &handle, sizeof(handle), wait);
+	if (!wait)
+		return;
+	policy_cancel(trigger->policy, handle);
+	forget_wait(wait);
+}
+
+static void gate_hurry(void *arg, uint64_t handle)
+{
+	struct trigger *trigger = arg;
+
+	policy_hurry(trigger->policy, handle, now(trigger));
+}
+
+const struct resolver_gate trigger_gate = {
+	.want = gate_want, .cancel = gate_cancel, .hurry = gate_hurry};
+
+/* --- events of sockets and data plane ------------------------------------------------------ */
+
+void trigger_datagram(void *arg, const struct path *path, const uint8_t *data, size_t len)
+{
+	struct trigger *trigger = arg;
+
+	ike_datagram(trigger->ike, path, data, len, now(trigger));
+}
+
+void trigger_unreachable(void *arg, const struct path *path, const uint8_t *quoted, size_t len)
+{
+	struct trigger *trigger = arg;
+
+	ike_unreachable(trigger->ike, path, quoted, len, now(trigger));
+}
+
+void trigger_acquire(void *arg, const struct dp_acquire *acquire)
+{
+	struct trigger *trigger = arg;
+	struct policy_answer answer;
+	char selector[SELECTOR_TEXT];
+
+	log_debug("acquire: line %u, %s", acquire->line, selector_format(&acquire->selector, selector));
+	if (acquire->line == 0)
+		return;
+	policy_want(trigger->policy, &acquire->selector.local.addr, &acquire->selector.remote.addr,
+		POLICY_TRIGGER_ACQUIRE, acquire->line, NULL, NULL, &answer, now(trigger));
+}
+
+void trigger_expire(void *arg, const struct dp_expire *expire)
+{
+	struct trigger *trigger = arg;
+	struct tunnel *tunnel, *next;
+
+	HASH_ITER (hh, trigger->tunnels, tunnel, next) {
+		if (expire->hard && tunnel->child.pair.in.spi == expire->spi) {
+			ike_delete(trigger->ike, tunnel->child.sa, now(trigger));
+			return;
+		}
+	}
+}
+
+/* --- commands -------------------------------------------------------------------------------- */
+
+static void set_locals(struct trigger *trigger)
+{
+	size_t count;
+	const struct addr *own = addrs_own(trigger->parts.addrs, &count);
+
+	policy_set_locals(trigger->policy, own, count);
+}
+
+void trigger_set_lines(struct trigger *trigger, dp_done done, void *arg)
+{
+	lines_install(trigger->parts.dp, &trigger->conf->policy, trigger->parts.addrs, LINES_ALL,
+		done, arg);
+}
+
+struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf *conf)
+{
+	static const struct policy_ops policy_ops = {.hold = take_hold,
+		.initiate = take_initiate,
+		.shunt = take_shunt,
+		.idle = take_idle,
+		.observe = take_observe,
+		.timer = take_policy_timer};
+	static const struct ike_ops ike_ops = {.send = take_send,
+		.timer = take_ike_timer,
+		.event = take_event,
+		.conn_for = take_conn_for,
+		.narrow = take_narrow,
+		.install = take_install,
+		.remove = take_remove,
+		.job = take_job,
+		.random = take_random};
+	struct trigger *trigger = mem_new(struct trigger);
+
+	trigger->parts = *parts;
+	trigger->conf = conf;
+	trigger->ike_timer = (struct loop_timer){.fired = ike_timer_fired, .arg = trigger};
+	trigger->policy_timer = (struct loop_timer){.fired = policy_timer_fired, .arg = trigger};
+	trigger->jobs = jobs_new(parts->loop, WORKERS, job_done, trigger);
+	trigger->policy = policy_new(&policy_ops, trigger, &conf->policy);
+	trigger->ike = ike_new(&ike_ops, trigger, &conf->ike);
+	set_locals(trigger);
+	return trigger;
+}
+
+void trigger_free(struct trigger *trigger)
+{
+	struct gate_wait *wait, *next_wait;
+	struct tunnel *tunnel, *next;
+
+	if (!trigger)
+		return;
+	jobs_free(trigger->jobs);
+	ike_free(trigger->ike);
+	policy_free(trigger->policy);
+	loop_timer_stop(trigger->parts.loop, &trigger->ike_timer);
+	loop_timer_stop(trigger->parts.loop, &trigger->policy_timer);
+	HASH_ITER (hh, trigger->waits, wait, next_wait)
+		forget_wait(wait);
+	HASH_ITER (hh, trigger->tunnels, tunnel, next) {
+		HASH_DEL(trigger->tunnels, tunnel);
+		free(tunnel);
+	}
+	free(trigger);
+}
+
+/* Ends the IKE SAs of all tunnels that `matches` picks; ids first, for ending one changes the table. */
+static size_t end_tunnels(struct trigger *trigger,
+	bool (*matches)(const struct ike_child *child, const void *key), const void *key)
+{
+	size_t count = 0;
+	uint64_t *sas = mem_zalloc((HASH_COUNT(trigger->tunnels) + 1) * sizeof(*sas));
+	struct tunnel *tunnel, *next;
+
+	HASH_ITER (hh, trigger->tunnels, tunnel, next) {
+		if (matches(&tunnel->child, key))
+			sas[count++] = tunnel->child.sa;
+	}
+	for (size_t i = 0; i < count; i++)
+		ike_delete(trigger->ike, sas[i], now(trigger));
+	free(sas);
+	return count;
+}
+
+static bool has_remote(const struct ike_child *child, const void *key)
+{
+	return addr_equal(&child->path.remote.addr, key);
+}
+
+static bool has_user(const struct ike_child *child, const void *key)
+{
+	return child->user == *(const uint64_t *)key;
+}
+
+static bool is_any(const struct ike_child *child, const void *key)
+{
+	(void)key;
+	return child->id != 0;
+}
+
+size_t trigger_down(struct trigger *trigger, const struct addr *remote)
+{
+	policy_forget_failures(trigger->policy, remote, now(trigger));
+	return end_tunnels(trigger, has_remote, remote);
+}
+
+/* A reload has taken a flow away; noted first, for ending its tunnels changes policy's tables. */
+static void note_gone(void *arg, const struct policy_flow *flow)
+{
+	struct trigger *trigger = arg;
+
+	trigger->gone = mem_resize(trigger->gone, trigger->gone_count + 1, sizeof(*trigger->gone));
+	trigger->gone[trigger->gone_count++] = flow->id;
+}
+
+static void end_gone(struct trigger *trigger)
+{
+	for (size_t i = 0; i < trigger->gone_count; i++)
+		end_tunnels(trigger, has_user, &trigger->gone[i]);
+	free(trigger->gone);
+	trigger->gone = NULL;
+	trigger->gone_count = 0;
+}
+
+void trigger_reconfigure(struct trigger *trigger, const struct conf *conf, dp_done done, void *arg)
+{
+	trigger->flushed = false;
+	trigger->conf = conf;
+	policy_reconfigure(trigger->policy, &conf->policy, note_gone, now(trigger));
+	end_gone(trigger);
+	ike_reconfigure(trigger->ike, &conf->ike, now(trigger));
+	set_locals(trigger);
+	trigger_set_lines(trigger, done, arg);
+}
+
+/* Flows whose local address is ours no more: their tunnels can carry nothing (N10). */
+static bool is_orphan(const struct ike_child *child, const void *key)
+{
+	const struct addrs *addrs = key;
+	size_t count;
+	const struct addr *own = addrs_own(addrs, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (addr_equal(&own[i], &child->path.local.addr))
+			return false;
+	}
+	return true;
+}
+
+void trigger_addresses_changed(struct trigger *trigger)
+{
+	set_locals(trigger);
+	end_tunnels(trigger, is_orphan, trigger->parts.addrs);
+	policy_forget_failures(trigger->policy, NULL, now(trigger));
+	if (!trigger->flushed)
+		trigger_set_lines(trigger, warn_if_failed, "cannot follow a change of addresses");
+}
+
+void trigger_want(struct trigger *trigger, const struct addr *remote)
+{
+	struct policy_answer answer;
+	struct addr local;
+
+	if (addrs_source(trigger->parts.addrs, remote, &local))
+		policy_want(trigger->policy, &local, remote, POLICY_TRIGGER_DNS, 0, NULL, NULL,
+			&answer, now(trigger));
+}
+
+void trigger_flush(struct trigger *trigger, dp_done done, void *arg)
+{
+	struct policy_config empty = {0};
+
+	trigger->flushed = true;
+	end_tunnels(trigger, is_any, NULL);
+	policy_reconfigure(trigger->policy, &empty, note_gone, now(trigger));
+	end_gone(trigger);
+	dp_flush(trigger->parts.dp, done, arg);
+}
+
+void trigger_shutdown(struct trigger *trigger)
+{
+	ike_shutdown(trigger->ike, now(trigger));
+}
+
+const struct policy *trigger_policy(const struct trigger *trigger)
+{
+	return trigger->policy;
+}
+
+const struct ike *trigger_ike(const struct trigger *trigger)
+{
+	return trigger->ike;
+}
+
+bool trigger_flushed(const struct trigger *trigger)
+{
+	return trigger->flushed;
+}
+
+bool trigger_child(const struct trigger *trigger, uint64_t flow, struct ike_child *out)
+{
+	struct tunnel *tunnel, *next;
+	bool found = false;
+
+	HASH_ITER (hh, trigger->tunnels, tunnel, next) {
+		if (tunnel->child.user == flow) {
+			*out = tunnel->child;
+			found = true;
+		}
+	}
+	return found;
+}

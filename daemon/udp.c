@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The IKE sockets (udp.h). */
+#include "daemon/udp.h"
+
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/mem.h"
+#include "xfrm/dataplane.h"
+
+#include <errno.h>
+#include <linux/udp.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define UDP_SOCKETS 4
+#define NON_ESP_MARKER 4
+#define DATAGRAM_MAX 65536
+/* One turn of the loop takes at most so many datagrams: DNS must not wait for a flood. */
+#define BATCH 64
+#define RECEIVE_BUFFER (4 << 20)
+
+static const struct {
+	int family;
+	uint16_t port;
+} kinds[UDP_SOCKETS] = {{AF_INET, 500}, {AF_INET, 4500}, {AF_INET6, 500}, {AF_INET6, 4500}};
+
+struct udp_socket {
+	struct udp *udp;
+	int fd;
+	int family;
+	uint16_t port;
+	struct loop_io io;
+};
+
+/* Owned by the daemon. */
+struct udp {
+	struct loop *loop;
+	struct udp_events events;
+	void *arg;
+	struct udp_socket sockets[UDP_SOCKETS];
+	uint8_t buffer[DATAGRAM_MAX];
+};
+
+/* The local address of a received datagram, from its control messages. */
+static bool local_address(struct msghdr *msg, struct addr *out)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			struct in_pktinfo info;
+
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			return addr_from_bytes(&info.ipi_addr, 4, out);
+		}
+		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo info;
+
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			return addr_from_bytes(&info.ipi6_addr, 16, out);
+		}
+	}
+	return false;
+}
+
+static ssize_t receive(struct udp_socket *socket, int flags, struct path *path)
+{
+	struct udp *udp = socket->udp;
+	union {
+		struct cmsghdr align;
+		char room[512];
+	} control;
+	struct sockaddr_storage from = {0};
+	struct iovec iov = {.iov_base = udp->buffer, .iov_len = sizeof(udp->buffer)};
+	struct msghdr msg = {.msg_name = &from,
+		.msg_namelen = sizeof(from),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room)};
+	ssize_t got = recvmsg(socket->fd, &msg, flags | MSG_DONTWAIT);
+
+	if (got < 0)
+		return -1;
+	*path = (struct path){.local.port = socket->port};
+	endpoint_from_sockaddr((struct sockaddr *)&from, &path->remote);
+	local_address(&msg, &path->local.addr);
+	return got;
+}
+
+/* Skips the non-ESP marker of port 4500; false for what is not IKE. */
+static bool strip_marker(const struct udp_socket *socket, const uint8_t **data, size_t *len)
+{
+	static const uint8_t marker[NON_ESP_MARKER];
+
+	if (socket->port != 4500)
+		return true;
+	if (*len < NON_ESP_MARKER || memcmp(*data, marker, NON_ESP_MARKER) != 0)
+		return false;
+	*data += NON_ESP_MARKER;
+	*len -= NON_ESP_MARKER;
+	return true;
+}
+
+static void read_errors(struct udp_socket *socket)
+{
+	struct udp *udp = socket->udp;
+	struct path path;
+
+	for (int i = 0; i < BATCH; i++) {
+		ssize_t got = receive(socket, MSG_ERRQUEUE, &path);
+		const uint8_t *data = udp->buffer;
+		size_t len = (size_t)got;
+
+		if (got < 0)
+			return;
+		if (strip_marker(socket, &data, &len))
+			udp->events.unreachable(udp->arg, &path, data, len);
+	}
+}
+
+static void read_datagrams(struct udp_socket *socket)
+{
+	struct udp *udp = socket->udp;
+	struct path path;
+
+	for (int i = 0; i < BATCH; i++) {
+		ssize_t got = receive(socket, 0, &path);
+		const uint8_t *data = udp->buffer;
+		size_t len = (size_t)got;
+
+		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (got < 0)
+			continue; /* an ICMP error that the error queue has told already */
+		if (path.local.addr.family != ADDR_NONE && strip_marker(socket, &data, &len))
+			udp->events.datagram(udp->arg, &path, data, len);
+	}
+}
+
+static void socket_ready(struct loop_io *io, int events)
+{
+	struct udp_socket *socket = io->arg;
+
+	(void)events;
+	read_errors(socket);
+	read_datagrams(socket);
+}
+
+static int set_int(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) == 0 ? 0 : -errno;
+}
+
+static int prepare(int fd, int family, uint16_t port)
+{
+	int error = 0;
+
+	if (family == AF_INET6) {
+		error = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+		if (!error)
+			error = set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+		if (!error)
+			error = set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+	} else {
+		error = set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
+		if (!error)
+			error = set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
+	}
+	if (!error)
+		error = dp_bypass_socket(fd, family == AF_INET ? ADDR_IPV4 : ADDR_IPV6);
+	if (!error && port == 4500 &&
+		set_int(fd, IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP) != 0)
+		log_warning("UDP encapsulation of ESP is not available for %s here",
+			family == AF_INET ? "IPv4" : "IPv6");
+	/* A larger buffer is a help, not a need. */
+	set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER);
+	return error;
+}
+
+static int bind_wildcard(int fd, int family, uint16_t port)
+{
+	struct endpoint any = {.addr.family = family == AF_INET ? ADDR_IPV4 : ADDR_IPV6, .port = port};
+	struct sockaddr_storage storage;
+	unsigned len;
+
+	endpoint_to_sockaddr(&any, &storage, &len);
+	return bind(fd, (struct sockaddr *)&storage, len) == 0 ? 0 : -errno;
+}
+
+static int open_socket(struct udp *udp, struct udp_socket *sock, int family, uint16_t port)
+{
+	int error;
+
+	*sock = (struct udp_socket){.udp = udp, .family = family, .port = port};
+	sock->fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (sock->fd < 0)
+		return -errno;
+	error = prepare(sock->fd, family, port);
+	if (!error)
+		error = bind_wildcard(sock->fd, family, port);
+	if (error)
+		return error;
+	sock->io = (struct loop_io){.ready = socket_ready, .arg = sock};
+	loop_io_start(udp->loop, &sock->io, sock->fd, LOOP_READ);
+	return 0;
+}
+
+struct udp *udp_open(struct loop *loop, const struct udp_events *events, void *arg, int *error)
+{
+	struct udp *udp = mem_new(struct udp);
+
+	udp->loop = loop;
+	udp->events = *events;
+	udp->arg = arg;
+	for (size_t i = 0; i < UDP_SOCKETS; i++)
+		udp->sockets[i].fd = -1;
+	for (size_t i = 0; i < UDP_SOCKETS; i++) {
+		*error = open_socket(udp, &udp->sockets[i], kinds[i].family, kinds[i].port);
+		/* A host without IPv6 is a host. */
+		if (*error == -EAFNOSUPPORT && kinds[i].family == AF_INET6)
+			*error = 0;
+		if (*error) {
+			log_error("cannot open UDP port %u for IKE: %s", kinds[i].port,
+				strerror(-*error));
+			udp_close(udp);
+			return NULL;
+		}
+	}
+	return udp;
+}
+
+void udp_close(struct udp *udp)
+{
+	if (!udp)
+		return;
+	for (size_t i = 0; i < UDP_SOCKETS; i++) {
+		loop_io_stop(udp->loop, &udp->sockets[i].io);
+		if (udp->sockets[i].fd >= 0)
+			close(udp->sockets[i].fd);
+	}
+	free(udp);
+}
+
+static struct udp_socket *socket_for(struct udp *udp, const struct path *path)
+{
+	int family = path->remote.addr.family == ADDR_IPV4 ? AF_INET : AF_INET6;
+
+	for (size_t i = 0; i < UDP_SOCKETS; i++) {
+		struct udp_socket *socket = &udp->sockets[i];
+
+		if (socket->fd >= 0 && socket->family == family && socket->port == path->local.port)
+			return socket;
+	}
+	return NULL;
+}
+
+/* The datagram leaves from the path's local address, not from what the route would choose. */
+static void put_source(struct msghdr *msg, const struct addr *local)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+
+	if (local->family == ADDR_IPV4) {
+		struct in_pktinfo info = {0};
+
+		memcpy(&info.ipi_spec_dst, local->bytes, 4);
+		c->cmsg_level = IPPROTO_IP;
+		c->cmsg_type = IP_PKTINFO;
+		c->cmsg_len = CMSG_LEN(sizeof(info));
+		memcpy(CMSG_DATA(c), &info, sizeof(info));
+		msg->msg_controllen = CMSG_SPACE(sizeof(info));
+	} else {
+		struct in6_pktinfo info = {0};
+
+		memcpy(&info.ipi6_addr, local->bytes, 16);
+		c->cmsg_level = IPPROTO_IPV6;
+		c->cmsg_type = IPV6_PKTINFO;
+		c->cmsg_len = CMSG_LEN(sizeof(info));
+		memcpy(CMSG_DATA(c), &info, sizeof(info));
+		msg->msg_controllen = CMSG_SPACE(sizeof(info));
+	}
+}
+
+void udp_send(struct udp *udp, const struct path *path, const uint8_t *data, size_t len)
+{
+	static const uint8_t marker[NON_ESP_MARKER];
+	struct udp_socket *socket = socket_for(udp, path);
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	} control = {0};
+	struct sockaddr_storage to;
+	unsigned to_len;
+	bool marked = socket && socket->port == 4500;
+	struct iovec iov[2] = {{.iov_base = (void *)marker, .iov_len = marked ? NON_ESP_MARKER : 0},
+		{.iov_base = (void *)data, .iov_len = len}};
+	struct msghdr msg = {.msg_name = &to,
+		.msg_iov = iov,
+		.msg_iovlen = 2,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room)};
+
+	if (!socket)
+		return;
+	endpoint_to_sockaddr(&path->remote, &to, &to_len);
+	msg.msg_namelen = to_len;
+	put_source(&msg, &path->local.addr);
+	/* The first try may only report the ICMP error of an earlier datagram. */
+	if (sendmsg(socket->fd, &msg, 0) < 0 && sendmsg(socket->fd, &msg, 0) < 0)
+		log_debug("IKE datagram not sent: %s", strerror(errno));
+}
