@@ -1,1 +1,26 @@
-# ike/: see HACKING.md for how a folder's fragment is written.
+# ike/: the IKEv2 engine. Pure; ike/crypto alone includes GnuTLS and nettle.
+noinst_LIBRARIES += libike.a
+libike_a_SOURCES = \
+	ike/auth.c ike/auth.h \
+	ike/child.c \
+	ike/conn.h \
+	ike/const.c ike/const.h \
+	ike/crypto/aead.c ike/crypto/aead.h \
+	ike/crypto/kex.c ike/crypto/kex.h \
+	ike/crypto/prf.c ike/crypto/prf.h \
+	ike/engine.c ike/ike.h \
+	ike/engine_config.c ike/engine_config.h \
+	ike/events.c \
+	ike/exchange.c \
+	ike/id.c ike/id.h \
+	ike/informational.c \
+	ike/initiator.c \
+	ike/keys.c ike/keys.h \
+	ike/message.c ike/message.h \
+	ike/nat.c ike/nat.h \
+	ike/negotiate.c \
+	ike/payload.c ike/payload.h \
+	ike/proposal.c ike/proposal.h \
+	ike/responder.c \
+	ike/sa.c ike/sa.h \
+	ike/sk.c ike/sk.h

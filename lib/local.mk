@@ -2,6 +2,7 @@
 noinst_LIBRARIES += liboe.a
 liboe_a_SOURCES = \
 	lib/addr.c lib/addr.h \
+	lib/heap.c lib/heap.h \
 	lib/ipsec.c lib/ipsec.h \
 	lib/log.c lib/log.h \
 	lib/loop.c lib/loop.h \

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Key exchange (RFC 7296 2.14) behind one shape for all groups: make a pair,
+ * derive from the peer's public value. GnuTLS 3.7 has no raw Diffie-Hellman,
+ * so this stands on nettle and GMP.
+ */
+#ifndef IKE_CRYPTO_KEX_H
+#define IKE_CRYPTO_KEX_H
+
+#include "lib/secret.h"
+
+#include <stdint.h>
+
+/* Fills with random bytes; the engine's (ike_ops.random). */
+struct crypto_random {
+	void (*fill)(void *arg, void *out, size_t len);
+	void *arg;
+};
+
+#define KEX_PUBLIC_MAX 132
+
+struct kex {
+	uint16_t group;
+	size_t public_len;
+	uint8_t public[KEX_PUBLIC_MAX]; /* the KE payload's data */
+	struct secret private;
+};
+
+bool kex_supported(uint16_t group);
+/* A fresh pair; false for a group that is not supported. */
+bool kex_generate(struct kex *kex, uint16_t group, const struct crypto_random *random);
+/*
+ * The shared secret, in the fixed length of the group (RFC 7296 2.14: left-padded).
+ * False for a public value that is no point of the group or gives zero (RFC 7748 6.1).
+ */
+bool kex_derive(const struct kex *kex, const uint8_t *peer, size_t len, struct secret *shared);
+void kex_clear(struct kex *kex);
+
+#endif

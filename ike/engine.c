@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine's public face (ike.h): which SA a datagram, a result or the time
+ * is for. What happens then is in the file of the role or exchange.
+ */
+#include "ike/sa.h"
+
+#include "ike/engine_config.h"
+#include "ike/proposal.h"
+#include "ike/sk.h"
+#include "lib/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXCHANGE_IN_HEADER 18
+
+struct ike *ike_new(const struct ike_ops *ops, void *arg, const struct ike_config *config)
+{
+	struct ike *ike = mem_new(struct ike);
+
+	ike->ops = *ops;
+	ike->arg = arg;
+	ike->timer_us = IKE_NEVER;
+	ike_config_copy(&ike->config, config);
+	return ike;
+}
+
+void ike_free(struct ike *ike)
+{
+	struct ike_sa *sa, *next;
+
+	if (!ike)
+		return;
+	HASH_ITER (by_id, ike->by_id, sa, next) {
+		/* Silent: the owner goes too, nobody is to be told. */
+		if (sa->has_child)
+			ike_sa_untrack_child(sa);
+		ike_sa_set_state(sa, IKE_SA_DEAD);
+	}
+	HASH_ITER (by_job, ike->by_job, sa, next)
+		ike_sa_untrack_job(sa);
+	ike_settle(ike);
+	ike_config_clear(&ike->config);
+	heap_clear(&ike->due);
+	free(ike);
+}
+
+/* --- datagrams -------------------------------------------------------------------------------- */
+
+static struct ike_sa *find_by_spi(struct ike *ike, uint64_t spi)
+{
+	struct ike_sa *sa;
+
+	HASH_FIND(by_spi, ike->by_spi, &spi, sizeof(spi), sa);
+	return sa;
+}
+
+/*
+ * The SA that a message belongs to. The sender's role, both SPIs and the
+ * peer's address must fit: there is no MOBIKE here (N10).
+ */
+static struct ike_sa *find_sa(
+	struct ike *ike, const struct path *path, const struct ike_header *header)
+{
+	bool from_initiator = header->flags & IKE_FLAG_INITIATOR;
+	struct ike_sa *sa = find_by_spi(ike, from_initiator ? header->spi_r : header->spi_i);
+
+	if (!sa || from_initiator != (sa->role == IKE_RESPONDER) || header->spi_i != sa->spi_i ||
+		!addr_equal(&sa->path.remote.addr, &path->remote.addr) ||
+		sa->path.remote.port != path->remote.port)
+		return NULL;
+	if (sa->spi_r && header->spi_r != sa->spi_r)
+		return NULL;
+	return sa;
+}
+
+static void take_protected_response(struct ike_sa *sa, const struct ike_message *inner)
+{
+	switch (sa->state) {
+	case IKE_SA_AUTH_SENT:
+		ike_take_auth_response(sa, inner);
+		break;
+	case IKE_SA_ESTABLISHED:
+	case IKE_SA_DELETING:
+		ike_take_informational_answer(sa);
+		break;
+	case IKE_SA_INITIATING:
+	case IKE_SA_SIGNING:
+	case IKE_SA_VERIFYING:
+	case IKE_SA_HALF_OPEN:
+	case IKE_SA_CHECKING:
+	case IKE_SA_INSTALLING:
+	case IKE_SA_DEAD:
+		break;
+	}
+}
+
+/* No more SAs until rekeying is done (1.3): the peer keeps what it has or starts anew. */
+static void refuse_child(struct ike_sa *sa, const struct ike_message *inner)
+{
+	uint8_t buffer[64];
+	struct ike_builder chain = ike_build_chain(buffer, sizeof(buffer));
+
+	ike_notify_build(&chain, IKE_NOTIFY_NO_ADDITIONAL_SAS, NULL, 0);
+	ike_send_sealed_response(sa, IKE_EXCHANGE_CREATE_CHILD_SA, inner->header.id, &chain);
+}
+
+static void take_protected_request(struct ike_sa *sa, const struct ike_message *inner)
+{
+	bool established = sa->state == IKE_SA_ESTABLISHED || sa->state == IKE_SA_DELETING;
+
+	if (inner->header.exchange == IKE_EXCHANGE_IKE_AUTH && sa->state == IKE_SA_HALF_OPEN)
+		ike_take_auth_request(sa, inner);
+	else if (inner->header.exchange == IKE_EXCHANGE_INFORMATIONAL && established)
+		ike_take_informational(sa, inner);
+	else if (inner->header.exchange == IKE_EXCHANGE_CREATE_CHILD_SA && established)
+		refuse_child(sa, inner);
+}
+
+/* Authentic but senseless content: the exchange is answered, or over (2.21.2). */
+static void take_malformed(struct ike_sa *sa, bool is_response, uint32_t id, uint8_t exchange)
+{
+	uint8_t buffer[64];
+	struct ike_builder chain = ike_build_chain(buffer, sizeof(buffer));
+
+	sa->ike->counters.malformed++;
+	if (!is_response) {
+		ike_notify_build(&chain, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
+		ike_send_sealed_response(sa, exchange, id, &chain);
+	}
+	ike_sa_end(sa, IKE_REASON_INVALID_SYNTAX);
+}
+
+static void take_protected(
+	struct ike_sa *sa, const struct ike_message *message, const uint8_t *data, size_t len)
+{
+	bool is_response = message->header.flags & IKE_FLAG_RESPONSE;
+	uint8_t plain[IKE_MESSAGE_MAX];
+	struct ike_message inner;
+
+	if (!sa->keyed && !(sa->role == IKE_RESPONDER && ike_responder_keys(sa))) {
+		sa->ike->counters.bad_icv++;
+		return;
+	}
+	switch (ike_sk_open(&sa->keys, data, len, message, plain, &inner)) {
+	case IKE_SK_FORGED:
+		sa->ike->counters.bad_icv++;
+		break;
+	case IKE_SK_MALFORMED:
+		take_malformed(sa, is_response, message->header.id, message->header.exchange);
+		break;
+	case IKE_SK_OPENED:
+		if (is_response)
+			take_protected_response(sa, &inner);
+		else {
+			sa->heard_us = sa->ike->now_us;
+			take_protected_request(sa, &inner);
+			ike_sa_schedule(sa);
+		}
+		break;
+	}
+	secret_wipe(plain, len);
+}
+
+/* Only the answer to what is in flight counts (2.2). */
+static void take_response(
+	struct ike_sa *sa, const struct ike_message *message, const uint8_t *data, size_t len)
+{
+	const struct ike_kept *sent = &sa->request.message;
+
+	if (!sent->data || message->header.id != sa->request.id ||
+		message->header.exchange != sent->data[EXCHANGE_IN_HEADER])
+		return;
+	if (message->header.exchange == IKE_EXCHANGE_IKE_SA_INIT)
+		ike_take_init_response(sa, message, data, len);
+	else
+		take_protected(sa, message, data, len);
+}
+
+static void take_request(
+	struct ike_sa *sa, const struct ike_message *message, const uint8_t *data, size_t len)
+{
+	/* 2.1: a request that was answered is answered again with the same bytes. */
+	if (message->header.id + 1 == sa->expected && sa->response.data &&
+		message->header.exchange == sa->response.data[EXCHANGE_IN_HEADER] &&
+		message->header.exchange != IKE_EXCHANGE_IKE_SA_INIT)
+		sa->ike->ops.send(sa->ike->arg, &sa->path, sa->response.data, sa->response.len);
+	else if (message->header.id == sa->expected &&
+		 message->header.exchange != IKE_EXCHANGE_IKE_SA_INIT)
+		take_protected(sa, message, data, len);
+}
+
+static bool is_init_request(const struct ike_header *header)
+{
+	return header->exchange == IKE_EXCHANGE_IKE_SA_INIT && header->spi_r == 0 &&
+	       header->spi_i != 0 && header->id == 0 &&
+	       (header->flags & (IKE_FLAG_INITIATOR | IKE_FLAG_RESPONSE)) == IKE_FLAG_INITIATOR;
+}
+
+static void dispatch(struct ike *ike, const struct path *path, const uint8_t *data, size_t len)
+{
+	struct ike_message message;
+	struct ike_sa *sa;
+
+	if (len > IKE_MESSAGE_MAX || !ike_message_parse(data, len, &message) ||
+		(message.header.version & 0xf0) != IKE_VERSION) {
+		ike->counters.malformed++;
+		return;
+	}
+	if (is_init_request(&message.header)) {
+		ike_take_init_request(ike, path, &message, data, len);
+		return;
+	}
+	sa = find_sa(ike, path, &message.header);
+	if (!sa)
+		ike->counters.unknown_spi++;
+	else if (message.header.flags & IKE_FLAG_RESPONSE)
+		take_response(sa, &message, data, len);
+	else
+		take_request(sa, &message, data, len);
+}
+
+void ike_datagram(struct ike *ike, const struct path *path, const uint8_t *data, size_t len,
+	uint64_t now_us)
+{
+	ike->now_us = now_us;
+	ike->counters.datagrams++;
+	dispatch(ike, path, data, len);
+	ike_settle(ike);
+}
+
+/* N5: only what quotes the datagram that we have in flight, and only while a negotiation lasts. */
+void ike_unreachable(struct ike *ike, const struct path *path, const uint8_t *quoted, size_t len,
+	uint64_t now_us)
+{
+	struct reader r = reader_init(quoted, len);
+	struct ike_sa *sa = find_by_spi(ike, reader_u64(&r));
+	const struct ike_kept *sent;
+
+	ike->now_us = now_us;
+	if (r.failed || !sa || sa->role != IKE_INITIATOR || sa->established_us ||
+		!addr_equal(&sa->path.remote.addr, &path->remote.addr))
+		return;
+	sent = &sa->request.message;
+	if (sent->data && memcmp(sent->data, quoted, len < sent->len ? len : sent->len) == 0)
+		ike_soft_failure(sa, IKE_REASON_UNREACHABLE);
+	ike_settle(ike);
+}
+
+/* --- time ------------------------------------------------------------------------------------------ */
+
+static void sa_tick(struct ike_sa *sa)
+{
+	uint64_t now_us = sa->ike->now_us;
+
+	if (now_us >= sa->fail_us)
+		ike_sa_end(sa, sa->fail_reason);
+	else if (now_us >= sa->expire_us)
+		ike_sa_end(sa, IKE_REASON_TIMEOUT);
+	else if (now_us >= sa->delete_us)
+		ike_sa_delete(sa, sa->delete_reason);
+	else if (sa->request.message.data)
+		ike_request_tick(sa);
+	else
+		ike_send_probe(sa);
+}
+
+void ike_tick(struct ike *ike, uint64_t now_us)
+{
+	ike->now_us = now_us;
+	ike->timer_us = IKE_NEVER; /* it has fired: it must be set again */
+	while (heap_due(&ike->due) <= now_us)
+		sa_tick(container_of(heap_first(&ike->due), struct ike_sa, due));
+	ike_settle(ike);
+}
+
+/* --- commands and results ----------------------------------------------------------------------------- */
+
+static void begin_negotiation(struct ike_sa *sa)
+{
+	struct ike *ike = sa->ike;
+	struct ike_handshake *h = sa->handshake;
+	const struct ike_conn *conn = ike_sa_conn(sa);
+	struct ike_suite suite = ike_suite_defaults(&conn->ike, IKE_PROTOCOL_IKE);
+	struct crypto_random random = ike_random(ike);
+
+	sa->spi_i = sa->own_spi;
+	h->ni.len = IKE_NONCE_LEN;
+	ike->ops.random(ike->arg, h->ni.data, h->ni.len);
+	if (conn->local_auth > IKE_AUTH_PSK || conn->remote_auth > IKE_AUTH_PSK) {
+		/* G7: it fails without sending a packet, in the next tick. */
+		sa->fail_us = ike->now_us;
+		sa->fail_reason = IKE_REASON_UNAVAILABLE;
+		ike_sa_schedule(sa);
+	} else if (!kex_generate(&h->kex, suite.ke[0], &random)) {
+		sa->fail_us = ike->now_us;
+		sa->fail_reason = IKE_REASON_CRYPTO;
+		ike_sa_schedule(sa);
+	} else {
+		ike_send_init_request(sa);
+	}
+}
+
+uint64_t ike_initiate(struct ike *ike, size_t conn, const struct path *path,
+	const struct selector *selector, uint64_t user, uint64_t rtt_us, uint64_t now_us)
+{
+	struct ike_sa *sa;
+
+	ike->now_us = now_us;
+	sa = ike_sa_new(ike, IKE_INITIATOR, path, conn);
+	sa->selector = *selector;
+	sa->user = user;
+	sa->rtt_us = rtt_us;
+	ike->counters.initiated++;
+	begin_negotiation(sa);
+	ike_settle(ike);
+	return sa->id;
+}
+
+void ike_installed(struct ike *ike, uint64_t child, bool good, uint64_t now_us)
+{
+	struct ike_sa *sa;
+
+	ike->now_us = now_us;
+	HASH_FIND(by_child, ike->by_child, &child, sizeof(child), sa);
+	if (sa && sa->state == IKE_SA_INSTALLING) {
+		if (sa->role == IKE_INITIATOR)
+			ike_initiator_installed(sa, good);
+		else
+			ike_responder_installed(sa, good);
+	}
+	ike_settle(ike);
+}
+
+void ike_job_done(struct ike *ike, uint64_t job, uint64_t now_us)
+{
+	struct ike_sa *sa;
+
+	ike->now_us = now_us;
+	HASH_FIND(by_job, ike->by_job, &job, sizeof(job), sa);
+	if (sa) {
+		ike_sa_untrack_job(sa);
+		if (sa->state == IKE_SA_SIGNING)
+			ike_initiator_signed(sa);
+		else if (sa->state == IKE_SA_VERIFYING)
+			ike_initiator_verified(sa);
+		else if (sa->state == IKE_SA_CHECKING)
+			ike_responder_checked(sa);
+	}
+	ike_settle(ike);
+}
+
+void ike_delete(struct ike *ike, uint64_t id, uint64_t now_us)
+{
+	struct ike_sa *sa;
+
+	ike->now_us = now_us;
+	HASH_FIND(by_id, ike->by_id, &id, sizeof(id), sa);
+	if (sa && sa->state != IKE_SA_DELETING)
+		ike_sa_delete(sa, IKE_REASON_DELETED);
+	ike_settle(ike);
+}
+
+void ike_shutdown(struct ike *ike, uint64_t now_us)
+{
+	struct ike_sa *sa, *next;
+
+	ike->now_us = now_us;
+	HASH_ITER (by_id, ike->by_id, sa, next) {
+		if (sa->state != IKE_SA_DELETING)
+			ike_sa_delete(sa, IKE_REASON_DELETED);
+	}
+	ike_settle(ike);
+}
+
+/* SAs whose connection is gone are deleted; the others learn its new place. */
+void ike_reconfigure(struct ike *ike, const struct ike_config *config, uint64_t now_us)
+{
+	struct ike_config old = ike->config, fresh;
+	struct ike_sa *sa, *next;
+
+	ike->now_us = now_us;
+	ike_config_copy(&fresh, config);
+	HASH_ITER (by_id, ike->by_id, sa, next) {
+		/* Under the old configuration: what is said on the way out uses its timers. */
+		if (ike_config_find(&fresh, ike_sa_conn(sa)->name) == SIZE_MAX)
+			ike_sa_end(sa, IKE_REASON_DELETED);
+	}
+	HASH_ITER (by_id, ike->by_id, sa, next)
+		sa->conn = ike_config_find(&fresh, old.conns[sa->conn].name);
+	ike->config = fresh;
+	ike_config_clear(&old);
+	ike_settle(ike);
+}
+
+struct ike_counters ike_counters(const struct ike *ike)
+{
+	return ike->counters;
+}
+
+bool ike_sa_info(const struct ike *ike, uint64_t id, struct ike_sa_info *out)
+{
+	struct ike_sa *sa;
+
+	HASH_FIND(by_id, ike->by_id, &id, sizeof(id), sa);
+	if (!sa)
+		return false;
+	*out = (struct ike_sa_info){.id = id,
+		.role = sa->role,
+		.path = sa->path,
+		.established = sa->state == IKE_SA_ESTABLISHED,
+		.local_auth = ike_sa_conn(sa)->local_auth,
+		.remote_auth = ike_sa_conn(sa)->remote_auth,
+		.remote_id = sa->peer_id};
+	ike_proposal_format(&sa->chosen, out->proposal);
+	return true;
+}

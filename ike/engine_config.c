@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Deep copies of the engine's configuration (engine_config.h). */
+#include "ike/engine_config.h"
+
+#include "lib/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_HALF_OPEN 50000
+#define DEFAULT_INTERVAL_MS 250
+#define DEFAULT_TIMEOUT_MS 3000
+
+static void copy_conn(struct ike_conn *out, const struct ike_conn *conn)
+{
+	*out = *conn;
+	out->name = mem_strdup(conn->name);
+	out->unavailable = conn->unavailable ? mem_strdup(conn->unavailable) : NULL;
+	if (!out->retransmit_interval_ms)
+		out->retransmit_interval_ms = DEFAULT_INTERVAL_MS;
+	if (!out->retransmit_timeout_ms)
+		out->retransmit_timeout_ms = DEFAULT_TIMEOUT_MS;
+}
+
+void ike_config_copy(struct ike_config *out, const struct ike_config *config)
+{
+	*out = (struct ike_config){.conn_count = config->conn_count,
+		.psk_count = config->psk_count,
+		.max_half_open = config->max_half_open ? config->max_half_open : DEFAULT_HALF_OPEN};
+	out->conns = mem_zalloc(config->conn_count * sizeof(*out->conns));
+	out->psks = mem_zalloc(config->psk_count * sizeof(*out->psks));
+	for (size_t i = 0; i < config->conn_count; i++)
+		copy_conn(&out->conns[i], &config->conns[i]);
+	for (size_t i = 0; i < config->psk_count; i++) {
+		const struct ike_psk *psk = &config->psks[i];
+
+		out->psks[i] = *psk;
+		out->psks[i].ids = mem_dup(psk->ids, psk->id_count * sizeof(*psk->ids));
+	}
+}
+
+void ike_config_clear(struct ike_config *config)
+{
+	for (size_t i = 0; i < config->conn_count; i++) {
+		free(config->conns[i].name);
+		free(config->conns[i].unavailable);
+	}
+	for (size_t i = 0; i < config->psk_count; i++) {
+		secret_clear(&config->psks[i].secret);
+		free(config->psks[i].ids);
+	}
+	free(config->conns);
+	free(config->psks);
+	*config = (struct ike_config){0};
+}
+
+size_t ike_config_find(const struct ike_config *config, const char *name)
+{
+	for (size_t i = 0; i < config->conn_count; i++) {
+		if (strcmp(config->conns[i].name, name) == 0)
+			return i;
+	}
+	return SIZE_MAX;
+}

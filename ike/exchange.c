@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Requests and responses (RFC 7296 2.1 to 2.3): one request in flight, sent
+ * again by its sender alone; the last response kept and repeated byte for byte.
+ */
+#include "ike/sa.h"
+#include "ike/sk.h"
+
+static void send_bytes(struct ike_sa *sa, const struct ike_kept *message)
+{
+	sa->ike->ops.send(sa->ike->arg, &sa->path, message->data, message->len);
+}
+
+/* N4: 250 ms, or twice the round trip that we know. */
+static uint64_t first_interval_us(const struct ike_sa *sa)
+{
+	return sa->rtt_us ? 2 * sa->rtt_us
+			  : ike_sa_conn(sa)->retransmit_interval_ms * UINT64_C(1000);
+}
+
+/* A negotiation shares one budget from its start; a later exchange has its own. */
+static uint64_t give_up_us(const struct ike_sa *sa)
+{
+	uint64_t budget = ike_sa_conn(sa)->retransmit_timeout_ms * UINT64_C(1000);
+
+	return (sa->established_us ? sa->ike->now_us : sa->created_us) + budget;
+}
+
+void ike_send_request(struct ike_sa *sa, const uint8_t *data, size_t len)
+{
+	struct ike_request *request = &sa->request;
+
+	ike_kept_set(&request->message, data, len);
+	request->id = sa->next_request;
+	request->interval_us = first_interval_us(sa);
+	request->next_us = sa->ike->now_us + request->interval_us;
+	request->give_up_us = give_up_us(sa);
+	send_bytes(sa, &request->message);
+	ike_sa_schedule(sa);
+}
+
+void ike_request_answered(struct ike_sa *sa)
+{
+	ike_kept_clear(&sa->request.message);
+	sa->next_request = sa->request.id + 1;
+	sa->heard_us = sa->ike->now_us;
+	ike_sa_schedule(sa);
+}
+
+void ike_send_response(struct ike_sa *sa, uint32_t id, const uint8_t *data, size_t len)
+{
+	ike_kept_set(&sa->response, data, len);
+	sa->expected = id + 1;
+	send_bytes(sa, &sa->response);
+}
+
+static size_t seal(struct ike_sa *sa, uint8_t exchange, uint8_t flags, uint32_t id,
+	struct ike_builder *chain, uint8_t *out)
+{
+	struct ike_header header = {.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.exchange = exchange,
+		.flags = flags,
+		.id = id};
+	size_t len = ike_build_finish(chain);
+
+	if (chain->w.failed)
+		return 0;
+	if (sa->role == IKE_INITIATOR)
+		header.flags |= IKE_FLAG_INITIATOR;
+	return ike_sk_seal(&sa->keys, &header, ++sa->iv, chain->first, chain->w.data, len, out,
+		IKE_MESSAGE_MAX);
+}
+
+void ike_send_sealed_request(struct ike_sa *sa, uint8_t exchange, struct ike_builder *chain)
+{
+	uint8_t out[IKE_MESSAGE_MAX];
+	size_t len = seal(sa, exchange, 0, sa->next_request, chain, out);
+
+	if (len)
+		ike_send_request(sa, out, len);
+}
+
+void ike_send_sealed_response(
+	struct ike_sa *sa, uint8_t exchange, uint32_t id, struct ike_builder *chain)
+{
+	uint8_t out[IKE_MESSAGE_MAX];
+	size_t len = seal(sa, exchange, IKE_FLAG_RESPONSE, id, chain, out);
+
+	if (len)
+		ike_send_response(sa, id, out, len);
+}
+
+void ike_request_resend(struct ike_sa *sa)
+{
+	if (!sa->request.message.data)
+		return;
+	send_bytes(sa, &sa->request.message);
+	ike_tell_stage(sa, IKE_STAGE_RETRANSMIT);
+}
+
+void ike_request_tick(struct ike_sa *sa)
+{
+	struct ike_request *request = &sa->request;
+	uint64_t now_us = sa->ike->now_us;
+
+	if (!request->message.data)
+		return;
+	if (now_us >= request->give_up_us) {
+		ike_sa_end(sa, sa->established_us ? IKE_REASON_DEAD_PEER : IKE_REASON_TIMEOUT);
+		return;
+	}
+	if (now_us < request->next_us)
+		return;
+	ike_request_resend(sa);
+	request->interval_us *= 2;
+	request->next_us = now_us + request->interval_us;
+	ike_sa_schedule(sa);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Identities: ours, whether the peer's is acceptable, which PSK belongs to both. */
+#ifndef IKE_ID_H
+#define IKE_ID_H
+
+#include "ike/conn.h"
+
+/* The identity that we send: ID_NULL with NULL (RFC 7619 2.2), else what is configured or our address. */
+void ike_id_own(const struct ike_id_spec *spec, enum ike_auth auth, const struct addr *local,
+	struct ike_id *out);
+void ike_id_of_addr(const struct addr *addr, struct ike_id *out);
+/* What the peer claims, against what the connection wants. */
+bool ike_id_acceptable(const struct ike_id_spec *spec, enum ike_auth auth, const struct ike_id *id);
+bool ike_id_equal(const struct ike_id *a, const struct ike_id *b);
+/* An id of type 0 in a PSK entry is %any. */
+#define IKE_ID_TYPE_ANY 0
+
+/*
+ * The PSK for a pair of identities: an entry that names both, else one that
+ * names the peer, else one that names us, else one for everybody; the first
+ * of equals. NULL when there is none. `peer` may be NULL when it is not known
+ * yet; the peer's address counts as an identity too.
+ */
+const struct secret *ike_psk_find(const struct ike_config *config, const struct ike_id *own,
+	const struct ike_id *peer, const struct addr *peer_addr);
+
+#define IKE_ID_TEXT 128
+/* "10.9.0.1", "@host.example", "%null", "(type 9, 42 bytes)". */
+const char *ike_id_format(const struct ike_id *id, char out[IKE_ID_TEXT]);
+
+#endif

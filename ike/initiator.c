@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The initiator's side of IKE_SA_INIT and IKE_AUTH (RFC 7296 1.2):
+ *
+ *   INITIATING   IKE_SA_INIT sent; COOKIE and INVALID_KE_PAYLOAD are answered
+ *   SIGNING      keys derived, our AUTH is computed
+ *   AUTH_SENT    IKE_AUTH sent
+ *   VERIFYING    the peer's AUTH is computed
+ *   INSTALLING   the data plane has the pair
+ *
+ * Until keys protect what comes, an error is only a hint: anybody may have
+ * sent it (N5).
+ */
+#include "ike/sa.h"
+
+#include "ike/nat.h"
+
+#include <string.h>
+
+/* --- IKE_SA_INIT ------------------------------------------------------------------------- */
+
+void ike_send_init_request(struct ike_sa *sa)
+{
+	struct ike_handshake *h = sa->handshake;
+	struct ike_suite suite = ike_suite_defaults(&ike_sa_conn(sa)->ike, IKE_PROTOCOL_IKE);
+	struct ike_header header = {.spi_i = sa->spi_i,
+		.exchange = IKE_EXCHANGE_IKE_SA_INIT,
+		.flags = IKE_FLAG_INITIATOR};
+	uint8_t out[IKE_MESSAGE_MAX];
+	struct ike_builder b = ike_build_message(out, sizeof(out), &header);
+	size_t len;
+
+	/* 2.6: the cookie comes first, the rest is unchanged. */
+	if (h->cookie_len)
+		ike_notify_build(&b, IKE_NOTIFY_COOKIE, h->cookie, h->cookie_len);
+	ike_proposal_offer(&b, IKE_PROTOCOL_IKE, &suite, 0, 0);
+	ike_ke_build(&b, h->kex.group, h->kex.public, h->kex.public_len);
+	ike_build_payload(&b, IKE_PAYLOAD_NONCE, h->ni.data, h->ni.len);
+	ike_nat_build(&b, sa->spi_i, 0, &sa->path);
+	len = ike_build_finish(&b);
+	ike_kept_set(&h->init_request, out, len);
+	ike_send_request(sa, out, len);
+	ike_tell_stage(sa, IKE_STAGE_INIT_SENT);
+}
+
+void ike_soft_failure(struct ike_sa *sa, enum ike_reason reason)
+{
+	uint64_t wait_us = sa->rtt_us ? 2 * sa->rtt_us : 100000;
+
+	if (sa->soft_failed || sa->fail_us != IKE_NEVER)
+		return;
+	sa->soft_failed = true;
+	sa->fail_reason = reason;
+	sa->fail_us = sa->ike->now_us + wait_us;
+	ike_sa_schedule(sa);
+	ike_request_resend(sa);
+	ike_tell_soft_failure(sa, reason);
+}
+
+static enum ike_reason reason_of(uint16_t notify)
+{
+	switch (notify) {
+	case IKE_NOTIFY_NO_PROPOSAL_CHOSEN:
+		return IKE_REASON_NO_PROPOSAL;
+	case IKE_NOTIFY_AUTHENTICATION_FAILED:
+		return IKE_REASON_AUTHENTICATION;
+	case IKE_NOTIFY_TS_UNACCEPTABLE:
+		return IKE_REASON_TS_UNACCEPTABLE;
+	case IKE_NOTIFY_INVALID_SYNTAX:
+		return IKE_REASON_INVALID_SYNTAX;
+	}
+	return IKE_REASON_PEER_ERROR;
+}
+
+/* 2.6. True when the message was a cookie challenge, answered or not. */
+static bool take_cookie(struct ike_sa *sa, const struct ike_message *message)
+{
+	struct ike_handshake *h = sa->handshake;
+	struct ike_notify cookie;
+
+	if (!ike_notify_find(message, IKE_NOTIFY_COOKIE, &cookie))
+		return false;
+	if (cookie.len == 0 || cookie.len > IKE_COOKIE_MAX || h->restarts >= IKE_MAX_RESTARTS)
+		return true;
+	h->restarts++;
+	memcpy(h->cookie, cookie.data, cookie.len);
+	h->cookie_len = cookie.len;
+	ike_send_init_request(sa);
+	return true;
+}
+
+static bool suite_has_group(const struct ike_suite *suite, uint16_t group)
+{
+	for (size_t i = 0; i < suite->ke_count; i++) {
+		if (suite->ke[i] == group)
+			return true;
+	}
+	return false;
+}
+
+/* 1.2, 2.7: another of the groups that we offered, never the same again, never without end. */
+static bool take_invalid_ke(struct ike_sa *sa, const struct ike_message *message)
+{
+	struct ike_handshake *h = sa->handshake;
+	struct ike_suite suite = ike_suite_defaults(&ike_sa_conn(sa)->ike, IKE_PROTOCOL_IKE);
+	struct crypto_random random = ike_random(sa->ike);
+	struct ike_notify notify;
+	struct reader r;
+	uint16_t group;
+
+	if (!ike_notify_find(message, IKE_NOTIFY_INVALID_KE_PAYLOAD, &notify))
+		return false;
+	r = reader_init(notify.data, notify.len);
+	group = reader_u16(&r);
+	if (!reader_done(&r) || group == h->kex.group || !suite_has_group(&suite, group) ||
+		h->restarts >= IKE_MAX_RESTARTS || !kex_generate(&h->kex, group, &random)) {
+		ike_soft_failure(sa, IKE_REASON_INVALID_KE);
+		return true;
+	}
+	h->restarts++;
+	ike_send_init_request(sa);
+	return true;
+}
+
+/* Reads a response that offers to go on; false when it is not one. */
+static bool read_init_response(
+	struct ike_sa *sa, const struct ike_message *message, struct secret *shared)
+{
+	struct ike_handshake *h = sa->handshake;
+	const struct ike_payload *offer = ike_message_find(message, IKE_PAYLOAD_SA);
+	const struct ike_payload *payload = ike_message_find(message, IKE_PAYLOAD_KE);
+	struct ike_suite suite = ike_suite_defaults(&ike_sa_conn(sa)->ike, IKE_PROTOCOL_IKE);
+	struct ike_ke ke;
+
+	return offer && payload && message->header.spi_r != 0 && ike_take_nonce(message, &h->nr) &&
+	       ike_proposal_choose(offer, IKE_PROTOCOL_IKE, &suite, h->kex.group, &sa->chosen) ==
+		       IKE_CHOICE_MADE &&
+	       ike_ke_parse(payload, &ke) && ke.group == h->kex.group &&
+	       sa->chosen.ke == h->kex.group && kex_derive(&h->kex, ke.data, ke.len, shared);
+}
+
+static void begin_auth(struct ike_sa *sa)
+{
+	const struct ike_conn *conn = ike_sa_conn(sa);
+
+	ike_sa_set_state(sa, IKE_SA_SIGNING);
+	ike_id_own(&conn->local_id, conn->local_auth, &sa->path.local.addr, &sa->own_id);
+	if (!ike_prepare_auth(sa, true)) {
+		ike_sa_end(sa, IKE_REASON_UNAVAILABLE);
+		return;
+	}
+	ike_start_auth_job(sa);
+}
+
+void ike_take_init_response(
+	struct ike_sa *sa, const struct ike_message *message, const uint8_t *data, size_t len)
+{
+	struct ike_handshake *h = sa->handshake;
+	struct secret shared = {0};
+	struct ike_notify error;
+
+	if (take_cookie(sa, message) || take_invalid_ke(sa, message))
+		return;
+	if (ike_notify_find_error(message, &error)) {
+		ike_soft_failure(sa, reason_of(error.type));
+		return;
+	}
+	if (message->unsupported || !read_init_response(sa, message, &shared)) {
+		secret_clear(&shared);
+		ike_soft_failure(sa, IKE_REASON_INVALID_SYNTAX);
+		return;
+	}
+	ike_tell_stage(sa, IKE_STAGE_INIT_RECEIVED);
+	sa->spi_r = message->header.spi_r;
+	sa->soft_failed = false;
+	sa->fail_us = IKE_NEVER;
+	ike_kept_set(&h->init_response, data, len);
+	sa->keyed = ike_keys_derive(
+		&sa->keys, &sa->chosen, &shared, &h->ni, &h->nr, sa->spi_i, sa->spi_r);
+	secret_clear(&shared);
+	kex_clear(&h->kex);
+	ike_request_answered(sa);
+	ike_note_nonces(sa);
+	if (!sa->keyed)
+		ike_sa_end(sa, IKE_REASON_CRYPTO);
+	else if (ike_nat_detected(message, &sa->path)) /* N9: until NAT is done, fail */
+		ike_sa_end(sa, IKE_REASON_NAT);
+	else
+		begin_auth(sa);
+}
+
+/* --- IKE_AUTH ----------------------------------------------------------------------------- */
+
+static struct ike_ts ts_of(const struct prefix *prefix, uint8_t proto, uint16_t port)
+{
+	/* Selectors of flows are hosts: start and end are one address. */
+	return (struct ike_ts){.proto = proto,
+		.port_start = port,
+		.port_end = port ? port : UINT16_MAX,
+		.start = prefix->addr,
+		.end = prefix->addr};
+}
+
+/* INITIAL_CONTACT only when we hold nothing else for that peer (N7), and never as nobody (RFC 7619). */
+static bool is_initial_contact(const struct ike_sa *sa)
+{
+	const struct ike_sa *other, *next;
+
+	if (ike_sa_conn(sa)->local_auth == IKE_AUTH_NULL)
+		return false;
+	HASH_ITER (by_child, sa->ike->by_child, other, next) {
+		if (other != sa && addr_equal(&other->path.remote.addr, &sa->path.remote.addr))
+			return false;
+	}
+	return true;
+}
+
+static void build_auth_request(struct ike_sa *sa, struct ike_builder *chain)
+{
+	const struct ike_conn *conn = ike_sa_conn(sa);
+	struct ike_suite suite = ike_suite_defaults(&conn->esp, IKE_PROTOCOL_ESP);
+	const struct selector *selector = &sa->selector;
+	struct ike_ts local = ts_of(&selector->local, selector->proto, selector->local_port);
+	struct ike_ts remote = ts_of(&selector->remote, selector->proto, selector->remote_port);
+
+	ike_id_build(chain, IKE_PAYLOAD_IDi, &sa->own_id);
+	if (is_initial_contact(sa))
+		ike_notify_build(chain, IKE_NOTIFY_INITIAL_CONTACT, NULL, 0);
+	ike_auth_build(chain, ike_auth_method_of(conn->local_auth), sa->handshake->own_auth.mac,
+		sa->handshake->own_auth.prf_len);
+	if (conn->mode == IPSEC_TRANSPORT)
+		ike_notify_build(chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
+	sa->child.pair.in.spi = ike_fresh_esp_spi(sa->ike);
+	ike_proposal_offer(chain, IKE_PROTOCOL_ESP, &suite, sa->child.pair.in.spi, 4);
+	ike_ts_build(chain, IKE_PAYLOAD_TSi, &local, 1);
+	ike_ts_build(chain, IKE_PAYLOAD_TSr, &remote, 1);
+}
+
+void ike_initiator_signed(struct ike_sa *sa)
+{
+	uint8_t inner[IKE_MESSAGE_MAX];
+	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
+
+	sa->handshake->run_own = false;
+	if (!sa->handshake->own_auth.done) {
+		ike_sa_end(sa, IKE_REASON_CRYPTO);
+		return;
+	}
+	build_auth_request(sa, &chain);
+	ike_sa_set_state(sa, IKE_SA_AUTH_SENT);
+	ike_send_sealed_request(sa, IKE_EXCHANGE_IKE_AUTH, &chain);
+	ike_tell_stage(sa, IKE_STAGE_AUTH_SENT);
+}
+
+/* The peer's proof and its CHILD SA, kept until the proof is checked; false when a part is missing or malformed. */
+static bool read_auth_response(struct ike_sa *sa, const struct ike_message *inner)
+{
+	struct ike_handshake *h = sa->handshake;
+	const struct ike_payload *id = ike_message_find(inner, IKE_PAYLOAD_IDr);
+	const struct ike_payload *payload = ike_message_find(inner, IKE_PAYLOAD_AUTH);
+	struct ike_auth_payload auth;
+
+	if (!id || !payload || !ike_id_parse(id, &sa->peer_id) || !ike_auth_parse(payload, &auth) ||
+		auth.len > sizeof(h->peer_auth_data) || !ike_read_child_offer(sa, inner))
+		return false;
+	memcpy(h->peer_auth_data, auth.data, auth.len);
+	h->peer_auth_len = auth.method == ike_auth_method_of(ike_sa_conn(sa)->remote_auth)
+				   ? auth.len
+				   : 0; /* another method never verifies (N8, G7) */
+	return true;
+}
+
+void ike_take_auth_response(struct ike_sa *sa, const struct ike_message *inner)
+{
+	const struct ike_conn *conn = ike_sa_conn(sa);
+	struct ike_notify error;
+	bool has_error = ike_notify_find_error(inner, &error);
+
+	ike_tell_stage(sa, IKE_STAGE_AUTH_RECEIVED);
+	ike_request_answered(sa);
+	if (has_error && !ike_message_find(inner, IKE_PAYLOAD_AUTH)) {
+		ike_sa_end(sa, reason_of(error.type));
+		return;
+	}
+	if (inner->unsupported || !read_auth_response(sa, inner)) {
+		ike_sa_delete(sa, IKE_REASON_INVALID_SYNTAX);
+		return;
+	}
+	sa->handshake->child_error = has_error ? error.type : 0;
+	if (!ike_id_acceptable(&conn->remote_id, conn->remote_auth, &sa->peer_id) ||
+		!ike_prepare_auth(sa, false)) {
+		ike_sa_delete(sa, IKE_REASON_AUTHENTICATION);
+		return;
+	}
+	ike_sa_set_state(sa, IKE_SA_VERIFYING);
+	ike_start_auth_job(sa);
+}
+
+static bool same_host(const struct ike_ts *ts, const struct prefix *host)
+{
+	return addr_equal(&ts->start, &host->addr) && addr_equal(&ts->end, &host->addr);
+}
+
+/* 2.9: the answer is our own proposal or a part of it. Anything else is refused. */
+static bool narrow_to_answer(const struct ike_sa *sa, struct selector *out)
+{
+	const struct ike_handshake *h = sa->handshake;
+	const struct ike_ts *local = &h->local_ts[0], *remote = &h->remote_ts[0];
+
+	*out = sa->selector;
+	if (h->local_ts_count != 1 || h->remote_ts_count != 1 || !same_host(local, &out->local) ||
+		!same_host(remote, &out->remote) || local->proto != remote->proto)
+		return false;
+	out->proto = local->proto;
+	out->local_port = local->port_start == local->port_end ? local->port_start : 0;
+	out->remote_port = remote->port_start == remote->port_end ? remote->port_start : 0;
+	/* A flow that is less than its line would leave the rest in no tunnel: take it whole or not. */
+	return selector_equal(out, &sa->selector);
+}
+
+void ike_initiator_verified(struct ike_sa *sa)
+{
+	struct ike_handshake *h = sa->handshake;
+	struct selector selector;
+	enum ipsec_mode mode;
+
+	h->run_peer = false;
+	if (!ike_peer_auth_good(sa)) {
+		ike_sa_delete(sa, IKE_REASON_AUTHENTICATION);
+		return;
+	}
+	if (h->child_error) {
+		ike_sa_delete(sa, reason_of(h->child_error));
+		return;
+	}
+	if (!h->has_child_offer || h->esp_choice != IKE_CHOICE_MADE) {
+		ike_sa_delete(sa, IKE_REASON_NO_PROPOSAL);
+		return;
+	}
+	if (!narrow_to_answer(sa, &selector)) {
+		ike_sa_delete(sa, IKE_REASON_TS_UNACCEPTABLE);
+		return;
+	}
+	mode = ike_sa_conn(sa)->mode == IPSEC_TRANSPORT && h->transport_asked ? IPSEC_TRANSPORT
+									       : IPSEC_TUNNEL;
+	ike_sa_set_state(sa, IKE_SA_INSTALLING);
+	if (!ike_child_install(sa, &selector, mode, (uint32_t)h->esp.spi))
+		ike_sa_delete(sa, IKE_REASON_CRYPTO);
+}
+
+void ike_initiator_installed(struct ike_sa *sa, bool good)
+{
+	if (!good) {
+		ike_sa_delete(sa, IKE_REASON_INSTALL);
+		return;
+	}
+	sa->child_up = true;
+	ike_tell_stage(sa, IKE_STAGE_INSTALLED);
+	ike_sa_set_state(sa, IKE_SA_ESTABLISHED);
+	ike_sa_forget_handshake(sa);
+	ike_tell_up(sa);
+	ike_child_settle_crossing(sa);
+}

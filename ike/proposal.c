@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SA payloads (proposal.h). */
+#include "ike/proposal.h"
+
+#include <stdio.h>
+
+#define LAST 0
+#define MORE_PROPOSALS 2
+#define MORE_TRANSFORMS 3
+#define MAX_TRANSFORMS 128
+#define ESN_NONE 0
+#define INTEG_NONE 0
+
+struct transform {
+	uint8_t type;
+	uint16_t id;
+	uint16_t key_bits;
+};
+
+struct proposal {
+	uint8_t number;
+	uint8_t protocol;
+	uint64_t spi;
+	struct transform transforms[MAX_TRANSFORMS];
+	size_t count;
+};
+
+/* --- defaults (RFC 8247, RFC 8221) -------------------------------------------------------- */
+
+static void default_encr(struct ike_suite *suite)
+{
+	if (suite->encr_count)
+		return;
+	suite->encr[0] = (struct ike_encr_choice){IKE_ENCR_AES_GCM_16, 256};
+	suite->encr[1] = (struct ike_encr_choice){IKE_ENCR_AES_GCM_16, 128};
+	suite->encr_count = 2;
+}
+
+struct ike_suite ike_suite_defaults(const struct ike_suite *suite, uint8_t protocol)
+{
+	static const uint16_t prfs[] = {
+		IKE_PRF_HMAC_SHA2_256, IKE_PRF_HMAC_SHA2_384, IKE_PRF_HMAC_SHA2_512};
+	static const uint16_t groups[] = {IKE_GROUP_CURVE25519, IKE_GROUP_ECP_256};
+	struct ike_suite full = *suite;
+
+	default_encr(&full);
+	if (protocol == IKE_PROTOCOL_ESP) {
+		full.prf_count = 0;
+		full.ke_count = 0;
+		return full;
+	}
+	for (; suite->prf_count == 0 && full.prf_count < 3; full.prf_count++)
+		full.prf[full.prf_count] = prfs[full.prf_count];
+	for (; suite->ke_count == 0 && full.ke_count < 2; full.ke_count++)
+		full.ke[full.ke_count] = groups[full.ke_count];
+	return full;
+}
+
+/* --- building --------------------------------------------------------------------------------- */
+
+static void build_transform(struct writer *w, uint8_t type, uint16_t id, uint16_t key_bits, bool last)
+{
+	writer_u8(w, last ? LAST : MORE_TRANSFORMS);
+	writer_u8(w, 0);
+	writer_u16(w, key_bits ? 12 : 8);
+	writer_u8(w, type);
+	writer_u8(w, 0);
+	writer_u16(w, id);
+	if (key_bits) {
+		writer_u16(w, IKE_ATTRIBUTE_SHORT | IKE_ATTRIBUTE_KEY_LENGTH);
+		writer_u16(w, key_bits);
+	}
+}
+
+static void build_proposal(struct ike_builder *builder, uint8_t number, uint8_t protocol,
+	const struct transform *transforms, size_t count, uint64_t spi, uint8_t spi_len)
+{
+	struct writer *w = &builder->w;
+	size_t begin;
+
+	ike_build_begin(builder, IKE_PAYLOAD_SA);
+	begin = w->len;
+	writer_u8(w, LAST);
+	writer_u8(w, 0);
+	writer_u16(w, 0);
+	writer_u8(w, number);
+	writer_u8(w, protocol);
+	writer_u8(w, spi_len);
+	writer_u8(w, (uint8_t)count);
+	if (spi_len == 8)
+		writer_u64(w, spi);
+	else if (spi_len == 4)
+		writer_u32(w, (uint32_t)spi);
+	for (size_t i = 0; i < count; i++)
+		build_transform(w, transforms[i].type, transforms[i].id, transforms[i].key_bits,
+			i + 1 == count);
+	writer_patch_u16(w, begin + 2, (uint16_t)(w->len - begin));
+	ike_build_end(builder);
+}
+
+static size_t add_list(
+	struct transform *out, size_t count, uint8_t type, const uint16_t *ids, size_t id_count)
+{
+	for (size_t i = 0; i < id_count; i++)
+		out[count++] = (struct transform){.type = type, .id = ids[i]};
+	return count;
+}
+
+void ike_proposal_offer(struct ike_builder *builder, uint8_t protocol, const struct ike_suite *suite,
+	uint64_t spi, uint8_t spi_len)
+{
+	struct transform transforms[3 * IKE_SUITE_MAX + 1];
+	size_t count = 0;
+
+	for (size_t i = 0; i < suite->encr_count; i++)
+		transforms[count++] = (struct transform){.type = IKE_TRANSFORM_ENCR,
+			.id = suite->encr[i].id,
+			.key_bits = suite->encr[i].key_bits};
+	if (protocol == IKE_PROTOCOL_IKE) {
+		count = add_list(transforms, count, IKE_TRANSFORM_PRF, suite->prf, suite->prf_count);
+		count = add_list(transforms, count, IKE_TRANSFORM_KE, suite->ke, suite->ke_count);
+	} else {
+		transforms[count++] = (struct transform){.type = IKE_TRANSFORM_ESN, .id = ESN_NONE};
+	}
+	build_proposal(builder, 1, protocol, transforms, count, spi, spi_len);
+}
+
+void ike_proposal_answer(
+	struct ike_builder *builder, const struct ike_chosen *chosen, uint64_t spi, uint8_t spi_len)
+{
+	struct transform transforms[3] = {{.type = IKE_TRANSFORM_ENCR,
+		.id = chosen->encr,
+		.key_bits = chosen->key_bits}};
+	size_t count = 1;
+
+	if (chosen->protocol == IKE_PROTOCOL_IKE) {
+		count = add_list(transforms, count, IKE_TRANSFORM_PRF, &chosen->prf, 1);
+		count = add_list(transforms, count, IKE_TRANSFORM_KE, &chosen->ke, 1);
+	} else {
+		transforms[count++] = (struct transform){.type = IKE_TRANSFORM_ESN, .id = ESN_NONE};
+	}
+	build_proposal(builder, chosen->number, chosen->protocol, transforms, count, spi, spi_len);
+}
+
+/* --- reading ------------------------------------------------------------------------------------ */
+
+static uint16_t parse_key_bits(struct reader *attributes)
+{
+	uint16_t key_bits = 0;
+
+	while (reader_left(attributes) > 0) {
+		uint16_t type = reader_u16(attributes);
+		uint16_t value = reader_u16(attributes);
+
+		if (type == (IKE_ATTRIBUTE_SHORT | IKE_ATTRIBUTE_KEY_LENGTH))
+			key_bits = value;
+		else if (!(type & IKE_ATTRIBUTE_SHORT))
+			reader_skip(attributes, value);
+	}
+	return key_bits;
+}
+
+static bool parse_transform(struct reader *r, struct transform *out)
+{
+	uint16_t len;
+	struct reader body;
+
+	reader_skip(r, 2);
+	len = reader_u16(r);
+	if (r->failed || len < 8)
+		return false;
+	body = reader_sub(r, len - 4u);
+	out->type = reader_u8(&body);
+	reader_skip(&body, 1);
+	out->id = reader_u16(&body);
+	out->key_bits = parse_key_bits(&body);
+	return !r->failed && !body.failed;
+}
+
+static uint64_t parse_spi(struct reader *r, uint8_t len)
+{
+	if (len == 8)
+		return reader_u64(r);
+	if (len == 4)
+		return reader_u32(r);
+	reader_skip(r, len);
+	return 0;
+}
+
+static bool parse_proposal(struct reader *r, struct proposal *out)
+{
+	uint8_t spi_len, transform_count;
+	struct reader body;
+	uint16_t len;
+
+	reader_skip(r, 2);
+	len = reader_u16(r);
+	if (r->failed || len < 8)
+		return false;
+	body = reader_sub(r, len - 4u);
+	out->number = reader_u8(&body);
+	out->protocol = reader_u8(&body);
+	spi_len = reader_u8(&body);
+	transform_count = reader_u8(&body);
+	out->spi = parse_spi(&body, spi_len);
+	out->count = 0;
+	for (unsigned i = 0; i < transform_count; i++) {
+		struct transform transform;
+
+		if (!parse_transform(&body, &transform))
+			return false;
+		if (out->count < MAX_TRANSFORMS)
+			out->transforms[out->count++] = transform;
+	}
+	return reader_done(&body);
+}
+
+/* --- choosing ------------------------------------------------------------------------------------- */
+
+static bool offers(const struct proposal *proposal, uint8_t type, uint16_t id, uint16_t key_bits)
+{
+	for (size_t i = 0; i < proposal->count; i++) {
+		const struct transform *t = &proposal->transforms[i];
+
+		if (t->type == type && t->id == id && t->key_bits == key_bits)
+			return true;
+	}
+	return false;
+}
+
+static bool offers_type(const struct proposal *proposal, uint8_t type)
+{
+	for (size_t i = 0; i < proposal->count; i++) {
+		if (proposal->transforms[i].type == type)
+			return true;
+	}
+	return false;
+}
+
+static bool choose_encr(
+	const struct proposal *proposal, const struct ike_suite *suite, struct ike_chosen *out)
+{
+	for (size_t i = 0; i < suite->encr_count; i++) {
+		out->encr = suite->encr[i].id;
+		out->key_bits = suite->encr[i].key_bits;
+		if (offers(proposal, IKE_TRANSFORM_ENCR, out->encr, out->key_bits))
+			return true;
+	}
+	return false;
+}
+
+static bool choose_id(const struct proposal *proposal, uint8_t type, const uint16_t *ids, size_t count,
+	uint16_t guess, uint16_t *out)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!offers(proposal, type, ids[i], 0))
+			continue;
+		if (!found || ids[i] == guess)
+			*out = ids[i];
+		found = true;
+	}
+	return found;
+}
+
+/* Only what the suite knows how to do may be demanded: an extra transform type is a demand (3.3.6). */
+static bool demands_only(const struct proposal *proposal, uint8_t protocol)
+{
+	for (size_t i = 0; i < proposal->count; i++) {
+		uint8_t type = proposal->transforms[i].type;
+		bool known = protocol == IKE_PROTOCOL_IKE
+				     ? type <= IKE_TRANSFORM_KE
+				     : type == IKE_TRANSFORM_ENCR || type == IKE_TRANSFORM_INTEG ||
+					       type == IKE_TRANSFORM_ESN || type == IKE_TRANSFORM_KE;
+
+		if (!known)
+			return false;
+	}
+	return true;
+}
+
+static bool choose_from(const struct proposal *proposal, uint8_t protocol,
+	const struct ike_suite *suite, uint16_t guess, struct ike_chosen *out)
+{
+	*out = (struct ike_chosen){
+		.number = proposal->number, .protocol = proposal->protocol, .spi = proposal->spi};
+	if (proposal->protocol != protocol || !demands_only(proposal, protocol) ||
+		!choose_encr(proposal, suite, out))
+		return false;
+	if (offers_type(proposal, IKE_TRANSFORM_INTEG) &&
+		!offers(proposal, IKE_TRANSFORM_INTEG, INTEG_NONE, 0))
+		return false;
+	if (protocol == IKE_PROTOCOL_IKE)
+		return choose_id(proposal, IKE_TRANSFORM_PRF, suite->prf, suite->prf_count, 0,
+			       &out->prf) &&
+		       choose_id(proposal, IKE_TRANSFORM_KE, suite->ke, suite->ke_count, guess,
+			       &out->ke);
+	/* 1.2: the first CHILD SA has no key exchange of its own; one that is offered may be ignored. */
+	return !offers_type(proposal, IKE_TRANSFORM_ESN) ||
+	       offers(proposal, IKE_TRANSFORM_ESN, ESN_NONE, 0);
+}
+
+enum ike_choice ike_proposal_choose(const struct ike_payload *sa, uint8_t protocol,
+	const struct ike_suite *suite, uint16_t guess, struct ike_chosen *out)
+{
+	struct reader r = reader_init(sa->data, sa->len);
+	enum ike_choice choice = IKE_CHOICE_NONE;
+	struct ike_chosen candidate;
+
+	if (sa->len == 0)
+		return IKE_CHOICE_MALFORMED;
+	while (reader_left(&r) > 0) {
+		struct proposal proposal;
+
+		if (!parse_proposal(&r, &proposal))
+			return IKE_CHOICE_MALFORMED;
+		if (choice == IKE_CHOICE_NONE &&
+			choose_from(&proposal, protocol, suite, guess, &candidate)) {
+			*out = candidate;
+			choice = IKE_CHOICE_MADE;
+		}
+	}
+	return r.failed ? IKE_CHOICE_MALFORMED : choice;
+}
+
+const char *ike_proposal_format(const struct ike_chosen *chosen, char out[IKE_PROPOSAL_TEXT])
+{
+	if (chosen->protocol == IKE_PROTOCOL_IKE)
+		snprintf(out, IKE_PROPOSAL_TEXT, "%s_%u/%s/%s", ike_encr_name(chosen->encr),
+			chosen->key_bits, ike_prf_name(chosen->prf), ike_group_name(chosen->ke));
+	else
+		snprintf(out, IKE_PROPOSAL_TEXT, "%s_%u", ike_encr_name(chosen->encr),
+			chosen->key_bits);
+	return out;
+}

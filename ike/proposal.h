@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * SA payloads (RFC 7296 3.3): offering our suite, choosing from the peer's
+ * offer. Combined-mode ciphers only, so a proposal has no integrity transform
+ * (or NONE, 3.3.3).
+ */
+#ifndef IKE_PROPOSAL_H
+#define IKE_PROPOSAL_H
+
+#include "ike/conn.h"
+#include "ike/message.h"
+
+struct ike_chosen {
+	uint8_t number;	 /* of the proposal */
+	uint8_t protocol;
+	uint16_t encr;
+	uint16_t key_bits;
+	uint16_t prf; /* IKE only */
+	uint16_t ke;  /* IKE only */
+	uint64_t spi; /* the peer's: 4 bytes for ESP; 0 in IKE_SA_INIT */
+};
+
+/* `suite` with empty lists replaced by the defaults, for IKE or for ESP. */
+struct ike_suite ike_suite_defaults(const struct ike_suite *suite, uint8_t protocol);
+
+/* One proposal with all of the suite. `spi_len` 0, 4 or 8. */
+void ike_proposal_offer(struct ike_builder *builder, uint8_t protocol, const struct ike_suite *suite,
+	uint64_t spi, uint8_t spi_len);
+/* The answer: one proposal with one transform of each type. */
+void ike_proposal_answer(struct ike_builder *builder, const struct ike_chosen *chosen, uint64_t spi,
+	uint8_t spi_len);
+
+enum ike_choice {
+	IKE_CHOICE_MADE,
+	IKE_CHOICE_NONE,      /* NO_PROPOSAL_CHOSEN */
+	IKE_CHOICE_MALFORMED, /* INVALID_SYNTAX */
+};
+
+/*
+ * The first proposal of which each transform type has one that the suite
+ * allows; within it our preference counts, but for the group: `guess`, the
+ * group of the peer's KE payload (0 for none), is taken if it is allowed, to
+ * save a round trip.
+ */
+enum ike_choice ike_proposal_choose(const struct ike_payload *sa, uint8_t protocol,
+	const struct ike_suite *suite, uint16_t guess, struct ike_chosen *out);
+
+/* "AES_GCM_16_256/HMAC_SHA2_256/CURVE25519". */
+#define IKE_PROPOSAL_TEXT 96
+const char *ike_proposal_format(const struct ike_chosen *chosen, char out[IKE_PROPOSAL_TEXT]);
+
+#endif

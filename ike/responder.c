@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The responder's side of IKE_SA_INIT and IKE_AUTH (RFC 7296 1.2):
+ *
+ *   HALF_OPEN    IKE_SA_INIT answered; the key exchange waits for IKE_AUTH
+ *   CHECKING     the peer's AUTH is checked and ours computed
+ *   INSTALLING   the data plane has the pair; the answer leaves after its word (K1)
+ *
+ * Nothing here changes what we know of a peer before its AUTH verifies (N2).
+ */
+#include "ike/sa.h"
+
+#include "ike/nat.h"
+
+#include <string.h>
+
+/* --- IKE_SA_INIT: refusals keep no state ----------------------------------------------------- */
+
+static void refuse_init(struct ike *ike, const struct path *path, const struct ike_message *message,
+	uint16_t type, const void *data, size_t len)
+{
+	struct ike_header header = {.spi_i = message->header.spi_i,
+		.exchange = IKE_EXCHANGE_IKE_SA_INIT,
+		.flags = IKE_FLAG_RESPONSE};
+	uint8_t out[256];
+	struct ike_builder b = ike_build_message(out, sizeof(out), &header);
+	size_t out_len;
+
+	ike_notify_build(&b, type, data, len);
+	out_len = ike_build_finish(&b);
+	if (out_len)
+		ike->ops.send(ike->arg, path, out, out_len);
+}
+
+static void refuse_group(struct ike *ike, const struct path *path, const struct ike_message *message,
+	uint16_t group)
+{
+	uint8_t data[2] = {(uint8_t)(group >> 8), (uint8_t)group};
+
+	refuse_init(ike, path, message, IKE_NOTIFY_INVALID_KE_PAYLOAD, data, sizeof(data));
+}
+
+/* What an acceptable request holds. */
+struct init_request {
+	struct ike_chosen chosen;
+	struct ike_ke ke;
+	struct ike_nonce nonce;
+};
+
+/* Reads and judges a request; false when it was refused or ignored. */
+static bool judge_init(struct ike *ike, const struct path *path, const struct ike_conn *conn,
+	const struct ike_message *message, struct init_request *out)
+{
+	const struct ike_payload *offer = ike_message_find(message, IKE_PAYLOAD_SA);
+	const struct ike_payload *ke = ike_message_find(message, IKE_PAYLOAD_KE);
+	struct ike_suite suite = ike_suite_defaults(&conn->ike, IKE_PROTOCOL_IKE);
+
+	if (message->unsupported) {
+		refuse_init(ike, path, message, IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD,
+			&message->unsupported, 1);
+		return false;
+	}
+	if (!offer || !ke || !ike_ke_parse(ke, &out->ke) || !ike_take_nonce(message, &out->nonce)) {
+		refuse_init(ike, path, message, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
+		return false;
+	}
+	switch (ike_proposal_choose(offer, IKE_PROTOCOL_IKE, &suite, out->ke.group, &out->chosen)) {
+	case IKE_CHOICE_MADE:
+		break;
+	case IKE_CHOICE_NONE:
+		refuse_init(ike, path, message, IKE_NOTIFY_NO_PROPOSAL_CHOSEN, NULL, 0);
+		return false;
+	case IKE_CHOICE_MALFORMED:
+		refuse_init(ike, path, message, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
+		return false;
+	}
+	if (out->ke.group != out->chosen.ke) {
+		refuse_group(ike, path, message, out->chosen.ke);
+		return false;
+	}
+	return out->ke.len <= KEX_PUBLIC_MAX;
+}
+
+static void send_init_response(struct ike_sa *sa)
+{
+	struct ike_handshake *h = sa->handshake;
+	struct ike_header header = {.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.exchange = IKE_EXCHANGE_IKE_SA_INIT,
+		.flags = IKE_FLAG_RESPONSE};
+	uint8_t out[IKE_MESSAGE_MAX];
+	struct ike_builder b = ike_build_message(out, sizeof(out), &header);
+	size_t len;
+
+	ike_proposal_answer(&b, &sa->chosen, 0, 0);
+	ike_ke_build(&b, h->kex.group, h->kex.public, h->kex.public_len);
+	ike_build_payload(&b, IKE_PAYLOAD_NONCE, h->nr.data, h->nr.len);
+	ike_nat_build(&b, sa->spi_i, sa->spi_r, &sa->path);
+	len = ike_build_finish(&b);
+	ike_kept_set(&h->init_response, out, len);
+	ike_send_response(sa, 0, out, len);
+}
+
+static struct ike_sa *open_half(struct ike *ike, const struct path *path, size_t conn,
+	const struct ike_message *message, const struct init_request *request)
+{
+	struct ike_sa *sa = ike_sa_new(ike, IKE_RESPONDER, path, conn);
+	struct ike_handshake *h = sa->handshake;
+
+	sa->spi_i = message->header.spi_i;
+	sa->spi_r = sa->own_spi;
+	sa->chosen = request->chosen;
+	h->ni = request->nonce;
+	memcpy(h->peer_ke, request->ke.data, request->ke.len);
+	h->peer_ke_len = request->ke.len;
+	h->nat = ike_nat_detected(message, path);
+	h->nr.len = IKE_NONCE_LEN;
+	ike->ops.random(ike->arg, h->nr.data, h->nr.len);
+	ike_sa_track_peer(sa);
+	sa->expire_us = ike->now_us + IKE_HALF_OPEN_LIFE_US;
+	ike_sa_schedule(sa);
+	return sa;
+}
+
+void ike_take_init_request(struct ike *ike, const struct path *path, const struct ike_message *message,
+	const uint8_t *data, size_t len)
+{
+	struct ike_sa *sa = ike_find_half_open(ike, path, message->header.spi_i);
+	struct crypto_random random = ike_random(ike);
+	struct init_request request;
+	int conn;
+
+	if (sa) {
+		/* The same request again: the same answer again, and no work (2.1). */
+		const struct ike_kept *known = sa->handshake ? &sa->handshake->init_request : NULL;
+
+		if (known && known->len == len && memcmp(known->data, data, len) == 0 &&
+			sa->state == IKE_SA_HALF_OPEN)
+			ike->ops.send(ike->arg, &sa->path, sa->response.data, sa->response.len);
+		return;
+	}
+	conn = ike->ops.conn_for(ike->arg, path);
+	if (conn < 0 || (size_t)conn >= ike->config.conn_count ||
+		ike->config.conns[conn].local_auth > IKE_AUTH_PSK ||
+		ike->config.conns[conn].remote_auth > IKE_AUTH_PSK)
+		return;
+	if (ike->counters.half_open >= ike->config.max_half_open) {
+		ike->counters.half_open_limit++;
+		return;
+	}
+	if (!judge_init(ike, path, &ike->config.conns[conn], message, &request))
+		return;
+	sa = open_half(ike, path, (size_t)conn, message, &request);
+	ike_kept_set(&sa->handshake->init_request, data, len);
+	ike->counters.responded++;
+	if (!kex_generate(&sa->handshake->kex, request.chosen.ke, &random)) {
+		ike_sa_end(sa, IKE_REASON_CRYPTO);
+		return;
+	}
+	ike_note_nonces(sa);
+	ike_tell_stage(sa, IKE_STAGE_INIT_RECEIVED);
+	send_init_response(sa);
+}
+
+/* --- IKE_AUTH -------------------------------------------------------------------------------- */
+
+/* The shared secret costs more than all the rest: a stranger who never sends IKE_AUTH does not get it. */
+bool ike_responder_keys(struct ike_sa *sa)
+{
+	struct ike_handshake *h = sa->handshake;
+	struct secret shared = {0};
+
+	if (sa->keyed)
+		return true;
+	if (!h || !kex_derive(&h->kex, h->peer_ke, h->peer_ke_len, &shared))
+		return false;
+	sa->keyed = ike_keys_derive(
+		&sa->keys, &sa->chosen, &shared, &h->ni, &h->nr, sa->spi_i, sa->spi_r);
+	secret_clear(&shared);
+	kex_clear(&h->kex);
+	return sa->keyed;
+}
+
+/* An answer that ends the SA: one error notify and nothing else. */
+static void refuse_auth(struct ike_sa *sa, uint32_t id, uint16_t type, enum ike_reason reason)
+{
+	uint8_t inner[64];
+	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
+
+	ike_notify_build(&chain, type, NULL, 0);
+	ike_send_sealed_response(sa, IKE_EXCHANGE_IKE_AUTH, id, &chain);
+	ike_sa_end(sa, reason);
+}
+
+static bool read_auth_request(struct ike_sa *sa, const struct ike_message *inner)
+{
+	struct ike_handshake *h = sa->handshake;
+	const struct ike_payload *id = ike_message_find(inner, IKE_PAYLOAD_IDi);
+	const struct ike_payload *payload = ike_message_find(inner, IKE_PAYLOAD_AUTH);
+	struct ike_auth_payload auth;
+	struct ike_notify notify;
+
+	if (!id || !payload || !ike_id_parse(id, &sa->peer_id) || !ike_auth_parse(payload, &auth) ||
+		auth.len > sizeof(h->peer_auth_data) || !ike_read_child_offer(sa, inner))
+		return false;
+	memcpy(h->peer_auth_data, auth.data, auth.len);
+	h->peer_auth_len =
+		auth.method == ike_auth_method_of(ike_sa_conn(sa)->remote_auth) ? auth.len : 0;
+	h->initial_contact = ike_notify_find(inner, IKE_NOTIFY_INITIAL_CONTACT, &notify);
+	return true;
+}
+
+void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner)
+{
+	const struct ike_conn *conn = ike_sa_conn(sa);
+	uint32_t id = inner->header.id;
+
+	ike_tell_stage(sa, IKE_STAGE_AUTH_RECEIVED);
+	if (inner->unsupported) {
+		refuse_auth(sa, id, IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD, IKE_REASON_INVALID_SYNTAX);
+		return;
+	}
+	if (!read_auth_request(sa, inner)) {
+		refuse_auth(sa, id, IKE_NOTIFY_INVALID_SYNTAX, IKE_REASON_INVALID_SYNTAX);
+		return;
+	}
+	ike_id_own(&conn->local_id, conn->local_auth, &sa->path.local.addr, &sa->own_id);
+	if (!ike_id_acceptable(&conn->remote_id, conn->remote_auth, &sa->peer_id) ||
+		!ike_prepare_auth(sa, false) || !ike_prepare_auth(sa, true)) {
+		refuse_auth(sa, id, IKE_NOTIFY_AUTHENTICATION_FAILED, IKE_REASON_AUTHENTICATION);
+		return;
+	}
+	sa->handshake->auth_message_id = id;
+	ike_sa_set_state(sa, IKE_SA_CHECKING);
+	ike_start_auth_job(sa);
+}
+
+/* The grant on the wire: from the selector's point of view, TSi is remote. */
+static void build_grant(struct ike_builder *chain, const struct selector *selector)
+{
+	struct ike_ts tsi = {.proto = selector->proto,
+		.port_start = selector->remote_port,
+		.port_end = selector->remote_port ? selector->remote_port : UINT16_MAX,
+		.start = selector->remote.addr,
+		.end = selector->remote.addr};
+	struct ike_ts tsr = {.proto = selector->proto,
+		.port_start = selector->local_port,
+		.port_end = selector->local_port ? selector->local_port : UINT16_MAX,
+		.start = selector->local.addr,
+		.end = selector->local.addr};
+
+	ike_ts_build(chain, IKE_PAYLOAD_TSi, &tsi, 1);
+	ike_ts_build(chain, IKE_PAYLOAD_TSr, &tsr, 1);
+}
+
+static void build_proof(struct ike_sa *sa, struct ike_builder *chain)
+{
+	struct ike_handshake *h = sa->handshake;
+
+	ike_id_build(chain, IKE_PAYLOAD_IDr, &sa->own_id);
+	ike_auth_build(chain, ike_auth_method_of(ike_sa_conn(sa)->local_auth), h->own_auth.mac,
+		h->own_auth.prf_len);
+}
+
+/* 1.2, 2.21.2: the IKE SA stands, its CHILD SA does not. It is of no use to us for long. */
+static void answer_without_child(struct ike_sa *sa, uint16_t error)
+{
+	uint8_t inner[IKE_MESSAGE_MAX];
+	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
+
+	build_proof(sa, &chain);
+	ike_notify_build(&chain, error, NULL, 0);
+	ike_send_sealed_response(
+		sa, IKE_EXCHANGE_IKE_AUTH, sa->handshake->auth_message_id, &chain);
+	ike_sa_set_state(sa, IKE_SA_ESTABLISHED);
+	ike_sa_forget_handshake(sa);
+	sa->delete_us = sa->ike->now_us + IKE_CHILDLESS_LIFE_US;
+	sa->delete_reason = error == IKE_NOTIFY_TS_UNACCEPTABLE ? IKE_REASON_TS_UNACCEPTABLE
+								 : IKE_REASON_NO_PROPOSAL;
+	ike_sa_schedule(sa);
+}
+
+static void answer_with_child(struct ike_sa *sa)
+{
+	struct ike_handshake *h = sa->handshake;
+	uint8_t inner[IKE_MESSAGE_MAX];
+	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
+
+	build_proof(sa, &chain);
+	if (sa->child.pair.mode == IPSEC_TRANSPORT)
+		ike_notify_build(&chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
+	ike_proposal_answer(&chain, &h->esp, sa->child.pair.in.spi, 4);
+	build_grant(&chain, &sa->child.pair.selector);
+	ike_send_sealed_response(sa, IKE_EXCHANGE_IKE_AUTH, h->auth_message_id, &chain);
+}
+
+static bool grant(struct ike_sa *sa, struct selector *selector)
+{
+	struct ike_handshake *h = sa->handshake;
+	struct ike_offer offer = {.sa = sa->id,
+		.conn = sa->conn,
+		.path = sa->path,
+		.remote_auth = ike_sa_conn(sa)->remote_auth,
+		.remote_id = &sa->peer_id,
+		.transport = h->transport_asked,
+		.remote_ts = h->remote_ts,
+		.remote_ts_count = h->remote_ts_count,
+		.local_ts = h->local_ts,
+		.local_ts_count = h->local_ts_count};
+
+	/* N9: behind a NAT nothing is granted until that is done. */
+	return !h->nat && sa->ike->ops.narrow(sa->ike->arg, &offer, selector, &sa->user);
+}
+
+/* 2.4: what the peer says it has forgotten goes; only from who has proved to be somebody. */
+static void obey_initial_contact(struct ike_sa *sa)
+{
+	struct ike_sa *other, *next;
+
+	if (!sa->handshake->initial_contact || ike_sa_conn(sa)->remote_auth == IKE_AUTH_NULL)
+		return;
+	HASH_ITER (by_child, sa->ike->by_child, other, next) {
+		if (other != sa && other->state == IKE_SA_ESTABLISHED &&
+			ike_id_equal(&other->peer_id, &sa->peer_id) &&
+			addr_equal(&other->path.remote.addr, &sa->path.remote.addr))
+			ike_sa_end(other, IKE_REASON_PEER_DELETED);
+	}
+}
+
+void ike_responder_checked(struct ike_sa *sa)
+{
+	struct ike_handshake *h = sa->handshake;
+	struct selector selector;
+	enum ipsec_mode mode;
+
+	if (!ike_peer_auth_good(sa) || !h->own_auth.done) {
+		refuse_auth(sa, h->auth_message_id, IKE_NOTIFY_AUTHENTICATION_FAILED,
+			IKE_REASON_AUTHENTICATION);
+		return;
+	}
+	obey_initial_contact(sa);
+	if (!h->has_child_offer || h->esp_choice != IKE_CHOICE_MADE) {
+		answer_without_child(sa, IKE_NOTIFY_NO_PROPOSAL_CHOSEN);
+		return;
+	}
+	if (!grant(sa, &selector)) {
+		answer_without_child(sa, IKE_NOTIFY_TS_UNACCEPTABLE);
+		return;
+	}
+	mode = ike_sa_conn(sa)->mode == IPSEC_TRANSPORT && h->transport_asked ? IPSEC_TRANSPORT
+									       : IPSEC_TUNNEL;
+	sa->child.pair.in.spi = ike_fresh_esp_spi(sa->ike);
+	ike_sa_set_state(sa, IKE_SA_INSTALLING);
+	if (!ike_child_install(sa, &selector, mode, (uint32_t)h->esp.spi))
+		refuse_auth(sa, h->auth_message_id, IKE_NOTIFY_INVALID_SYNTAX, IKE_REASON_CRYPTO);
+}
+
+void ike_responder_installed(struct ike_sa *sa, bool good)
+{
+	if (!good) {
+		ike_child_remove(sa, IKE_REASON_INSTALL);
+		answer_without_child(sa, IKE_NOTIFY_TEMPORARY_FAILURE);
+		return;
+	}
+	sa->child_up = true;
+	ike_tell_stage(sa, IKE_STAGE_INSTALLED);
+	answer_with_child(sa);
+	ike_sa_set_state(sa, IKE_SA_ESTABLISHED);
+	ike_sa_forget_handshake(sa);
+	ike_tell_up(sa);
+	ike_child_settle_crossing(sa);
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The IKE SA: its life, tables, state door and place in the timer heap (sa.h). */
+#include "ike/sa.h"
+
+#include "lib/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+const char *ike_sa_state_name(enum ike_sa_state state)
+{
+	switch (state) {
+	case IKE_SA_INITIATING:
+		return "INITIATING";
+	case IKE_SA_SIGNING:
+		return "SIGNING";
+	case IKE_SA_AUTH_SENT:
+		return "AUTH_SENT";
+	case IKE_SA_VERIFYING:
+		return "VERIFYING";
+	case IKE_SA_HALF_OPEN:
+		return "HALF_OPEN";
+	case IKE_SA_CHECKING:
+		return "CHECKING";
+	case IKE_SA_INSTALLING:
+		return "INSTALLING";
+	case IKE_SA_ESTABLISHED:
+		return "ESTABLISHED";
+	case IKE_SA_DELETING:
+		return "DELETING";
+	case IKE_SA_DEAD:
+		return "DEAD";
+	}
+	return "?";
+}
+
+void ike_kept_clear(struct ike_kept *kept)
+{
+	free(kept->data);
+	*kept = (struct ike_kept){0};
+}
+
+void ike_kept_set(struct ike_kept *kept, const uint8_t *data, size_t len)
+{
+	uint8_t *copy = mem_dup(data, len);
+
+	ike_kept_clear(kept);
+	kept->data = copy;
+	kept->len = len;
+}
+
+/* --- when an SA is due ----------------------------------------------------------------------- */
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* DPD by silence (N7): only an established SA that has nothing in flight. */
+static uint64_t probe_time(const struct ike_sa *sa)
+{
+	const struct ike_conn *conn = ike_sa_conn(sa);
+
+	if (sa->state != IKE_SA_ESTABLISHED || sa->request.message.data || !conn->dpd_delay_ms)
+		return IKE_NEVER;
+	return sa->heard_us + conn->dpd_delay_ms * UINT64_C(1000);
+}
+
+void ike_sa_schedule(struct ike_sa *sa)
+{
+	uint64_t due = earliest(sa->fail_us, earliest(sa->delete_us, sa->expire_us));
+
+	if (sa->state == IKE_SA_DEAD)
+		return;
+	if (sa->request.message.data)
+		due = earliest(due, earliest(sa->request.next_us, sa->request.give_up_us));
+	due = earliest(due, probe_time(sa));
+	heap_set(&sa->ike->due, &sa->due, due);
+}
+
+/* --- tables ------------------------------------------------------------------------------------ */
+
+const struct ike_conn *ike_sa_conn(const struct ike_sa *sa)
+{
+	return &sa->ike->config.conns[sa->conn];
+}
+
+struct crypto_random ike_random(struct ike *ike)
+{
+	return (struct crypto_random){.fill = ike->ops.random, .arg = ike->arg};
+}
+
+uint64_t ike_fresh_spi(struct ike *ike)
+{
+	struct ike_sa *taken;
+	uint64_t spi;
+
+	do {
+		ike->ops.random(ike->arg, &spi, sizeof(spi));
+		HASH_FIND(by_spi, ike->by_spi, &spi, sizeof(spi), taken);
+	} while (spi == 0 || taken);
+	return spi;
+}
+
+/* 32 random bits meet one of ours once in billions; the data plane refuses the rest. Below 256 is reserved. */
+uint32_t ike_fresh_esp_spi(struct ike *ike)
+{
+	uint32_t spi;
+
+	do {
+		ike->ops.random(ike->arg, &spi, sizeof(spi));
+	} while (spi < 256);
+	return spi;
+}
+
+struct ike_sa *ike_sa_new(struct ike *ike, enum ike_role role, const struct path *path, size_t conn)
+{
+	struct ike_sa *sa = mem_new(struct ike_sa);
+
+	sa->ike = ike;
+	sa->id = ++ike->last_id;
+	sa->role = role;
+	sa->state = role == IKE_INITIATOR ? IKE_SA_INITIATING : IKE_SA_HALF_OPEN;
+	sa->path = *path;
+	sa->conn = conn;
+	sa->fail_us = sa->delete_us = sa->expire_us = IKE_NEVER;
+	sa->created_us = sa->heard_us = ike->now_us;
+	sa->handshake = mem_new(struct ike_handshake);
+	sa->own_spi = ike_fresh_spi(ike);
+	HASH_ADD(by_id, ike->by_id, id, sizeof(sa->id), sa);
+	HASH_ADD(by_spi, ike->by_spi, own_spi, sizeof(sa->own_spi), sa);
+	if (role == IKE_RESPONDER)
+		ike->counters.half_open++;
+	return sa;
+}
+
+void ike_sa_track_job(struct ike_sa *sa, uint64_t job)
+{
+	sa->job = job;
+	HASH_ADD(by_job, sa->ike->by_job, job, sizeof(sa->job), sa);
+}
+
+void ike_sa_untrack_job(struct ike_sa *sa)
+{
+	HASH_DELETE(by_job, sa->ike->by_job, sa);
+	sa->job = 0;
+}
+
+struct ike_sa *ike_sas_of_user(struct ike *ike, uint64_t user)
+{
+	struct ike_user *entry;
+
+	HASH_FIND(hh, ike->users, &user, sizeof(user), entry);
+	return entry ? entry->sas : NULL;
+}
+
+void ike_sa_track_child(struct ike_sa *sa)
+{
+	struct ike *ike = sa->ike;
+	struct ike_user *entry;
+
+	HASH_ADD(by_child, ike->by_child, child.id, sizeof(sa->child.id), sa);
+	HASH_FIND(hh, ike->users, &sa->child.user, sizeof(sa->child.user), entry);
+	if (!entry) {
+		entry = mem_new(struct ike_user);
+		entry->user = sa->child.user;
+		HASH_ADD(hh, ike->users, user, sizeof(entry->user), entry);
+	}
+	DL_APPEND2(entry->sas, sa, user_prev, user_next);
+	sa->has_child = true;
+}
+
+void ike_sa_untrack_child(struct ike_sa *sa)
+{
+	struct ike *ike = sa->ike;
+	struct ike_user *entry;
+
+	HASH_DELETE(by_child, ike->by_child, sa);
+	HASH_FIND(hh, ike->users, &sa->child.user, sizeof(sa->child.user), entry);
+	DL_DELETE2(entry->sas, sa, user_prev, user_next);
+	if (!entry->sas) {
+		HASH_DEL(ike->users, entry);
+		free(entry);
+	}
+	sa->has_child = false;
+}
+
+static struct ike_peer_key peer_key(uint64_t spi_i, const struct endpoint *remote)
+{
+	struct ike_peer_key key;
+	struct writer w = writer_init(key.bytes, sizeof(key.bytes));
+
+	writer_u64(&w, spi_i);
+	writer_u8(&w, remote->addr.family);
+	writer_bytes(&w, remote->addr.bytes, sizeof(remote->addr.bytes));
+	writer_u16(&w, remote->port);
+	return key;
+}
+
+void ike_sa_track_peer(struct ike_sa *sa)
+{
+	sa->peer_key = peer_key(sa->spi_i, &sa->path.remote);
+	sa->peer_tracked = true;
+	HASH_ADD(by_peer, sa->ike->by_peer, peer_key, sizeof(sa->peer_key), sa);
+}
+
+struct ike_sa *ike_find_half_open(struct ike *ike, const struct path *path, uint64_t spi_i)
+{
+	struct ike_peer_key key = peer_key(spi_i, &path->remote);
+	struct ike_sa *sa;
+
+	HASH_FIND(by_peer, ike->by_peer, &key, sizeof(key), sa);
+	return sa;
+}
+
+bool ike_sa_is_half_open(const struct ike_sa *sa)
+{
+	return sa->role == IKE_RESPONDER && sa->state != IKE_SA_ESTABLISHED &&
+	       sa->state != IKE_SA_DELETING && sa->state != IKE_SA_DEAD;
+}
+
+void ike_sa_forget_handshake(struct ike_sa *sa)
+{
+	struct ike_handshake *handshake = sa->handshake;
+
+	if (!handshake)
+		return;
+	kex_clear(&handshake->kex);
+	ike_kept_clear(&handshake->init_request);
+	ike_kept_clear(&handshake->init_response);
+	auth_task_clear(&handshake->own_auth);
+	auth_task_clear(&handshake->peer_auth);
+	free(handshake);
+	sa->handshake = NULL;
+}
+
+static void leave_tables(struct ike_sa *sa)
+{
+	struct ike *ike = sa->ike;
+
+	heap_remove(&ike->due, &sa->due);
+	HASH_DELETE(by_id, ike->by_id, sa);
+	HASH_DELETE(by_spi, ike->by_spi, sa);
+	if (sa->peer_tracked)
+		HASH_DELETE(by_peer, ike->by_peer, sa);
+	if (sa->has_child)
+		ike_sa_untrack_child(sa);
+	sa->next_dead = ike->dead;
+	ike->dead = sa;
+}
+
+/* One bit for each state that may follow. */
+#define BIT(state) (1u << (state))
+
+static unsigned successors(enum ike_sa_state state)
+{
+	switch (state) {
+	case IKE_SA_INITIATING:
+		return BIT(IKE_SA_SIGNING) | BIT(IKE_SA_DEAD);
+	case IKE_SA_SIGNING:
+		return BIT(IKE_SA_AUTH_SENT) | BIT(IKE_SA_DEAD);
+	case IKE_SA_AUTH_SENT:
+		return BIT(IKE_SA_VERIFYING) | BIT(IKE_SA_DELETING) | BIT(IKE_SA_DEAD);
+	case IKE_SA_VERIFYING:
+		return BIT(IKE_SA_INSTALLING) | BIT(IKE_SA_DELETING) | BIT(IKE_SA_DEAD);
+	case IKE_SA_HALF_OPEN:
+		return BIT(IKE_SA_CHECKING) | BIT(IKE_SA_DEAD);
+	case IKE_SA_CHECKING:
+		return BIT(IKE_SA_INSTALLING) | BIT(IKE_SA_ESTABLISHED) | BIT(IKE_SA_DEAD);
+	case IKE_SA_INSTALLING:
+		return BIT(IKE_SA_ESTABLISHED) | BIT(IKE_SA_DELETING) | BIT(IKE_SA_DEAD);
+	case IKE_SA_ESTABLISHED:
+		return BIT(IKE_SA_DELETING) | BIT(IKE_SA_DEAD);
+	case IKE_SA_DELETING:
+		return BIT(IKE_SA_DEAD);
+	case IKE_SA_DEAD:
+		break;
+	}
+	return 0;
+}
+
+static void enter_established(struct ike_sa *sa)
+{
+	struct ike *ike = sa->ike;
+
+	sa->established_us = sa->heard_us = ike->now_us;
+	sa->expire_us = IKE_NEVER;
+	ike->counters.established++;
+	ike->counters.sas++;
+}
+
+void ike_sa_set_state(struct ike_sa *sa, enum ike_sa_state state)
+{
+	bool was_half_open = ike_sa_is_half_open(sa);
+	bool was_counted = sa->state == IKE_SA_ESTABLISHED || sa->state == IKE_SA_DELETING;
+
+	if (!(successors(sa->state) & BIT(state)))
+		return;
+	sa->state = state;
+	if (was_half_open && !ike_sa_is_half_open(sa))
+		sa->ike->counters.half_open--;
+	if (state == IKE_SA_ESTABLISHED)
+		enter_established(sa);
+	if (state == IKE_SA_DEAD) {
+		if (was_counted && sa->established_us)
+			sa->ike->counters.sas--;
+		leave_tables(sa);
+	} else {
+		ike_sa_schedule(sa);
+	}
+}
+
+static void sa_free(struct ike_sa *sa)
+{
+	ike_sa_forget_handshake(sa);
+	ike_keys_clear(&sa->keys);
+	sa_pair_wipe(&sa->child.pair);
+	ike_kept_clear(&sa->request.message);
+	ike_kept_clear(&sa->response);
+	free(sa);
+}
+
+/* A dead SA whose job is still under way waits for it: the worker reads its tasks. */
+void ike_settle(struct ike *ike)
+{
+	struct ike_sa **link = &ike->dead;
+	uint64_t due;
+
+	while (*link) {
+		struct ike_sa *sa = *link;
+
+		if (sa->job) {
+			link = &sa->next_dead;
+			continue;
+		}
+		*link = sa->next_dead;
+		sa_free(sa);
+	}
+	due = heap_due(&ike->due);
+	if (due != ike->timer_us) {
+		ike->timer_us = due;
+		ike->ops.timer(ike->arg, due);
+	}
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside the engine: the IKE SA, its tables and the one door for its state.
+ * Included by the files of ike/ only.
+ *
+ *   initiator: INITIATING -> SIGNING -> AUTH_SENT -> VERIFYING -> INSTALLING -> ESTABLISHED
+ *   responder: HALF_OPEN -> CHECKING -> INSTALLING -> ESTABLISHED
+ *   both:      ESTABLISHED -> DELETING -> DEAD; every state -> DEAD
+ *
+ * A DEAD SA is out of all tables; it is freed when the public call ends, or
+ * when its job has come back.
+ */
+#ifndef IKE_SA_H
+#define IKE_SA_H
+
+#include "ike/auth.h"
+#include "ike/crypto/kex.h"
+#include "ike/id.h"
+#include "ike/ike.h"
+#include "ike/keys.h"
+#include "ike/message.h"
+#include "ike/payload.h"
+#include "lib/heap.h"
+
+#include <uthash.h>
+
+enum ike_sa_state {
+	IKE_SA_INITIATING,
+	IKE_SA_SIGNING,
+	IKE_SA_AUTH_SENT,
+	IKE_SA_VERIFYING,
+	IKE_SA_HALF_OPEN,
+	IKE_SA_CHECKING,
+	IKE_SA_INSTALLING,
+	IKE_SA_ESTABLISHED,
+	IKE_SA_DELETING,
+	IKE_SA_DEAD,
+};
+const char *ike_sa_state_name(enum ike_sa_state state);
+
+/* A message that we keep: bytes owned. */
+struct ike_kept {
+	uint8_t *data;
+	size_t len;
+};
+
+/* The request that we have in flight; a window of one (RFC 7296 2.3). */
+struct ike_request {
+	struct ike_kept message; /* data NULL: none in flight */
+	uint32_t id;
+	uint64_t next_us; /* next retransmission */
+	uint64_t interval_us;
+	uint64_t give_up_us;
+};
+
+/* Only while a negotiation lasts; freed by ike_sa_forget_handshake(). */
+struct ike_handshake {
+	struct kex kex;
+	struct ike_nonce ni, nr;
+	struct ike_kept init_request, init_response; /* as on the wire, for AUTH */
+	uint8_t peer_ke[KEX_PUBLIC_MAX];
+	size_t peer_ke_len;
+	uint8_t cookie[IKE_COOKIE_MAX];
+	size_t cookie_len;
+	unsigned restarts; /* cookies and INVALID_KE_PAYLOAD answered */
+	bool nat;
+	struct auth_task own_auth;
+	struct auth_task peer_auth;
+	bool run_own, run_peer; /* what the job under way is to compute */
+	uint8_t peer_auth_data[PRF_MAX];
+	size_t peer_auth_len;
+	/* The peer's wish for the CHILD SA, kept while its AUTH is checked. */
+	bool has_child_offer;
+	struct ike_chosen esp;
+	enum ike_choice esp_choice;
+	bool transport_asked;
+	struct ike_ts local_ts[IKE_TS_MAX], remote_ts[IKE_TS_MAX];
+	size_t local_ts_count, remote_ts_count;
+	uint16_t child_error; /* notify to answer instead of a CHILD SA */
+	uint32_t auth_message_id; /* responder: the request that waits for its answer */
+	bool initial_contact;
+};
+
+/* The peer's SPI and endpoint as bytes: a key for hashing has no padding. */
+struct ike_peer_key {
+	uint8_t bytes[IKE_SPI_LEN + 1 + 16 + 2];
+};
+
+struct ike_sa {
+	struct ike *ike;
+	uint64_t id;
+	enum ike_role role; /* original initiator or responder */
+	enum ike_sa_state state;
+	struct path path;
+	size_t conn;
+	uint64_t user;
+	struct selector selector; /* initiator: what is asked for */
+	uint64_t spi_i, spi_r;
+	struct ike_chosen chosen;
+	struct ike_keys keys;
+	bool keyed; /* keys are derived */
+	struct ike_id own_id, peer_id;
+	struct ike_handshake *handshake;
+	uint8_t low_nonce[32]; /* first bytes of the lower nonce, for ikev2.md 1b */
+
+	struct ike_request request;
+	uint32_t next_request; /* id of our next request */
+	uint32_t expected;     /* id of the peer's next request */
+	struct ike_kept response; /* our last response, to request expected - 1 */
+	uint64_t iv;
+
+	struct ike_child child;
+	bool has_child; /* handed to the data plane */
+	bool child_up;	/* acknowledged, UP was told */
+
+	bool reported; /* initiator: UP or FAILED was told for `user` */
+	bool soft_failed;
+	enum ike_reason fail_reason; /* of fail_us */
+	uint64_t fail_us;	     /* the negotiation fails then; IKE_NEVER */
+	uint64_t delete_us;	     /* the SA is deleted then, for delete_reason; IKE_NEVER */
+	enum ike_reason delete_reason;
+	uint64_t expire_us; /* half-open or without a child: gone then; IKE_NEVER */
+	uint64_t created_us, established_us, heard_us;
+	uint64_t rtt_us;
+
+	uint64_t job; /* under way; 0: none */
+	struct heap_node due;
+
+	UT_hash_handle by_id;
+	UT_hash_handle by_spi; /* our own SPI */
+	UT_hash_handle by_peer; /* responder before AUTH: the peer's SPI and endpoint */
+	UT_hash_handle by_child;
+	UT_hash_handle by_job;
+	struct ike_peer_key peer_key;
+	bool peer_tracked;
+	uint64_t own_spi;
+	struct ike_sa *user_prev, *user_next; /* in ike_user.sas */
+	struct ike_sa *next_dead;
+};
+
+/* The SAs with a CHILD SA for one `user` word: usually one, two after a crossing. */
+struct ike_user {
+	uint64_t user;
+	struct ike_sa *sas;
+	UT_hash_handle hh;
+};
+
+struct ike {
+	struct ike_ops ops;
+	void *arg;
+	struct ike_config config; /* deep copy */
+	uint64_t now_us;	  /* of the public call under way */
+	uint64_t last_id;
+	struct ike_sa *by_id, *by_spi, *by_peer, *by_child, *by_job;
+	struct ike_user *users;
+	struct heap due; /* of SAs */
+	uint64_t timer_us; /* what ops->timer was last told */
+	struct ike_sa *dead;
+	struct ike_counters counters;
+};
+
+/* --- sa.c ------------------------------------------------------------------------------- */
+struct ike_sa *ike_sa_new(struct ike *ike, enum ike_role role, const struct path *path, size_t conn);
+/* The one door: checks the edge, runs the entry action (DEAD leaves all tables). */
+void ike_sa_set_state(struct ike_sa *sa, enum ike_sa_state state);
+void ike_sa_forget_handshake(struct ike_sa *sa);
+/* Recomputes when the SA is next due. Call after any of its times has changed. */
+void ike_sa_schedule(struct ike_sa *sa);
+void ike_sa_track_job(struct ike_sa *sa, uint64_t job);
+void ike_sa_untrack_job(struct ike_sa *sa);
+/* Enters and leaves the tables of children and of users. */
+void ike_sa_track_child(struct ike_sa *sa);
+void ike_sa_untrack_child(struct ike_sa *sa);
+/* The SAs with a CHILD SA for a `user`, linked by user_next; NULL if none. */
+struct ike_sa *ike_sas_of_user(struct ike *ike, uint64_t user);
+void ike_sa_track_peer(struct ike_sa *sa);
+struct ike_sa *ike_find_half_open(struct ike *ike, const struct path *path, uint64_t spi_i);
+/* Frees the dead and tells the timer; the end of every public call. */
+void ike_settle(struct ike *ike);
+/* A random SPI that is free. */
+uint64_t ike_fresh_spi(struct ike *ike);
+uint32_t ike_fresh_esp_spi(struct ike *ike);
+const struct ike_conn *ike_sa_conn(const struct ike_sa *sa);
+bool ike_sa_is_half_open(const struct ike_sa *sa);
+void ike_kept_set(struct ike_kept *kept, const uint8_t *data, size_t len);
+void ike_kept_clear(struct ike_kept *kept);
+
+/* --- exchange.c: sending, retransmitting, caching ------------------------------------------ */
+/* Starts a request: keeps and sends it, arms retransmission. `data` is a whole message. */
+void ike_send_request(struct ike_sa *sa, const uint8_t *data, size_t len);
+/* The answer came: nothing is in flight any more. */
+void ike_request_answered(struct ike_sa *sa);
+/* Sends a response to the peer's request `id` and keeps it for retransmissions. */
+void ike_send_response(struct ike_sa *sa, uint32_t id, const uint8_t *data, size_t len);
+/* Seals a chain of payloads and sends it as our next request, or as the response to `id`. */
+void ike_send_sealed_request(struct ike_sa *sa, uint8_t exchange, struct ike_builder *chain);
+void ike_send_sealed_response(
+	struct ike_sa *sa, uint8_t exchange, uint32_t id, struct ike_builder *chain);
+/* Retransmits or gives up, if it is time. */
+void ike_request_tick(struct ike_sa *sa);
+/* Sends the request in flight once more at once (N5). */
+void ike_request_resend(struct ike_sa *sa);
+
+/* --- events.c ---------------------------------------------------------------------------------- */
+void ike_tell_stage(struct ike_sa *sa, enum ike_stage stage);
+void ike_tell_up(struct ike_sa *sa);
+void ike_tell_failed(struct ike_sa *sa, enum ike_reason reason);
+void ike_tell_child_down(struct ike_sa *sa, enum ike_reason reason);
+void ike_tell_soft_failure(struct ike_sa *sa, enum ike_reason reason);
+
+/* --- child.c ------------------------------------------------------------------------------------ */
+/* Fills sa->child with keys and SPIs and hands it to the data plane; false when keys fail. */
+bool ike_child_install(struct ike_sa *sa, const struct selector *selector, enum ipsec_mode mode,
+	uint32_t out_spi);
+/* Takes the child out of the data plane and tells, if there is one. */
+void ike_child_remove(struct ike_sa *sa, enum ike_reason reason);
+/* After a child came up: what of the older SAs of the same user goes (1b, N7). */
+void ike_child_settle_crossing(struct ike_sa *sa);
+
+/* --- the ends of an SA (informational.c) ----------------------------------------------------------- */
+/* The negotiation or SA is over: tells, removes the child, dies; no word on the wire. */
+void ike_sa_end(struct ike_sa *sa, enum ike_reason reason);
+/* The same, with a DELETE to the peer first if keys exist; waits for the answer. */
+void ike_sa_delete(struct ike_sa *sa, enum ike_reason reason);
+void ike_take_informational(struct ike_sa *sa, const struct ike_message *inner);
+void ike_take_informational_answer(struct ike_sa *sa);
+void ike_send_probe(struct ike_sa *sa);
+
+/* --- initiator.c --------------------------------------------------------------------------------------- */
+void ike_send_init_request(struct ike_sa *sa);
+void ike_take_init_response(struct ike_sa *sa, const struct ike_message *message, const uint8_t *data,
+	size_t len);
+void ike_initiator_signed(struct ike_sa *sa);
+void ike_take_auth_response(struct ike_sa *sa, const struct ike_message *inner);
+void ike_initiator_verified(struct ike_sa *sa);
+void ike_initiator_installed(struct ike_sa *sa, bool good);
+/* N5: an unauthenticated hint that it will fail. */
+void ike_soft_failure(struct ike_sa *sa, enum ike_reason reason);
+
+/* --- responder.c ----------------------------------------------------------------------------------------- */
+void ike_take_init_request(struct ike *ike, const struct path *path, const struct ike_message *message,
+	const uint8_t *data, size_t len);
+/* Derives the keys of a half-open SA at its first IKE_AUTH; false when the peer's value is none. */
+bool ike_responder_keys(struct ike_sa *sa);
+void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner);
+void ike_responder_checked(struct ike_sa *sa);
+void ike_responder_installed(struct ike_sa *sa, bool good);
+
+/* --- negotiate.c: what both roles share of IKE_AUTH -------------------------------------------------------- */
+/* Reads SAi2/SAr2, TSi and TSr into the handshake; false: a payload is malformed. */
+bool ike_read_child_offer(struct ike_sa *sa, const struct ike_message *inner);
+/* Prepares the AUTH task of one side; false when there is no PSK. `id` is that side's. */
+bool ike_prepare_auth(struct ike_sa *sa, bool own);
+/* Runs the prepared tasks as a job. */
+void ike_start_auth_job(struct ike_sa *sa);
+uint8_t ike_auth_method_of(enum ike_auth auth);
+bool ike_peer_auth_good(const struct ike_sa *sa);
+void ike_note_nonces(struct ike_sa *sa);
+bool ike_take_nonce(const struct ike_message *message, struct ike_nonce *out);
+struct crypto_random ike_random(struct ike *ike);
+
+/* Bounds */
+#define IKE_HALF_OPEN_LIFE_US 10000000u
+#define IKE_CHILDLESS_LIFE_US 5000000u
+#define IKE_CROSSING_US 10000000u
+#define IKE_MAX_RESTARTS 4
+
+#endif
