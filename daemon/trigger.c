@@ -488,6 +488,30 @@ static bool may_start(struct trigger *trigger, uint64_t query)
 	return trigger->answer_starts++ < MAX_STARTS_PER_ANSWER;
 }
 
+/*
+ * Asked in the order of cost: the lines, the route, the flow. False when
+ * *answer says all; else a negotiation from *local is to be started or joined.
+ */
+static bool needs_negotiation(struct trigger *trigger, uint64_t query, const struct addr *addr,
+	struct addr *local, struct policy_answer *answer)
+{
+	policy_explain(trigger->policy, NULL, addr, answer);
+	if (answer->verdict != POLICY_WAIT)
+		return false;
+	if (!addrs_source(trigger->parts.addrs, addr, local)) {
+		refuse(answer, "no route", answer);
+		return false;
+	}
+	policy_explain(trigger->policy, local, addr, answer);
+	if (answer->verdict != POLICY_WAIT)
+		return false;
+	if (!may_start(trigger, query)) {
+		refuse(answer, "too many addresses in one answer", answer);
+		return false;
+	}
+	return true;
+}
+
 static void gate_want(void *arg, uint64_t query, const char *qname, const struct addr *addr,
 	resolver_decided decided, void *decided_arg, struct resolver_decision *out, uint64_t *handle)
 {
@@ -497,18 +521,7 @@ static void gate_want(void *arg, uint64_t query, const char *qname, const struct
 	struct addr local;
 
 	(void)qname;
-	policy_explain(trigger->policy, addr, &answer, now(trigger));
-	if (answer.verdict != POLICY_WAIT) {
-		to_decision(&answer, out);
-		return;
-	}
-	if (!addrs_source(trigger->parts.addrs, addr, &local)) {
-		refuse(&answer, "no route", &answer);
-		to_decision(&answer, out);
-		return;
-	}
-	if (!may_start(trigger, query)) {
-		refuse(&answer, "too many addresses in one answer", &answer);
+	if (!needs_negotiation(trigger, query, addr, &local, &answer)) {
 		to_decision(&answer, out);
 		return;
 	}

@@ -77,10 +77,7 @@ typedef void (*policy_decided)(void *arg, const struct policy_answer *answer);
 struct policy_ops {
 	/* Gives the flow its own hold in the data plane; no answer is needed. */
 	void (*hold)(void *arg, const struct policy_flow *flow);
-	/*
-	 * Starts a negotiation; ends in policy_child_up() or policy_failed(). `slow` is the N1
-	 * case in which a shunt already lets packets pass.
-	 */
+	/* Starts a negotiation; ends in policy_child_up() or policy_failed(). */
 	void (*initiate)(void *arg, const struct policy_flow *flow);
 	/* The flow passes (or is blocked) for `lifetime_s`; answer with policy_shunt_done(). */
 	void (*shunt)(void *arg, const struct policy_flow *flow, bool pass, uint32_t lifetime_s);
@@ -118,9 +115,13 @@ void policy_set_locals(struct policy *policy, const struct addr *locals, size_t 
 uint64_t policy_want(struct policy *policy, const struct addr *local, const struct addr *remote,
 	enum policy_trigger trigger, uint32_t acquire_line, policy_decided decided, void *decided_arg,
 	struct policy_answer *out, uint64_t now_us);
-/* What policy_want() would answer, without doing anything. */
-void policy_explain(const struct policy *policy, const struct addr *remote, struct policy_answer *out,
-	uint64_t now_us);
+/*
+ * What policy_want() would answer, without doing anything; WAIT where it would
+ * start or join a negotiation. Without `local` (NULL) the lines alone speak,
+ * which is enough to tell that no negotiation is needed.
+ */
+void policy_explain(const struct policy *policy, const struct addr *local,
+	const struct addr *remote, struct policy_answer *out);
 void policy_cancel(struct policy *policy, uint64_t handle);
 /*
  * The waiter's time is over (A4): private-or-clear flows get what failureshunt

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Flows (flow.h): the state door and what each state does on entry.
+ *
+ * Failure memory (N6): the first failure is remembered for 5 s (`private`:
+ * 1 s), each further one twice as long, up to shuntlifetime (`private`: 30 s).
+ */
+#include "policy/flow.h"
+
+#include "lib/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_MEMORY_S 5u
+#define FIRST_PRIVATE_MEMORY_S 1u
+#define MAX_PRIVATE_MEMORY_S 30u
+/* A shunt that lets pass while a negotiation goes on: its own end comes long before. */
+#define OPEN_LIFETIME_S 60u
+/* An idle flow without failures is forgotten after this. */
+#define IDLE_LIFE_US (60 * SECOND_US)
+
+static struct flow_key make_key(uint32_t line, const struct addr *local, const struct addr *remote)
+{
+	struct flow_key key;
+
+	memset(&key, 0, sizeof(key));
+	key.line = line;
+	key.local = *local;
+	key.remote = *remote;
+	return key;
+}
+
+struct flow *flow_find_key(const struct policy *policy, uint32_t line, const struct addr *local,
+	const struct addr *remote)
+{
+	struct flow_key key = make_key(line, local, remote);
+	struct flow *flow;
+
+	HASH_FIND(by_key, policy->by_key, &key, sizeof(key), flow);
+	return flow;
+}
+
+struct flow *flow_find(const struct policy *policy, uint64_t id)
+{
+	struct flow *flow;
+
+	HASH_FIND(by_id, policy->by_id, &id, sizeof(id), flow);
+	return flow;
+}
+
+const struct policy_conn *flow_conn(const struct policy *policy, const struct flow *flow)
+{
+	return &policy->conns[flow->info.conn];
+}
+
+static void forget_later(struct policy *policy, struct flow *flow)
+{
+	uint64_t life_us = flow->info.failures
+				   ? flow_conn(policy, flow)->shunt_lifetime_s * SECOND_US
+				   : IDLE_LIFE_US;
+
+	heap_set(&policy->due, &flow->due, policy->now_us + life_us);
+}
+
+static void set_line(struct policy *policy, struct flow *flow, const struct policy_line *line)
+{
+	flow->info.line = line->id;
+	flow->info.conn = line->conn;
+	flow->info.group = policy->conns[line->conn].group;
+	flow->info.selector = (struct selector){.local = prefix_of_host(&flow->info.local),
+		.remote = prefix_of_host(&flow->info.remote),
+		.proto = line->proto,
+		.local_port = line->local_port,
+		.remote_port = line->remote_port};
+	flow->key = make_key(line->id, &flow->info.local, &flow->info.remote);
+}
+
+void flow_rekey(struct policy *policy, struct flow *flow, const struct policy_line *line)
+{
+	HASH_DELETE(by_key, policy->by_key, flow);
+	set_line(policy, flow, line);
+	HASH_ADD(by_key, policy->by_key, key, sizeof(flow->key), flow);
+}
+
+struct flow *flow_want(struct policy *policy, const struct policy_line *line,
+	const struct addr *local, const struct addr *remote, enum policy_trigger trigger)
+{
+	struct flow *flow = flow_find_key(policy, line->id, local, remote);
+
+	if (flow)
+		return flow;
+	flow = mem_new(struct flow);
+	flow->info.id = ++policy->last_id;
+	flow->info.local = *local;
+	flow->info.remote = *remote;
+	flow->info.trigger = trigger;
+	flow->info.since_us = policy->now_us;
+	flow->info.until_us = POLICY_NEVER;
+	set_line(policy, flow, line);
+	HASH_ADD(by_id, policy->by_id, info.id, sizeof(flow->info.id), flow);
+	HASH_ADD(by_key, policy->by_key, key, sizeof(flow->key), flow);
+	forget_later(policy, flow);
+	return flow;
+}
+
+void flow_free(struct policy *policy, struct flow *flow)
+{
+	policy->negotiating -= flow->info.state == POLICY_NEGOTIATING;
+	policy->tunnelled -= flow->info.state == POLICY_TUNNELLED;
+	heap_remove(&policy->due, &flow->due);
+	HASH_DELETE(by_id, policy->by_id, flow);
+	HASH_DELETE(by_key, policy->by_key, flow);
+	free(flow->waiters);
+	free(flow);
+}
+
+/* --- the door --------------------------------------------------------------------------- */
+
+#define BIT(state) (1u << (state))
+
+static unsigned successors(enum policy_state state)
+{
+	switch (state) {
+	case POLICY_IDLE:
+		return BIT(POLICY_NEGOTIATING) | BIT(POLICY_TUNNELLED);
+	case POLICY_NEGOTIATING:
+		return BIT(POLICY_TUNNELLED) | BIT(POLICY_CLEAR_UNTIL) |
+		       BIT(POLICY_BLOCKED_UNTIL) | BIT(POLICY_IDLE);
+	case POLICY_TUNNELLED:
+		return BIT(POLICY_IDLE);
+	case POLICY_CLEAR_UNTIL:
+		return BIT(POLICY_IDLE) | BIT(POLICY_TUNNELLED) | BIT(POLICY_BLOCKED_UNTIL);
+	case POLICY_BLOCKED_UNTIL:
+		return BIT(POLICY_IDLE) | BIT(POLICY_TUNNELLED);
+	}
+	return 0;
+}
+
+static void enter(struct policy *policy, struct flow *flow)
+{
+	switch (flow->info.state) {
+	case POLICY_IDLE:
+		flow->opened = false;
+		policy->ops.idle(policy->arg, &flow->info);
+		forget_later(policy, flow);
+		break;
+	case POLICY_NEGOTIATING:
+		flow->failing = false;
+		flow->opened = false;
+		policy->negotiating++;
+		heap_remove(&policy->due, &flow->due);
+		break;
+	case POLICY_TUNNELLED:
+		flow->info.failures = 0;
+		flow->info.reason[0] = '\0';
+		flow->opened = false;
+		policy->tunnelled++;
+		heap_remove(&policy->due, &flow->due);
+		break;
+	case POLICY_CLEAR_UNTIL:
+	case POLICY_BLOCKED_UNTIL:
+		heap_set(&policy->due, &flow->due, flow->info.until_us);
+		break;
+	}
+}
+
+void flow_set_state(
+	struct policy *policy, struct flow *flow, enum policy_state state, const char *reason)
+{
+	enum policy_state old = flow->info.state;
+
+	if (!(successors(old) & BIT(state)))
+		return;
+	policy->negotiating -= old == POLICY_NEGOTIATING;
+	policy->tunnelled -= old == POLICY_TUNNELLED;
+	flow->info.state = state;
+	flow->info.since_us = policy->now_us;
+	if (state != POLICY_CLEAR_UNTIL && state != POLICY_BLOCKED_UNTIL)
+		flow->info.until_us = POLICY_NEVER;
+	policy->ops.observe(policy->arg, &flow->info, old, reason);
+	enter(policy, flow);
+	waiters_look(policy, flow);
+}
+
+/* --- events --------------------------------------------------------------------------------- */
+
+void flow_start(struct policy *policy, struct flow *flow, enum policy_trigger trigger)
+{
+	flow->info.trigger = trigger;
+	flow_set_state(policy, flow, POLICY_NEGOTIATING, policy_trigger_name(trigger));
+	policy->ops.hold(policy->arg, &flow->info);
+	policy->ops.initiate(policy->arg, &flow->info);
+}
+
+static uint32_t memory_s(const struct policy *policy, const struct flow *flow)
+{
+	bool is_private = flow->info.group == POLICY_PRIVATE;
+	uint32_t most = flow_conn(policy, flow)->shunt_lifetime_s;
+	uint64_t memory = is_private ? FIRST_PRIVATE_MEMORY_S : FIRST_MEMORY_S;
+
+	if (is_private && most > MAX_PRIVATE_MEMORY_S)
+		most = MAX_PRIVATE_MEMORY_S;
+	for (uint32_t i = 0; i < flow->info.failures && memory < most; i++)
+		memory *= 2;
+	return memory < most ? (uint32_t)memory : most;
+}
+
+static void shunt(struct policy *policy, struct flow *flow, bool pass, uint32_t lifetime_s)
+{
+	flow->shunt_pending = true;
+	policy->ops.shunt(policy->arg, &flow->info, pass, lifetime_s);
+}
+
+void flow_fail(struct policy *policy, struct flow *flow, const char *reason)
+{
+	bool pass = flow_conn(policy, flow)->failure_pass;
+	uint32_t lifetime_s = memory_s(policy, flow);
+
+	if (flow->info.state != POLICY_NEGOTIATING)
+		return;
+	flow->info.failures++;
+	flow->info.until_us = policy->now_us + lifetime_s * SECOND_US;
+	snprintf(flow->info.reason, sizeof(flow->info.reason), "%s", reason);
+	/* The kernel's own end of the shunt comes a second after ours, for the case that we die. */
+	shunt(policy, flow, pass, lifetime_s + 1);
+	flow_set_state(policy, flow, pass ? POLICY_CLEAR_UNTIL : POLICY_BLOCKED_UNTIL, reason);
+}
+
+bool flow_open_now(struct policy *policy, struct flow *flow)
+{
+	if (flow->info.state != POLICY_NEGOTIATING || !flow_conn(policy, flow)->failure_pass)
+		return false;
+	if (!flow->opened) {
+		flow->opened = true;
+		shunt(policy, flow, true, OPEN_LIFETIME_S);
+	}
+	return true;
+}
+
+void flow_due(struct policy *policy, struct flow *flow)
+{
+	switch (flow->info.state) {
+	case POLICY_CLEAR_UNTIL:
+	case POLICY_BLOCKED_UNTIL:
+		flow_set_state(policy, flow, POLICY_IDLE, "failure memory ended");
+		break;
+	case POLICY_IDLE:
+		flow_free(policy, flow);
+		break;
+	case POLICY_NEGOTIATING:
+	case POLICY_TUNNELLED:
+		heap_remove(&policy->due, &flow->due);
+		break;
+	}
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside policy: flows, their one state door, their failure memory (N6), and
+ * the waiters. Included by the files of policy/ only.
+ */
+#ifndef POLICY_FLOW_H
+#define POLICY_FLOW_H
+
+#include "lib/heap.h"
+#include "policy/policy.h"
+#include "policy/table.h"
+
+#include <uthash.h>
+
+#define SECOND_US UINT64_C(1000000)
+
+/* Compared as bytes: zeroed before it is filled. */
+struct flow_key {
+	uint32_t line;
+	struct addr local, remote;
+};
+
+struct flow {
+	struct policy_flow info; /* what others see */
+	struct flow_key key;
+	bool opened;	    /* a shunt lets packets pass while the negotiation goes on (A4) */
+	bool shunt_pending; /* the data plane has not acknowledged the latest shunt */
+	bool failing;	    /* N5: a hint says that it will fail */
+	uint64_t *waiters; /* handles; those that are gone are skipped */
+	size_t waiter_count;
+	struct heap_node due;
+	UT_hash_handle by_id;
+	UT_hash_handle by_key;
+};
+
+/* Somebody who waits for every flow of an address. */
+struct waiter {
+	uint64_t handle;
+	struct addr local, remote;
+	uint32_t acquire_line;
+	policy_decided decided;
+	void *arg;
+	bool hurried; /* its time is over */
+	bool ready;   /* `answer` waits to be delivered */
+	struct policy_answer answer;
+	struct waiter *prev, *next; /* in policy.ready */
+	UT_hash_handle hh;
+};
+
+struct policy {
+	struct policy_ops ops;
+	void *arg;
+	struct policy_conn *conns; /* owned copies */
+	size_t conn_count;
+	struct table *table;
+	char **files; /* owned texts that lines point to */
+	size_t file_count;
+	struct addr *locals;
+	size_t local_count;
+	struct flow *by_id, *by_key;
+	struct heap due; /* of flows */
+	uint64_t last_id;
+	struct waiter *waiters;
+	struct waiter *ready;
+	uint64_t timer_us;
+	uint64_t now_us; /* of the call under way */
+	size_t negotiating, tunnelled;
+};
+
+/* --- flow.c -------------------------------------------------------------------------- */
+struct flow *flow_find_key(const struct policy *policy, uint32_t line, const struct addr *local,
+	const struct addr *remote);
+struct flow *flow_find(const struct policy *policy, uint64_t id);
+struct flow *flow_want(struct policy *policy, const struct policy_line *line,
+	const struct addr *local, const struct addr *remote, enum policy_trigger trigger);
+/* The one door: checks the edge, counts, tells the observer, wakes who waits. */
+void flow_set_state(
+	struct policy *policy, struct flow *flow, enum policy_state state, const char *reason);
+void flow_start(struct policy *policy, struct flow *flow, enum policy_trigger trigger);
+void flow_fail(struct policy *policy, struct flow *flow, const char *reason);
+/* Opens for those who cannot wait, if failureshunt allows; true when it is or will be open (A4). */
+bool flow_open_now(struct policy *policy, struct flow *flow);
+/* Its time has come: the shunt ends, or the flow is forgotten. */
+void flow_due(struct policy *policy, struct flow *flow);
+/* Out of all tables, freed; tells nobody. */
+void flow_free(struct policy *policy, struct flow *flow);
+void flow_rekey(struct policy *policy, struct flow *flow, const struct policy_line *line);
+const struct policy_conn *flow_conn(const struct policy *policy, const struct flow *flow);
+
+/* --- waiter.c ------------------------------------------------------------------------- */
+struct waiter *waiter_new(struct policy *policy, const struct addr *local, const struct addr *remote,
+	policy_decided decided, void *arg);
+void waiter_joins(struct waiter *waiter, struct flow *flow);
+void waiter_free(struct policy *policy, struct waiter *waiter);
+struct waiter *waiter_find(const struct policy *policy, uint64_t handle);
+/* Looks again at everyone who waits for the flow; the decided are queued for delivery. */
+void waiters_look(struct policy *policy, struct flow *flow);
+void waiter_look(struct policy *policy, struct waiter *waiter);
+/* Calls the queued ones; callbacks may call policy again. */
+void waiters_deliver(struct policy *policy);
+
+/* --- policy.c ----------------------------------------------------------------------------- */
+/* What is known of an address now. `hurried`: a wait that is over counts as what the group says. */
+void policy_evaluate(const struct policy *policy, const struct addr *local, const struct addr *remote,
+	bool hurried, struct policy_answer *out);
+/* Tells the timer; the end of every public call. */
+void policy_settle(struct policy *policy);
+/* True for special and own addresses (G6). */
+bool policy_exempt(const struct policy *policy, const struct addr *addr);
+/* Copies and frees of what a configuration is in here. */
+void policy_load(struct policy *policy, const struct policy_config *config);
+void policy_unload(struct policy *policy);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Making, changing and freeing the whole (policy.h): what still matches stays (C4). */
+#include "policy/flow.h"
+
+#include "lib/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_SHUNT_LIFETIME_S 900
+
+/* The names of files repeat with every line: one copy of each that differs from the one before. */
+static char *own_file(struct policy *policy, const char *file)
+{
+	if (!file)
+		return NULL;
+	if (policy->file_count && strcmp(policy->files[policy->file_count - 1], file) == 0)
+		return policy->files[policy->file_count - 1];
+	policy->files =
+		mem_resize(policy->files, policy->file_count + 1, sizeof(*policy->files));
+	return policy->files[policy->file_count++] = mem_strdup(file);
+}
+
+void policy_load(struct policy *policy, const struct policy_config *config)
+{
+	struct policy_config copy = *config;
+
+	policy->conns = mem_dup(config->conns, config->conn_count * sizeof(*config->conns));
+	policy->conn_count = config->conn_count;
+	for (size_t i = 0; i < policy->conn_count; i++) {
+		policy->conns[i].name = mem_strdup(config->conns[i].name);
+		if (!policy->conns[i].shunt_lifetime_s)
+			policy->conns[i].shunt_lifetime_s = DEFAULT_SHUNT_LIFETIME_S;
+	}
+	copy.lines = mem_dup(config->lines, config->line_count * sizeof(*config->lines));
+	for (size_t i = 0; i < config->line_count; i++)
+		copy.lines[i].file = own_file(policy, config->lines[i].file);
+	policy->table = table_new(&copy);
+	free(copy.lines);
+}
+
+void policy_unload(struct policy *policy)
+{
+	table_free(policy->table);
+	for (size_t i = 0; i < policy->conn_count; i++)
+		free(policy->conns[i].name);
+	for (size_t i = 0; i < policy->file_count; i++)
+		free(policy->files[i]);
+	free(policy->conns);
+	free(policy->files);
+}
+
+struct policy *policy_new(const struct policy_ops *ops, void *arg, const struct policy_config *config)
+{
+	struct policy *policy = mem_new(struct policy);
+
+	policy->ops = *ops;
+	policy->arg = arg;
+	policy->timer_us = POLICY_NEVER;
+	policy_load(policy, config);
+	return policy;
+}
+
+void policy_free(struct policy *policy)
+{
+	struct waiter *waiter, *next_waiter;
+	struct flow *flow, *next;
+
+	if (!policy)
+		return;
+	HASH_ITER (hh, policy->waiters, waiter, next_waiter)
+		waiter_free(policy, waiter);
+	HASH_ITER (by_id, policy->by_id, flow, next)
+		flow_free(policy, flow);
+	heap_clear(&policy->due);
+	policy_unload(policy);
+	free(policy->locals);
+	free(policy);
+}
+
+void policy_set_locals(struct policy *policy, const struct addr *locals, size_t count)
+{
+	free(policy->locals);
+	policy->locals = mem_dup(locals, count * sizeof(*locals));
+	policy->local_count = count;
+}
+
+/* --- the difference ------------------------------------------------------------------------- */
+
+static bool same_conn(const struct policy_conn *a, const struct policy_conn *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->group == b->group &&
+	       a->negotiation_pass == b->negotiation_pass && a->failure_pass == b->failure_pass &&
+	       (a->ike_conn == SIZE_MAX) == (b->ike_conn == SIZE_MAX);
+}
+
+static bool same_meaning(const struct policy_line *a, const struct policy_line *b)
+{
+	return prefix_equal(&a->remote, &b->remote) && a->proto == b->proto &&
+	       a->local_port == b->local_port && a->remote_port == b->remote_port;
+}
+
+/* The line that a flow would have now: it must mean the same, and be the one that wins. */
+static const struct policy_line *successor(const struct policy *policy, const struct flow *flow,
+	const struct policy_line *old_line, const struct policy_conn *old_conn)
+{
+	struct table_walk walk = table_walk(policy->table, &flow->info.remote);
+	const struct policy_line *line;
+
+	while ((line = table_next(&walk))) {
+		if (same_meaning(line, old_line) &&
+			same_conn(&policy->conns[line->conn], old_conn))
+			return line;
+		if (line->proto == 0)
+			break;
+	}
+	return NULL;
+}
+
+static void forget(struct policy *policy, struct flow *flow,
+	void (*gone)(void *arg, const struct policy_flow *flow))
+{
+	uint64_t *handles = mem_dup(flow->waiters, flow->waiter_count * sizeof(*flow->waiters));
+	size_t count = flow->waiter_count;
+
+	gone(policy->arg, &flow->info);
+	flow_free(policy, flow);
+	for (size_t i = 0; i < count; i++) {
+		struct waiter *waiter = waiter_find(policy, handles[i]);
+
+		/* Nothing will move for this one any more: what is known now is its answer. */
+		if (waiter) {
+			waiter->hurried = true;
+			waiter_look(policy, waiter);
+		}
+	}
+	free(handles);
+}
+
+void policy_reconfigure(struct policy *policy, const struct policy_config *config,
+	void (*gone)(void *arg, const struct policy_flow *flow), uint64_t now_us)
+{
+	struct policy old = *policy;
+	struct flow *flow, *next;
+
+	policy->now_us = now_us;
+	policy->files = NULL;
+	policy->file_count = 0;
+	policy_load(policy, config);
+	HASH_ITER (by_id, policy->by_id, flow, next) {
+		const struct policy_line *old_line = table_get(old.table, flow->info.line);
+		const struct policy_line *line = successor(
+			policy, flow, old_line, &old.conns[flow->info.conn]);
+
+		if (line)
+			flow_rekey(policy, flow, line);
+		else
+			forget(policy, flow, gone);
+	}
+	policy_unload(&old);
+	policy_forget_failures(policy, NULL, now_us);
+}
