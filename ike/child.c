@@ -101,10 +101,21 @@ static void delete_later(struct ike_sa *sa)
 	ike_sa_schedule(sa);
 }
 
+/* Each host began one before the other's was done. */
+static bool have_crossed(const struct ike_sa *a, const struct ike_sa *b)
+{
+	uint64_t now_us = a->ike->now_us;
+
+	return a->role != b->role && now_us - a->created_us < IKE_CROSSING_US &&
+	       now_us - b->created_us < IKE_CROSSING_US;
+}
+
 /*
  * Two SAs for one flow. Of two that crossed, the one with the lower nonce loses
  * and its initiator deletes it after a quiet time; both ends compute the same.
- * An old one means that the peer may have lost its state: it is asked (N7).
+ * The winner is then the peer's, who may have missed our IKE_AUTH response: a
+ * probe makes sure of it. Of others, the older one is asked: the peer may have
+ * lost its state (N7).
  */
 static void settle_pair(struct ike_sa *fresh, struct ike_sa *other)
 {
@@ -112,10 +123,12 @@ static void settle_pair(struct ike_sa *fresh, struct ike_sa *other)
 		memcmp(fresh->low_nonce, other->low_nonce, sizeof(fresh->low_nonce)) < 0 ? fresh
 											 : other;
 
-	if (fresh->established_us - other->established_us > IKE_CROSSING_US)
+	if (!have_crossed(fresh, other)) {
 		ike_send_probe(other);
-	else if (loser->role == IKE_INITIATOR)
+	} else if (loser->role == IKE_INITIATOR) {
 		delete_later(loser);
+		ike_send_probe(loser == fresh ? other : fresh);
+	}
 }
 
 void ike_child_settle_crossing(struct ike_sa *sa)
@@ -127,4 +140,25 @@ void ike_child_settle_crossing(struct ike_sa *sa)
 		if (other != sa && other->state == IKE_SA_ESTABLISHED)
 			settle_pair(sa, other);
 	}
+}
+
+/* Up at both ends, and meant to stay. */
+static bool is_sure(const struct ike_sa *sa)
+{
+	return sa->state == IKE_SA_ESTABLISHED && sa->confirmed && sa->delete_us == IKE_NEVER;
+}
+
+void ike_child_drop_redundant(struct ike_sa *sa)
+{
+	struct ike_sa *first = ike_sas_of_user(sa->ike, sa->user), *other = first;
+
+	while (other && (other == sa || !is_sure(other)))
+		other = other->user_next;
+	sa->delete_us = IKE_NEVER;
+	if (other)
+		ike_sa_delete(sa, IKE_REASON_REDUNDANT);
+	else if (first && first->user_next) /* the other one's probe is not answered yet */
+		delete_later(sa);
+	else
+		ike_sa_schedule(sa);
 }

@@ -152,6 +152,7 @@ static void take_protected(
 		take_malformed(sa, is_response, message->header.id, message->header.exchange);
 		break;
 	case IKE_SK_OPENED:
+		sa->confirmed = sa->state == IKE_SA_ESTABLISHED;
 		if (is_response)
 			take_protected_response(sa, &inner);
 		else {
@@ -259,6 +260,8 @@ static void sa_tick(struct ike_sa *sa)
 		ike_sa_end(sa, sa->fail_reason);
 	else if (now_us >= sa->expire_us)
 		ike_sa_end(sa, IKE_REASON_TIMEOUT);
+	else if (now_us >= sa->delete_us && sa->delete_reason == IKE_REASON_REDUNDANT)
+		ike_child_drop_redundant(sa);
 	else if (now_us >= sa->delete_us)
 		ike_sa_delete(sa, sa->delete_reason);
 	else if (sa->request.message.data)
@@ -287,9 +290,10 @@ static void begin_negotiation(struct ike_sa *sa)
 	struct crypto_random random = ike_random(ike);
 
 	sa->spi_i = sa->own_spi;
+	ike_id_own(&conn->local_id, conn->local_auth, &sa->path.local.addr, &sa->own_id);
 	h->ni.len = IKE_NONCE_LEN;
 	ike->ops.random(ike->arg, h->ni.data, h->ni.len);
-	if (conn->local_auth > IKE_AUTH_PSK || conn->remote_auth > IKE_AUTH_PSK) {
+	if (!ike_can_authenticate(sa)) {
 		/* G7: it fails without sending a packet, in the next tick. */
 		sa->fail_us = ike->now_us;
 		sa->fail_reason = IKE_REASON_UNAVAILABLE;
@@ -370,7 +374,7 @@ void ike_shutdown(struct ike *ike, uint64_t now_us)
 	ike->now_us = now_us;
 	HASH_ITER (by_id, ike->by_id, sa, next) {
 		if (sa->state != IKE_SA_DELETING)
-			ike_sa_delete(sa, IKE_REASON_DELETED);
+			ike_sa_delete_now(sa, IKE_REASON_DELETED);
 	}
 	ike_settle(ike);
 }
@@ -384,12 +388,13 @@ void ike_reconfigure(struct ike *ike, const struct ike_config *config, uint64_t 
 	ike->now_us = now_us;
 	ike_config_copy(&fresh, config);
 	HASH_ITER (by_id, ike->by_id, sa, next) {
-		/* Under the old configuration: what is said on the way out uses its timers. */
-		if (ike_config_find(&fresh, ike_sa_conn(sa)->name) == SIZE_MAX)
-			ike_sa_end(sa, IKE_REASON_DELETED);
+		size_t conn = ike_config_find(&fresh, ike_sa_conn(sa)->name);
+
+		if (conn == SIZE_MAX)
+			ike_sa_delete_now(sa, IKE_REASON_DELETED);
+		/* Still there without a connection: it says goodbye, see ike_sa_conn(). */
+		sa->conn = conn;
 	}
-	HASH_ITER (by_id, ike->by_id, sa, next)
-		sa->conn = ike_config_find(&fresh, old.conns[sa->conn].name);
 	ike->config = fresh;
 	ike_config_clear(&old);
 	ike_settle(ike);

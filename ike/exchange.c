@@ -22,8 +22,9 @@ static uint64_t first_interval_us(const struct ike_sa *sa)
 static uint64_t give_up_us(const struct ike_sa *sa)
 {
 	uint64_t budget = ike_sa_conn(sa)->retransmit_timeout_ms * UINT64_C(1000);
+	bool later = sa->state == IKE_SA_ESTABLISHED || sa->state == IKE_SA_DELETING;
 
-	return (sa->established_us ? sa->ike->now_us : sa->created_us) + budget;
+	return (later ? sa->ike->now_us : sa->created_us) + budget;
 }
 
 void ike_send_request(struct ike_sa *sa, const uint8_t *data, size_t len)
@@ -44,6 +45,9 @@ void ike_request_answered(struct ike_sa *sa)
 	ike_kept_clear(&sa->request.message);
 	sa->next_request = sa->request.id + 1;
 	sa->heard_us = sa->ike->now_us;
+	/* The peer lives: a hint that it would fail (N5) is disproved. */
+	sa->soft_failed = false;
+	sa->fail_us = IKE_NEVER;
 	ike_sa_schedule(sa);
 }
 

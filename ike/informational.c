@@ -17,13 +17,13 @@ void ike_sa_end(struct ike_sa *sa, enum ike_reason reason)
 static bool can_say_delete(const struct ike_sa *sa)
 {
 	switch (sa->state) {
-	case IKE_SA_AUTH_SENT:
+	case IKE_SA_AUTH_SENT: /* with its answer in hand, or the peer has no SA yet */
+		return !sa->request.message.data;
 	case IKE_SA_VERIFYING:
 	case IKE_SA_INSTALLING:
+		return sa->role == IKE_INITIATOR;
 	case IKE_SA_ESTABLISHED:
-		/* A window of one: what is in flight must be answered first, and nobody waits for that. */
-		return sa->keyed && !sa->request.message.data &&
-		       (sa->role == IKE_INITIATOR || sa->state == IKE_SA_ESTABLISHED);
+		return true;
 	case IKE_SA_INITIATING:
 	case IKE_SA_SIGNING:
 	case IKE_SA_HALF_OPEN:
@@ -41,6 +41,7 @@ static void send_delete(struct ike_sa *sa)
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
 	ike_delete_build_ike(&chain);
+	sa->delete_sent = true;
 	ike_send_sealed_request(sa, IKE_EXCHANGE_INFORMATIONAL, &chain);
 }
 
@@ -54,7 +55,16 @@ void ike_sa_delete(struct ike_sa *sa, enum ike_reason reason)
 	ike_tell_failed(sa, reason);
 	sa->fail_us = sa->delete_us = IKE_NEVER;
 	ike_sa_set_state(sa, IKE_SA_DELETING);
-	send_delete(sa);
+	/* A window of one: behind a probe in flight, the DELETE waits for its answer. */
+	if (!sa->request.message.data)
+		send_delete(sa);
+}
+
+void ike_sa_delete_now(struct ike_sa *sa, enum ike_reason reason)
+{
+	if (sa->state == IKE_SA_ESTABLISHED && sa->request.message.data)
+		ike_request_answered(sa);
+	ike_sa_delete(sa, reason);
 }
 
 void ike_send_probe(struct ike_sa *sa)
@@ -70,6 +80,7 @@ void ike_send_probe(struct ike_sa *sa)
 struct deletions {
 	bool ike;
 	bool child;
+	bool rejected; /* the initiator does not accept our AUTH (2.21.2) */
 };
 
 static bool names_our_child(const struct ike_sa *sa, const struct ike_delete *del)
@@ -84,6 +95,7 @@ static bool names_our_child(const struct ike_sa *sa, const struct ike_delete *de
 static struct deletions read_deletions(const struct ike_sa *sa, const struct ike_message *inner)
 {
 	struct deletions result = {0};
+	struct ike_notify notify;
 	struct ike_delete del;
 
 	for (size_t i = 0; i < inner->count; i++) {
@@ -93,6 +105,7 @@ static struct deletions read_deletions(const struct ike_sa *sa, const struct ike
 		result.ike |= del.protocol == IKE_PROTOCOL_IKE;
 		result.child |= del.protocol == IKE_PROTOCOL_ESP && names_our_child(sa, &del);
 	}
+	result.rejected = ike_notify_find(inner, IKE_NOTIFY_AUTHENTICATION_FAILED, &notify);
 	return result;
 }
 
@@ -110,8 +123,9 @@ void ike_take_informational(struct ike_sa *sa, const struct ike_message *inner)
 	ike_send_sealed_response(sa, IKE_EXCHANGE_INFORMATIONAL, inner->header.id, &chain);
 	if (inner->unsupported)
 		return;
-	if (deletions.ike) {
-		ike_sa_end(sa, IKE_REASON_PEER_DELETED);
+	if (deletions.ike || deletions.rejected) {
+		ike_sa_end(sa, deletions.rejected ? IKE_REASON_AUTHENTICATION
+						  : IKE_REASON_PEER_DELETED);
 	} else if (deletions.child) {
 		ike_child_remove(sa, IKE_REASON_PEER_DELETED);
 		sa->delete_us = sa->ike->now_us + CHILDLESS_GRACE_US;
@@ -123,6 +137,10 @@ void ike_take_informational(struct ike_sa *sa, const struct ike_message *inner)
 void ike_take_informational_answer(struct ike_sa *sa)
 {
 	ike_request_answered(sa);
-	if (sa->state == IKE_SA_DELETING)
+	if (sa->state != IKE_SA_DELETING)
+		return;
+	if (sa->delete_sent)
 		ike_sa_end(sa, IKE_REASON_DELETED);
+	else
+		send_delete(sa);
 }

@@ -141,10 +141,7 @@ static bool read_init_response(
 
 static void begin_auth(struct ike_sa *sa)
 {
-	const struct ike_conn *conn = ike_sa_conn(sa);
-
 	ike_sa_set_state(sa, IKE_SA_SIGNING);
-	ike_id_own(&conn->local_id, conn->local_auth, &sa->path.local.addr, &sa->own_id);
 	if (!ike_prepare_auth(sa, true)) {
 		ike_sa_end(sa, IKE_REASON_UNAVAILABLE);
 		return;
@@ -172,8 +169,6 @@ void ike_take_init_response(
 	}
 	ike_tell_stage(sa, IKE_STAGE_INIT_RECEIVED);
 	sa->spi_r = message->header.spi_r;
-	sa->soft_failed = false;
-	sa->fail_us = IKE_NEVER;
 	ike_kept_set(&h->init_response, data, len);
 	sa->keyed = ike_keys_derive(
 		&sa->keys, &sa->chosen, &shared, &h->ni, &h->nr, sa->spi_i, sa->spi_r);
@@ -201,20 +196,10 @@ static struct ike_ts ts_of(const struct prefix *prefix, uint8_t proto, uint16_t 
 		.end = prefix->addr};
 }
 
-/* INITIAL_CONTACT only when we hold nothing else for that peer (N7), and never as nobody (RFC 7619). */
-static bool is_initial_contact(const struct ike_sa *sa)
-{
-	const struct ike_sa *other, *next;
-
-	if (ike_sa_conn(sa)->local_auth == IKE_AUTH_NULL)
-		return false;
-	HASH_ITER (by_child, sa->ike->by_child, other, next) {
-		if (other != sa && addr_equal(&other->path.remote.addr, &sa->path.remote.addr))
-			return false;
-	}
-	return true;
-}
-
+/*
+ * Without INITIAL_CONTACT: the peer may be our initiator at this instant, and
+ * would delete the SA that crosses this one (ikev2.md 1b).
+ */
 static void build_auth_request(struct ike_sa *sa, struct ike_builder *chain)
 {
 	const struct ike_conn *conn = ike_sa_conn(sa);
@@ -224,8 +209,6 @@ static void build_auth_request(struct ike_sa *sa, struct ike_builder *chain)
 	struct ike_ts remote = ts_of(&selector->remote, selector->proto, selector->remote_port);
 
 	ike_id_build(chain, IKE_PAYLOAD_IDi, &sa->own_id);
-	if (is_initial_contact(sa))
-		ike_notify_build(chain, IKE_NOTIFY_INITIAL_CONTACT, NULL, 0);
 	ike_auth_build(chain, ike_auth_method_of(conn->local_auth), sa->handshake->own_auth.mac,
 		sa->handshake->own_auth.prf_len);
 	if (conn->mode == IPSEC_TRANSPORT)
@@ -355,6 +338,7 @@ void ike_initiator_installed(struct ike_sa *sa, bool good)
 		return;
 	}
 	sa->child_up = true;
+	sa->confirmed = true;
 	ike_tell_stage(sa, IKE_STAGE_INSTALLED);
 	ike_sa_set_state(sa, IKE_SA_ESTABLISHED);
 	ike_sa_forget_handshake(sa);

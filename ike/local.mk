@@ -24,3 +24,12 @@ libike_a_SOURCES = \
 	ike/responder.c \
 	ike/sa.c ike/sa.h \
 	ike/sk.c ike/sk.h
+
+sim_world = t/sim/world.c t/sim/world.h t/tap.h
+UNIT_TESTS += t/sim/two t/sim/life t/sim/crossing
+t_sim_two_SOURCES = t/sim/two.c $(sim_world)
+t_sim_two_LDADD = $(IKE_LIBS)
+t_sim_life_SOURCES = t/sim/life.c $(sim_world)
+t_sim_life_LDADD = $(IKE_LIBS)
+t_sim_crossing_SOURCES = t/sim/crossing.c $(sim_world)
+t_sim_crossing_LDADD = $(IKE_LIBS)

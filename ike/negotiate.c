@@ -67,6 +67,17 @@ bool ike_prepare_auth(struct ike_sa *sa, bool own)
 	return true;
 }
 
+bool ike_can_authenticate(const struct ike_sa *sa)
+{
+	const struct ike_conn *conn = ike_sa_conn(sa);
+
+	if (conn->local_auth > IKE_AUTH_PSK || conn->remote_auth > IKE_AUTH_PSK)
+		return false;
+	return (conn->local_auth != IKE_AUTH_PSK && conn->remote_auth != IKE_AUTH_PSK) ||
+	       ike_psk_find(&sa->ike->config, &sa->own_id, known_peer_id(sa, true),
+		       &sa->path.remote.addr);
+}
+
 static void run_auth(void *data)
 {
 	struct ike_handshake *h = data;

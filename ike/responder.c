@@ -181,15 +181,20 @@ bool ike_responder_keys(struct ike_sa *sa)
 	return sa->keyed;
 }
 
-/* An answer that ends the SA: one error notify and nothing else. */
-static void refuse_auth(struct ike_sa *sa, uint32_t id, uint16_t type, enum ike_reason reason)
+/*
+ * An answer that ends the SA: one error notify and nothing else. What is left
+ * repeats it, should it be lost, until the half-open SA's time is over.
+ */
+static void refuse_auth(
+	struct ike_sa *sa, uint32_t id, uint16_t type, const void *data, size_t len)
 {
 	uint8_t inner[64];
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
-	ike_notify_build(&chain, type, NULL, 0);
+	ike_notify_build(&chain, type, data, len);
 	ike_send_sealed_response(sa, IKE_EXCHANGE_IKE_AUTH, id, &chain);
-	ike_sa_end(sa, reason);
+	ike_sa_set_state(sa, IKE_SA_CHECKING);
+	ike_sa_forget_handshake(sa);
 }
 
 static bool read_auth_request(struct ike_sa *sa, const struct ike_message *inner)
@@ -217,17 +222,17 @@ void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner)
 
 	ike_tell_stage(sa, IKE_STAGE_AUTH_RECEIVED);
 	if (inner->unsupported) {
-		refuse_auth(sa, id, IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD, IKE_REASON_INVALID_SYNTAX);
+		refuse_auth(sa, id, IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD, &inner->unsupported, 1);
 		return;
 	}
 	if (!read_auth_request(sa, inner)) {
-		refuse_auth(sa, id, IKE_NOTIFY_INVALID_SYNTAX, IKE_REASON_INVALID_SYNTAX);
+		refuse_auth(sa, id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 		return;
 	}
 	ike_id_own(&conn->local_id, conn->local_auth, &sa->path.local.addr, &sa->own_id);
 	if (!ike_id_acceptable(&conn->remote_id, conn->remote_auth, &sa->peer_id) ||
 		!ike_prepare_auth(sa, false) || !ike_prepare_auth(sa, true)) {
-		refuse_auth(sa, id, IKE_NOTIFY_AUTHENTICATION_FAILED, IKE_REASON_AUTHENTICATION);
+		refuse_auth(sa, id, IKE_NOTIFY_AUTHENTICATION_FAILED, NULL, 0);
 		return;
 	}
 	sa->handshake->auth_message_id = id;
@@ -312,16 +317,22 @@ static bool grant(struct ike_sa *sa, struct selector *selector)
 	return !h->nat && sa->ike->ops.narrow(sa->ike->arg, &offer, selector, &sa->user);
 }
 
-/* 2.4: what the peer says it has forgotten goes; only from who has proved to be somebody. */
+/*
+ * 2.4: what the peer says it has forgotten goes; only from who has proved to be
+ * somebody. What we have begun just now crosses this one and is not forgotten.
+ */
 static void obey_initial_contact(struct ike_sa *sa)
 {
 	struct ike_sa *other, *next;
+	uint64_t now_us = sa->ike->now_us;
 
 	if (!sa->handshake->initial_contact || ike_sa_conn(sa)->remote_auth == IKE_AUTH_NULL)
 		return;
 	HASH_ITER (by_child, sa->ike->by_child, other, next) {
 		if (other != sa && other->state == IKE_SA_ESTABLISHED &&
 			ike_id_equal(&other->peer_id, &sa->peer_id) &&
+			!(other->role == IKE_INITIATOR &&
+				now_us - other->created_us < IKE_CROSSING_US) &&
 			addr_equal(&other->path.remote.addr, &sa->path.remote.addr))
 			ike_sa_end(other, IKE_REASON_PEER_DELETED);
 	}
@@ -334,8 +345,7 @@ void ike_responder_checked(struct ike_sa *sa)
 	enum ipsec_mode mode;
 
 	if (!ike_peer_auth_good(sa) || !h->own_auth.done) {
-		refuse_auth(sa, h->auth_message_id, IKE_NOTIFY_AUTHENTICATION_FAILED,
-			IKE_REASON_AUTHENTICATION);
+		refuse_auth(sa, h->auth_message_id, IKE_NOTIFY_AUTHENTICATION_FAILED, NULL, 0);
 		return;
 	}
 	obey_initial_contact(sa);
@@ -352,7 +362,7 @@ void ike_responder_checked(struct ike_sa *sa)
 	sa->child.pair.in.spi = ike_fresh_esp_spi(sa->ike);
 	ike_sa_set_state(sa, IKE_SA_INSTALLING);
 	if (!ike_child_install(sa, &selector, mode, (uint32_t)h->esp.spi))
-		refuse_auth(sa, h->auth_message_id, IKE_NOTIFY_INVALID_SYNTAX, IKE_REASON_CRYPTO);
+		refuse_auth(sa, h->auth_message_id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 }
 
 void ike_responder_installed(struct ike_sa *sa, bool good)

@@ -81,9 +81,18 @@ void ike_sa_schedule(struct ike_sa *sa)
 
 /* --- tables ------------------------------------------------------------------------------------ */
 
+/* An SA without a connection (it is gone, or never was) only fails or says goodbye. */
 const struct ike_conn *ike_sa_conn(const struct ike_sa *sa)
 {
-	return &sa->ike->config.conns[sa->conn];
+	static char nameless[] = "";
+	static const struct ike_conn none = {.name = nameless,
+		.local_auth = IKE_AUTH_UNAVAILABLE,
+		.remote_auth = IKE_AUTH_UNAVAILABLE,
+		.retransmit_interval_ms = 250,
+		.retransmit_timeout_ms = 3000};
+	const struct ike_config *config = &sa->ike->config;
+
+	return sa->conn < config->conn_count ? &config->conns[sa->conn] : &none;
 }
 
 struct crypto_random ike_random(struct ike *ike)

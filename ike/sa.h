@@ -112,6 +112,8 @@ struct ike_sa {
 	struct ike_child child;
 	bool has_child; /* handed to the data plane */
 	bool child_up;	/* acknowledged, UP was told */
+	bool confirmed; /* the peer has it up too: sure for an initiator, else once it is heard */
+	bool delete_sent; /* the request in flight is our DELETE */
 
 	bool reported; /* initiator: UP or FAILED was told for `user` */
 	bool soft_failed;
@@ -216,12 +218,16 @@ bool ike_child_install(struct ike_sa *sa, const struct selector *selector, enum 
 void ike_child_remove(struct ike_sa *sa, enum ike_reason reason);
 /* After a child came up: what of the older SAs of the same user goes (1b, N7). */
 void ike_child_settle_crossing(struct ike_sa *sa);
+/* Deletes a redundant SA, if it is sure by now that another one carries its flow. */
+void ike_child_drop_redundant(struct ike_sa *sa);
 
 /* --- the ends of an SA (informational.c) ----------------------------------------------------------- */
 /* The negotiation or SA is over: tells, removes the child, dies; no word on the wire. */
 void ike_sa_end(struct ike_sa *sa, enum ike_reason reason);
 /* The same, with a DELETE to the peer first if keys exist; waits for the answer. */
 void ike_sa_delete(struct ike_sa *sa, enum ike_reason reason);
+/* The same, and the DELETE leaves now, whatever is in flight: nobody will wait. */
+void ike_sa_delete_now(struct ike_sa *sa, enum ike_reason reason);
 void ike_take_informational(struct ike_sa *sa, const struct ike_message *inner);
 void ike_take_informational_answer(struct ike_sa *sa);
 void ike_send_probe(struct ike_sa *sa);
@@ -251,6 +257,8 @@ void ike_responder_installed(struct ike_sa *sa, bool good);
 bool ike_read_child_offer(struct ike_sa *sa, const struct ike_message *inner);
 /* Prepares the AUTH task of one side; false when there is no PSK. `id` is that side's. */
 bool ike_prepare_auth(struct ike_sa *sa, bool own);
+/* False when a PSK is needed that we do not have: nothing need be sent then (G7). */
+bool ike_can_authenticate(const struct ike_sa *sa);
 /* Runs the prepared tasks as a job. */
 void ike_start_auth_job(struct ike_sa *sa);
 uint8_t ike_auth_method_of(enum ike_auth auth);

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Both hosts trigger on each other at nearly the same instant, on a network
+ * that delays, loses and doubles: every order of the eight datagrams happens.
+ * Whatever happens, at the end both hosts hold the same one pair, every
+ * negotiation has ended once, and nothing is left over.
+ */
+#include "t/sim/world.h"
+#include "t/tap.h"
+
+#include <stdlib.h>
+
+#define SEEDS 1000
+
+static struct world world;
+static unsigned redundant, single, lonely;
+
+#define A (&world.hosts[0])
+#define B (&world.hosts[1])
+
+static bool ended_once(const struct world_host *host, unsigned initiated)
+{
+	/* A host comes up as a responder too; no more often than the other one has begun. */
+	return host->faileds <= initiated && host->ups + host->faileds >= initiated &&
+	       host->ups <= initiated + 1;
+}
+
+static const char *judge(void)
+{
+	if (!ended_once(A, 1) || !ended_once(B, 1))
+		return "a negotiation did not end once";
+	if (!world_agrees(&world))
+		return "the hosts do not hold the same pairs";
+	if (A->child_count != 1)
+		return A->child_count ? "two pairs are left" : "no pair is left";
+	if (ike_counters(A->ike).sas != 1 || ike_counters(B->ike).sas != 1)
+		return "an IKE SA is left over";
+	if (ike_counters(A->ike).half_open || ike_counters(B->ike).half_open)
+		return "a half-open SA is left over";
+	return NULL;
+}
+
+static void count_outcome(void)
+{
+	if (A->ups == 2 && B->ups == 2)
+		redundant++;
+	else if (A->ups + B->ups == 2)
+		lonely++;
+	else
+		single++;
+}
+
+/* One run; what is wrong with its end, or NULL. */
+static const char *run(uint64_t seed, enum ike_auth auth, unsigned loss)
+{
+	uint64_t offset_us, other = seed % 2;
+	const char *wrong;
+
+	world_init(&world, seed, auth);
+	offset_us = world_random(&world) % (51 * WORLD_MS);
+	world.jitter_us = world_random(&world) % (30 * WORLD_MS) + 1;
+	world.loss_percent = loss;
+	world.duplicate_percent = loss / 3;
+	A->install_us = world_random(&world) % (5 * WORLD_MS);
+	B->install_us = world_random(&world) % (5 * WORLD_MS);
+	A->job_us = world_random(&world) % (2 * WORLD_MS);
+	world_initiate(&world, other);
+	world_run_for(&world, offset_us);
+	world_initiate(&world, 1 - other);
+	/* The weather clears up after the negotiations; liveness then finds what they left behind. */
+	world_run_for(&world, 8000 * WORLD_MS);
+	world.loss_percent = world.duplicate_percent = 0;
+	world_run_for(&world, 60000 * WORLD_MS);
+	wrong = judge();
+	count_outcome();
+	/* With both negotiations lost to the weather, nothing is right. */
+	if (wrong && A->faileds == 1 && B->faileds == 1 && A->child_count + B->child_count == 0)
+		wrong = NULL;
+	ike_shutdown(A->ike, world.now_us);
+	world_run_for(&world, 20000 * WORLD_MS);
+	if (!wrong && (A->child_count || B->child_count || A->timer_us != IKE_NEVER ||
+			      B->timer_us != IKE_NEVER))
+		wrong = "something is left after the stop";
+	world_clear(&world);
+	return wrong;
+}
+
+static void test_weather(enum ike_auth auth, unsigned loss, const char *name)
+{
+	unsigned bad = 0;
+
+	redundant = single = lonely = 0;
+	for (uint64_t seed = 0; seed < SEEDS; seed++) {
+		const char *wrong = run(seed * 7919 + loss, auth, loss);
+
+		if (wrong && bad++ < 5)
+			diag("seed %" PRIu64 " (%s, loss %u): %s", seed, name, loss, wrong);
+	}
+	ok(bad == 0, "%s, %u %% loss: %u runs agree (%u crossed, %u joined, %u otherwise; %u bad)", name,
+		loss, SEEDS - bad, redundant, lonely, single, bad);
+}
+
+int main(void)
+{
+	test_weather(IKE_AUTH_NULL, 0, "NULL");
+	test_weather(IKE_AUTH_NULL, 10, "NULL");
+	test_weather(IKE_AUTH_NULL, 30, "NULL");
+	test_weather(IKE_AUTH_PSK, 0, "PSK");
+	test_weather(IKE_AUTH_PSK, 30, "PSK");
+	return tap_done();
+}

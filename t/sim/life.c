@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The life of an SA after its negotiation: refused installs, late workers,
+ * deletion from either side or both, liveness, restarts, reconfiguration.
+ */
+#include "t/sim/world.h"
+#include "t/tap.h"
+
+#include "ike/message.h"
+
+static struct world world;
+
+#define A (&world.hosts[0])
+#define B (&world.hosts[1])
+
+/* Both up by an initiation of host 0; gives its SA. */
+static uint64_t establish(uint64_t seed, enum ike_auth auth)
+{
+	uint64_t sa;
+
+	world_init(&world, seed, auth);
+	sa = world_initiate(&world, 0);
+	world_run_for(&world, 100 * WORLD_MS);
+	return sa;
+}
+
+static bool all_gone(void)
+{
+	return A->child_count == 0 && B->child_count == 0 && ike_counters(A->ike).sas == 0 &&
+	       ike_counters(B->ike).sas == 0 && ike_counters(B->ike).half_open == 0 &&
+	       A->timer_us == IKE_NEVER && B->timer_us == IKE_NEVER;
+}
+
+/* --- the data plane and the workers ---------------------------------------------------------- */
+
+static void test_install_refused(void)
+{
+	world_init(&world, 1, IKE_AUTH_NULL);
+	A->refuses_install = true;
+	world_initiate(&world, 0);
+	world_run_for(&world, 1000 * WORLD_MS);
+	ok(A->faileds == 1 && A->failed_reason == IKE_REASON_INSTALL && A->ups == 0,
+		"the initiator's data plane refuses");
+	ok(all_gone() && B->downs == 1, "the responder is told");
+	world_clear(&world);
+
+	world_init(&world, 2, IKE_AUTH_NULL);
+	B->refuses_install = true;
+	world_initiate(&world, 0);
+	world_run_for(&world, 1000 * WORLD_MS);
+	ok(A->faileds == 1 && A->failed_reason == IKE_REASON_PEER_ERROR && B->ups == 0,
+		"the responder's data plane refuses");
+	ok(all_gone() && B->downs == 0, "nothing stays");
+	world_clear(&world);
+}
+
+static void test_order(void)
+{
+	world_init(&world, 3, IKE_AUTH_NULL);
+	A->install_us = 40 * WORLD_MS;
+	B->install_us = 60 * WORLD_MS;
+	world_initiate(&world, 0);
+	world_run_for(&world, 50 * WORLD_MS);
+	is_int((intmax_t)world_sent(&world, 1, IKE_EXCHANGE_IKE_AUTH, true), 0,
+		"no IKE_AUTH response before the data plane's word (K1)");
+	world_run_for(&world, 30 * WORLD_MS);
+	ok(B->ups == 1 && A->ups == 0, "no UP before the data plane's word (K1)");
+	world_run_for(&world, 100 * WORLD_MS);
+	is_int(A->ups, 1, "then UP");
+	world_clear(&world);
+}
+
+static void test_late_job(void)
+{
+	world_init(&world, 4, IKE_AUTH_PSK);
+	A->job_us = B->job_us = 700 * WORLD_MS;
+	world_initiate(&world, 0);
+	world_run_for(&world, 3500 * WORLD_MS);
+	ok(A->ups == 1 && world_agrees(&world), "slow workers: it comes up");
+	is_int(A->jobs + B->jobs, 3, "and no job is given twice");
+	world_clear(&world);
+
+	world_init(&world, 5, IKE_AUTH_PSK);
+	A->job_us = 6000 * WORLD_MS;
+	B->silent = false;
+	world_initiate(&world, 0);
+	world_run_for(&world, 100 * WORLD_MS);
+	ike_shutdown(A->ike, world.now_us);
+	is_int(A->faileds, 1, "stopped while a job is under way: failed");
+	world_run_for(&world, 20000 * WORLD_MS);
+	ok(all_gone(), "the job's end finds nobody");
+	world_clear(&world);
+}
+
+/* --- deletion --------------------------------------------------------------------------------------- */
+
+static void test_delete(void)
+{
+	uint64_t sa = establish(10, IKE_AUTH_NULL);
+
+	ike_delete(A->ike, sa, world.now_us);
+	ok(A->downs == 1 && A->down_reason == IKE_REASON_DELETED && A->child_count == 0,
+		"deleted here at once");
+	world_run_for(&world, 10 * WORLD_MS);
+	ok(B->downs == 1 && B->down_reason == IKE_REASON_PEER_DELETED, "and by the peer");
+	ok(all_gone() && A->faileds == 0, "nothing stays");
+	is_int((intmax_t)world_sent(&world, 0, IKE_EXCHANGE_INFORMATIONAL, false), 1, "one request");
+	world_clear(&world);
+}
+
+static void test_delete_from_responder(void)
+{
+	establish(11, IKE_AUTH_NULL);
+	ike_delete(B->ike, B->children[0].child.sa, world.now_us);
+	world_run_for(&world, 10 * WORLD_MS);
+	ok(all_gone() && A->downs == 1 && A->down_reason == IKE_REASON_PEER_DELETED,
+		"deleted by the responder");
+	world_clear(&world);
+}
+
+static void test_delete_both(void)
+{
+	uint64_t sa = establish(12, IKE_AUTH_PSK);
+
+	ike_delete(A->ike, sa, world.now_us);
+	ike_delete(B->ike, B->children[0].child.sa, world.now_us);
+	world_run_for(&world, 10 * WORLD_MS);
+	ok(A->downs == 1 && B->downs == 1 && all_gone(), "both delete at the same instant");
+	world_clear(&world);
+}
+
+static void test_delete_lossy(void)
+{
+	uint64_t sa = establish(13, IKE_AUTH_NULL);
+
+	B->silent = true;
+	ike_delete(A->ike, sa, world.now_us);
+	world_run_for(&world, 20000 * WORLD_MS);
+	ok(ike_counters(A->ike).sas == 0 && A->timer_us == IKE_NEVER && A->downs == 1,
+		"a DELETE that nobody answers ends too");
+	world_clear(&world);
+}
+
+/* Deleted while a probe is under way: a window of one, and still the peer is told. */
+static void test_delete_behind_probe(void)
+{
+	uint64_t sa = establish(14, IKE_AUTH_NULL);
+
+	B->silent = true;
+	world_run_for(&world, 30100 * WORLD_MS);
+	is_int((intmax_t)world_sent(&world, 0, IKE_EXCHANGE_INFORMATIONAL, false), 1, "a probe is out");
+	ike_delete(A->ike, sa, world.now_us);
+	ok(A->downs == 1, "deleted here at once");
+	B->silent = false;
+	world_run_for(&world, 1000 * WORLD_MS);
+	ok(B->downs == 1 && B->down_reason == IKE_REASON_PEER_DELETED && all_gone(),
+		"and by the peer, after the probe's answer");
+	world_clear(&world);
+}
+
+static void test_shutdown(void)
+{
+	establish(15, IKE_AUTH_NULL);
+	ike_shutdown(A->ike, world.now_us);
+	ok(A->downs == 1 && A->down_reason == IKE_REASON_DELETED, "stopping");
+	is_int((intmax_t)world_sent(&world, 0, IKE_EXCHANGE_INFORMATIONAL, false), 1,
+		"says one DELETE");
+	world_run_for(&world, 10 * WORLD_MS);
+	ok(B->downs == 1, "which the peer obeys");
+	world_clear(&world);
+}
+
+static void test_reconfigure(void)
+{
+	static char other[] = "other", name[] = "private";
+	struct ike_conn conns[2];
+	struct ike_config config;
+
+	establish(16, IKE_AUTH_NULL);
+	conns[1] = A->conns[0];
+	conns[0] = A->conns[0];
+	conns[0].name = other;
+	conns[1].name = name;
+	config = (struct ike_config){.conns = conns, .conn_count = 2};
+	ike_reconfigure(A->ike, &config, world.now_us);
+	world_run_for(&world, 10 * WORLD_MS);
+	ok(A->downs == 0 && world_up_count(&world, 0) == 1, "a connection that moved keeps its SAs");
+	config.conn_count = 1;
+	ike_reconfigure(A->ike, &config, world.now_us);
+	world_run_for(&world, 10 * WORLD_MS);
+	ok(A->downs == 1 && A->down_reason == IKE_REASON_DELETED, "one that is gone loses them");
+	is_int(B->downs, 1, "and the peer is told");
+	world_clear(&world);
+
+	world_init(&world, 17, IKE_AUTH_NULL);
+	world_initiate(&world, 0);
+	config.conn_count = 0;
+	ike_reconfigure(A->ike, &config, world.now_us);
+	world_run_for(&world, 20000 * WORLD_MS);
+	ok(A->faileds == 1 && all_gone(), "a negotiation whose connection is gone fails");
+	world_clear(&world);
+}
+
+/* --- liveness --------------------------------------------------------------------------------------------- */
+
+static void test_liveness(void)
+{
+	establish(20, IKE_AUTH_NULL);
+	world_run_for(&world, 300000 * WORLD_MS);
+	ok(A->downs == 0 && B->downs == 0 && world_up_count(&world, 0) == 1,
+		"two quiet hosts stay together");
+	ok(world.wire_count > 10 && world.wire_count < 60, "by a probe now and then (%zu datagrams)",
+		world.wire_count);
+	B->silent = true;
+	world_run_for(&world, 40000 * WORLD_MS);
+	ok(A->downs == 1 && A->down_reason == IKE_REASON_DEAD_PEER,
+		"a vanished peer is found within dpddelay + retransmit-timeout (N7)");
+	ok(ike_counters(A->ike).sas == 0 && A->timer_us == IKE_NEVER, "nothing stays");
+	world_clear(&world);
+}
+
+static void test_no_liveness(void)
+{
+	world_init(&world, 21, IKE_AUTH_NULL);
+	A->conns[0].dpd_delay_ms = B->conns[0].dpd_delay_ms = 0;
+	world_reload(&world, 0);
+	world_reload(&world, 1);
+	world_initiate(&world, 0);
+	world_run_for(&world, 300000 * WORLD_MS);
+	is_int((intmax_t)world.wire_count, 4, "dpddelay=0: no probe");
+	world_clear(&world);
+}
+
+/* The peer lost its state and comes again: the new SA stands, the old one is probed and goes (N7). */
+static void test_restart(enum ike_auth auth)
+{
+	establish(22, auth);
+	world_run_for(&world, 12000 * WORLD_MS);
+	world_restart(&world, 1);
+	world_initiate(&world, 1);
+	world_run_for(&world, 50 * WORLD_MS);
+	ok(A->ups == 2 && B->ups == 2, "a restarted peer comes again");
+	world_run_for(&world, 6000 * WORLD_MS);
+	ok(world_agrees(&world) && A->child_count == 1, "the SA that it forgot is gone");
+	ok(A->downs == 1, "once");
+	world_clear(&world);
+}
+
+/* Who lost its state is addressed by its peer: it says so, and the peer checks at once (N7). */
+static void test_unknown_spi(void)
+{
+	establish(23, IKE_AUTH_NULL);
+	world_restart(&world, 1);
+	world_run_for(&world, 36000 * WORLD_MS);
+	ok(A->downs == 1 && A->down_reason == IKE_REASON_DEAD_PEER, "unknown SPIs end a dead SA");
+	ok(ike_counters(B->ike).unknown_spi > 0, "and are counted");
+	world_clear(&world);
+}
+
+/* --- what an established peer may ask -------------------------------------------------------------------------- */
+
+static void test_replay(void)
+{
+	static struct packet kept[16];
+	struct path path;
+	struct ike_counters before;
+
+	(void)kept;
+	establish(30, IKE_AUTH_NULL);
+	before = ike_counters(B->ike);
+	path = world_path(&world, 1);
+	for (size_t len = 0; len < 40; len++) {
+		uint8_t junk[40] = {0};
+
+		ike_datagram(B->ike, &path, junk, len, world.now_us);
+	}
+	ok(ike_counters(B->ike).datagrams == before.datagrams + 40 &&
+			ike_counters(B->ike).malformed > before.malformed,
+		"junk is counted and dropped");
+	world_clear(&world);
+}
+
+int main(void)
+{
+	test_install_refused();
+	test_order();
+	test_late_job();
+	test_delete();
+	test_delete_from_responder();
+	test_delete_both();
+	test_delete_lossy();
+	test_delete_behind_probe();
+	test_shutdown();
+	test_reconfigure();
+	test_liveness();
+	test_no_liveness();
+	test_restart(IKE_AUTH_NULL);
+	test_restart(IKE_AUTH_PSK);
+	test_unknown_spi();
+	test_replay();
+	return tap_done();
+}
