@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The daemons that a host can run: oe-resolverd, libreswan, strongSwan, nsd.
+
+Mixed into Host. Each start_ writes the daemon's files, starts it and returns
+when it is ready to work, so a test's clock begins after that.
+"""
+import ipaddress
+import json
+import os
+import shutil
+import socket
+
+from . import state, tap
+
+OE_DIR = "/etc/oe-resolverd"
+OE_SOCKET = "/run/oe-resolverd/control.sock"
+
+# Where the daemon's files are on a host, whatever prefix it was configured with.
+OE_SETUP = f"""config setup
+	policies-dir={OE_DIR}/policies
+	secretsfile={OE_DIR}/oe.secrets
+	statedir=/var/lib/oe-resolverd
+	control-socket={OE_SOCKET}
+"""
+
+# The groups of the HOWTO, with NULL authentication on both sides.
+NULL_CONNS = {
+    "private": "negotiationshunt=hold\n\tfailureshunt=drop\n\tauto=ondemand",
+    "private-or-clear": "negotiationshunt=hold\n\tfailureshunt=passthrough\n\tauto=ondemand",
+    "clear-or-private": "negotiationshunt=passthrough\n\tfailureshunt=passthrough\n\tauto=add",
+    "clear": None,
+    "block": None,
+}
+
+
+def group_conn(name, auth="null", extra=""):
+    """The conn of a group, in the HOWTO's manner. auth: "null" or "secret"."""
+    keys = NULL_CONNS.get(name, NULL_CONNS["private-or-clear"])
+    head = f"conn {name}\n\tleft=%defaultroute\n\ttype=transport\n"
+    if keys is None:
+        kind = "drop" if name == "block" else "passthrough"
+        return f"conn {name}\n\tleft=%defaultroute\n\tright=%group\n\ttype={kind}\n\tauthby=never\n\tauto=ondemand\n"
+    who = "\tleftid=%null\n\trightid=%null\n" if auth == "null" else ""
+    more = "".join(f"\t{line.strip()}\n" for line in extra.splitlines() if line.strip())
+    return f"{head}\tright=%opportunisticgroup\n\tauthby={auth}\n\tikev2=insist\n{who}\t{keys}\n{more}"
+
+
+def zone_text(zone, origin="example."):
+    """A zone file from {name: host | address | "TYPE data" | list of these}."""
+    lines = [f"$ORIGIN {origin}", "$TTL 300",
+             "@ SOA ns hostmaster 1 3600 900 86400 60", "@ NS ns", "ns A 192.0.2.53"]
+    for name, value in zone.items():
+        owner = name if name.endswith(".") else name + "."
+        for item in value if isinstance(value, (list, tuple)) else [value]:
+            lines += [f"{owner} {record}" for record in records_of(item)]
+    return "\n".join(lines) + "\n"
+
+
+def records_of(item):
+    if hasattr(item, "addresses"):
+        return [record for a in item.addresses for record in records_of(a)]
+    try:
+        return [("AAAA " if ipaddress.ip_address(item).version == 6 else "A ") + item]
+    except ValueError:
+        return [item]
+
+
+class Peers:
+    """The part of Host that knows the daemons."""
+
+    # --- oe-resolverd -------------------------------------------------------
+
+    def oe(self, policies=None, forward=None, setup="", conns=None, auth="null", extra="",
+           secrets="", dns_listen=None, wait=True, conf=None):
+        """Configure and start oe-resolverd with the groups that policies names.
+
+        policies: {group: lines}; forward: host or address of the DNS server;
+        setup: more lines for config setup; extra: more lines for each conn;
+        conns: the whole text of the conns; conf: the whole file instead."""
+        self.oe_configure(policies, forward, setup, conns, auth, extra, secrets, dns_listen, conf)
+        return self.oe_start(wait=wait)
+
+    def oe_configure(self, policies=None, forward=None, setup="", conns=None, auth="null",
+                     extra="", secrets="", dns_listen=None, conf=None):
+        policies = policies or {}
+        if conf is None:
+            conf = OE_SETUP
+            if forward is not None:
+                conf += f"\tdns-forward={forward}\n"
+            if dns_listen is not None:
+                conf += f"\tdns-listen={dns_listen}\n"
+            conf += "".join(f"\t{line.strip()}\n" for line in setup.splitlines() if line.strip())
+            if conns is None:
+                conns = "\n".join(group_conn(name, auth, extra) for name in policies)
+            conf += "\n" + conns
+        self.write(f"{OE_DIR}/oe.conf", conf)
+        self.write(f"{OE_DIR}/oe.secrets", secrets, 0o600)
+        for name, lines in policies.items():
+            text = lines if isinstance(lines, str) else "\n".join(map(str, lines))
+            self.write(f"{OE_DIR}/policies/{name}", text.strip() + "\n")
+
+    def oe_start(self, *options, wait=True, limit=10.0):
+        """Start the configured daemon; ready is what it tells systemd (READY=1)."""
+        notify = self.call(open_notify, "/run/oe-notify")
+        daemon = self.start("oe-resolverd", state.builddir("oe-resolverd"), "-c", f"{OE_DIR}/oe.conf",
+                            *options, env={"NOTIFY_SOCKET": "/run/oe-notify"})
+        if wait and not wait_notify(notify, daemon, limit):
+            tap.fail(f"{self.name}: oe-resolverd is ready within {limit:.0f} s")
+            tap.bail("the daemon does not start")
+        self.oe_daemon = daemon
+        return daemon
+
+    def oe_run(self, *options):
+        """oe-resolverd to its end (-n, --closed, --release, --flush): CompletedProcess."""
+        return self.run(state.builddir("oe-resolverd"), "-c", f"{OE_DIR}/oe.conf", *options)
+
+    def oectl(self, *words):
+        """oectl WORDS --json: the parsed answer; raises when it fails."""
+        run = self.oectl_run(*words, "--json")
+        if run.returncode:
+            raise RuntimeError(f"{self.name}: oectl {' '.join(words)}: {run.stderr.strip()}")
+        return json.loads(run.stdout)
+
+    def oectl_run(self, *words):
+        return self.run(state.builddir("oectl"), "-s", OE_SOCKET, *words)
+
+    def peer(self, remote):
+        """The flow to a remote host as oectl peers has it, or None; tunnelled flows first."""
+        theirs = remote.addresses if hasattr(remote, "addresses") else [str(remote)]
+        found = [p for p in self.oectl("peers") if p["remote"].split("/")[0] in theirs]
+        return sorted(found, key=lambda p: p["state"] != "tunnelled")[0] if found else None
+
+    # --- libreswan ------------------------------------------------------------
+
+    def start_libreswan(self, conf=None, policies=None, secrets="", auth="null", extra="", setup=""):
+        """pluto with the groups that policies names (in the HOWTO's manner), or with conf."""
+        if conf is None:
+            conf = "\n".join(group_conn(name, auth, extra) for name in policies or {})
+        head = "config setup\n\tlogtime=yes\n\tlogappend=no\n\tnssdir=/var/lib/ipsec/nss\n"
+        head += "".join(f"\t{line.strip()}\n" for line in setup.splitlines() if line.strip())
+        self.write("/etc/ipsec.conf", f"{head}\n{conf}")
+        self.write("/etc/ipsec.secrets", secrets, 0o600)
+        for name in ("private", "private-or-clear", "clear-or-private", "clear", "block"):
+            self.write(f"/etc/ipsec.d/policies/{name}", "")
+        for name, lines in (policies or {}).items():
+            text = lines if isinstance(lines, str) else "\n".join(map(str, lines))
+            self.write(f"/etc/ipsec.d/policies/{name}", text.strip() + "\n")
+
+        def folders():
+            os.makedirs("/run/pluto", exist_ok=True)
+            shutil.copytree("/usr/lib/oe-lab/nss", "/var/lib/ipsec/nss", dirs_exist_ok=True)
+        self.call(folders)
+        daemon = self.start("pluto", "/usr/libexec/ipsec/pluto", "--config", "/etc/ipsec.conf",
+                            "--nofork", "--stderrlog")
+        if not self.appears("/run/pluto/pluto.ctl"):
+            tap.bail(f"{self.name}: pluto does not start")
+        run = self.run("/usr/libexec/ipsec/addconn", "--config", "/etc/ipsec.conf", "--autoall")
+        if run.returncode:
+            tap.diag(f"{self.name}: addconn: {run.stdout} {run.stderr}")
+        return daemon
+
+    def whack(self, *words):
+        return self.run("/usr/libexec/ipsec/whack", *words)
+
+    # --- strongSwan -----------------------------------------------------------
+
+    def start_strongswan(self, swanctl_conf):
+        """charon-systemd in the foreground, with everything in swanctl.conf loaded."""
+        self.write("/etc/strongswan.conf", STRONGSWAN_CONF.format(log="/var/log/charon.log"))
+        self.write("/etc/swanctl/swanctl.conf", swanctl_conf)
+
+        def folders():
+            for name in ("x509", "x509ca", "private", "conf.d"):
+                os.makedirs(f"/etc/swanctl/{name}", exist_ok=True)
+        self.call(folders)
+        daemon = self.start("charon", "/usr/sbin/charon-systemd")
+        if not self.appears("/run/charon.vici"):
+            tap.bail(f"{self.name}: charon does not start")
+        run = self.swanctl("--load-all", "--noprompt")
+        if run.returncode:
+            tap.diag(f"{self.name}: swanctl: {run.stdout} {run.stderr}")
+        return daemon
+
+    def swanctl(self, *words):
+        return self.run("/usr/sbin/swanctl", *words)
+
+    # --- DNS ------------------------------------------------------------------
+
+    def start_nsd(self, zone, origin="example."):
+        """nsd, authoritative for one zone; see zone_text."""
+        self.write("/etc/nsd/zone", zone_text(zone, origin))
+        self.write("/etc/nsd/nsd.conf", NSD_CONF.format(origin=origin))
+        self.call(os.makedirs, "/var/lib/nsd", exist_ok=True)
+        daemon = self.start("nsd", "/usr/sbin/nsd", "-d", "-c", "/etc/nsd/nsd.conf")
+        for _ in range(100):
+            if self.dns(origin.rstrip("."), "SOA", server="127.0.0.1", timeout=0.1).rcode == "NOERROR":
+                return daemon
+        tap.bail(f"{self.name}: nsd does not answer")
+        return None
+
+    def appears(self, path, limit=10.0):
+        from .host import wait_for
+        return wait_for(lambda: self.call(os.path.exists, path), limit, 0.05)
+
+
+def open_notify(path):
+    if os.path.exists(path):
+        os.unlink(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    sock.bind(path)
+    os.chmod(path, 0o666)
+    sock.settimeout(0.2)
+    return sock
+
+
+def wait_notify(sock, daemon, limit):
+    from .host import wait_for
+
+    def ready():
+        try:
+            return "READY=1" in sock.recv(4096).decode().split("\n") or None
+        except TimeoutError:
+            return None if daemon.running else "ended"
+    with sock:
+        return wait_for(ready, limit, 0) is True
+
+
+STRONGSWAN_CONF = """charon-systemd {{
+	load = random nonce openssl aes sha1 sha2 hmac kdf gcm kernel-netlink socket-default updown vici
+	install_routes = no
+	retransmit_base = 1.4
+	retransmit_timeout = 1.0
+	filelog {{
+		log {{
+			path = /proc/self/fd/2
+			default = 1
+			ike = 2
+			cfg = 1
+			flush_line = yes
+		}}
+	}}
+}}
+swanctl {{
+	load = random openssl
+}}
+"""
+
+NSD_CONF = """server:
+	username: ""
+	zonesdir: "/etc/nsd"
+	zonelistfile: "/var/lib/nsd/zone.list"
+	xfrdfile: "/var/lib/nsd/xfrd.state"
+	pidfile: ""
+	database: ""
+	server-count: 1
+	rrl-size: 16
+	verbosity: 1
+remote-control:
+	control-enable: no
+zone:
+	name: "{origin}"
+	zonefile: "zone"
+"""

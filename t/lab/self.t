@@ -1,0 +1,77 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The lab itself, without a line of ours: peers come up, and the tap sees what it should."""
+from lab import *
+
+PSK_HOST = """
+connections {{
+	peer {{
+		version = 2
+		local_addrs = {a}
+		remote_addrs = {b}
+		local {{
+			auth = psk
+			id = {a}
+		}}
+		remote {{
+			auth = psk
+			id = {b}
+		}}
+		children {{
+			host {{
+				mode = transport
+				esp_proposals = aes256gcm16
+				start_action = trap
+			}}
+		}}
+		proposals = aes256gcm16-prfsha256-x25519
+	}}
+}}
+secrets {{
+	ike {{
+		secret = "not much of one"
+	}}
+}}
+"""
+
+wire = Wire()
+a, b, c, d = (wire.host(name) for name in "abcd")
+dns = wire.dns_host({"a.example": a, "b.example": [b, "TXT \"hello\""]})
+
+# Names, and the weather on the wire
+answer = a.dns("b.example", server=dns.v4)
+is_((answer.rcode, answer.addresses), ("NOERROR", [b.v4]), "nsd answers A over UDP")
+is_(a.dns("b.example", "AAAA", server=dns.v6, tcp=True).addresses, [b.v6], "and AAAA over TCP and IPv6")
+is_(a.dns("nobody.example", server=dns.v4).rcode, "NXDOMAIN", "and knows what it has not")
+is_(a.ping(b), 1, "IPv4 crosses the wire")
+is_(a.ping(b.v6), 1, "IPv6 crosses the wire")
+ok(wire.clear(a, b), "the capture calls that clear")
+b.serve(7)
+wire.delay(b, 60)
+taken = a.tcp_connect(b)
+ok(taken and 60 <= taken < 150, f"a delay of 60 ms shows in a TCP connect ({taken or -1:.1f} ms)")
+wire.delay(b, 0)
+wire.cut(b)
+is_(a.ping(b, limit=0.5), 0, "a cut host is silent")
+wire.mend(b)
+is_(a.ping(b), 1, "and back when mended")
+
+# libreswan with libreswan, NULL authentication, by an acquire
+for host in (a, b):
+    host.start_libreswan(policies={"private-or-clear": "192.0.2.1/32\n192.0.2.2/32"})
+mark = wire.now()
+a.ping(b, count=10, interval=0.3)
+ok(a.has_sa(b), "libreswan brings up a pair of SAs")
+ok(a.ping(b) == 1, "and traffic flows")
+both = {p.src for p in wire.esp(a, b, since=mark)}
+is_(both, {a.v4, b.v4}, "as ESP in both directions")
+is_(len(wire.negotiations(a, b, since=mark)), 1, "after one negotiation")
+
+# strongSwan with strongSwan, PSK, by a trap
+c.start_strongswan(PSK_HOST.format(a=c.v4, b=d.v4))
+d.start_strongswan(PSK_HOST.format(a=d.v4, b=c.v4))
+mark = wire.now()
+c.ping(d, count=10, interval=0.3)
+ok(c.has_sa(d), "strongSwan brings up a pair of SAs")
+is_({p.src for p in wire.esp(c, d, since=mark)}, {c.v4, d.v4}, "and ESP flows both ways")
+is_(wire.capture.lost(), 0, "the capture lost nothing")
