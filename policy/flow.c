@@ -23,13 +23,7 @@
 
 static struct flow_key make_key(uint32_t line, const struct addr *local, const struct addr *remote)
 {
-	struct flow_key key;
-
-	memset(&key, 0, sizeof(key));
-	key.line = line;
-	key.local = *local;
-	key.remote = *remote;
-	return key;
+	return (struct flow_key){.line = line, .local = *local, .remote = *remote};
 }
 
 struct flow *flow_find_key(const struct policy *policy, uint32_t line, const struct addr *local,
@@ -38,7 +32,7 @@ struct flow *flow_find_key(const struct policy *policy, uint32_t line, const str
 	struct flow_key key = make_key(line, local, remote);
 	struct flow *flow;
 
-	HASH_FIND(by_key, policy->by_key, &key, sizeof(key), flow);
+	HASH_FIND(by_key, policy->by_key, &key, FLOW_KEY_LEN, flow);
 	return flow;
 }
 
@@ -81,7 +75,7 @@ void flow_rekey(struct policy *policy, struct flow *flow, const struct policy_li
 {
 	HASH_DELETE(by_key, policy->by_key, flow);
 	set_line(policy, flow, line);
-	HASH_ADD(by_key, policy->by_key, key, sizeof(flow->key), flow);
+	HASH_ADD(by_key, policy->by_key, key, FLOW_KEY_LEN, flow);
 }
 
 struct flow *flow_want(struct policy *policy, const struct policy_line *line,
@@ -100,7 +94,7 @@ struct flow *flow_want(struct policy *policy, const struct policy_line *line,
 	flow->info.until_us = POLICY_NEVER;
 	set_line(policy, flow, line);
 	HASH_ADD(by_id, policy->by_id, info.id, sizeof(flow->info.id), flow);
-	HASH_ADD(by_key, policy->by_key, key, sizeof(flow->key), flow);
+	HASH_ADD(by_key, policy->by_key, key, FLOW_KEY_LEN, flow);
 	forget_later(policy, flow);
 	return flow;
 }

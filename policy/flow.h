@@ -14,11 +14,12 @@
 
 #define SECOND_US UINT64_C(1000000)
 
-/* Compared as bytes: zeroed before it is filled. */
+/* Compared as bytes, without the padding at its end. */
 struct flow_key {
 	uint32_t line;
 	struct addr local, remote;
 };
+#define FLOW_KEY_LEN (offsetof(struct flow_key, remote) + sizeof(struct addr))
 
 struct flow {
 	struct policy_flow info; /* what others see */

@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The kernel data plane's public face (dataplane.h). Requests are carried out
+ * at once and in order; each `done` is called in the loop's next turn.
+ */
+#include "xfrm/plane.h"
+
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "xfrm/encode.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/xfrm.h>
+#include <netinet/in.h>
+#include <netlink/msg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utlist.h>
+
+/* --- telling what was done ------------------------------------------------------------------- */
+
+static void deliver(struct loop_timer *timer)
+{
+	struct dataplane *dp = timer->arg;
+
+	while (dp->pending) {
+		struct pending *pending = dp->pending;
+		dp_done done = pending->done;
+		void *arg = pending->arg;
+		int error = pending->error;
+
+		DL_DELETE(dp->pending, pending);
+		free(pending);
+		done(arg, error);
+	}
+}
+
+static void answer(struct dataplane *dp, dp_done done, void *arg, int error)
+{
+	struct pending *pending;
+
+	if (!done)
+		return;
+	pending = mem_new(struct pending);
+	pending->done = done;
+	pending->arg = arg;
+	pending->error = error;
+	DL_APPEND(dp->pending, pending);
+	if (!loop_timer_active(&dp->deliver))
+		loop_timer_start(dp->loop, &dp->deliver, 0);
+}
+
+/* --- events -------------------------------------------------------------------------------------- */
+
+static void take_acquire(struct dataplane *dp, const struct nlmsghdr *message)
+{
+	struct decoded_acquire acquire;
+
+	if (!decode_acquire(message, &acquire) || !entry_tag_is_ours(acquire.tag))
+		return;
+	larval_note(dp, &acquire);
+	dp->events.acquire(dp->arg, &(struct dp_acquire){.line = entry_tag_line(acquire.tag),
+					    .selector = acquire.selector});
+}
+
+static void take_expire(struct dataplane *dp, const struct nlmsghdr *message)
+{
+	struct decoded_state state;
+
+	if (!decode_expire(message, &state))
+		return;
+	if (state.spi == 0)
+		larval_forget(dp, state.seq);
+	else if (entry_tag_is_ours(state.tag))
+		dp->events.expire(dp->arg,
+			&(struct dp_expire){
+				.spi = state.spi, .dst = state.dst, .hard = state.hard});
+}
+
+static void take_policy_expire(struct dataplane *dp, const struct nlmsghdr *message)
+{
+	struct mirrored *mirrored;
+	struct entry entry;
+	bool hard;
+
+	if (!decode_policy_expire(message, &entry, &hard) || !hard ||
+		!entry_tag_is_ours(entry.key.tag))
+		return;
+	mirrored = mirror_find(dp, &entry.key);
+	/* One that was replaced meanwhile by another without an end is not the one that ended. */
+	if (mirrored && mirrored->entry.lifetime_s)
+		flow_policy_expired(dp, mirrored);
+}
+
+static void take_event(void *arg, const struct nlmsghdr *message)
+{
+	switch (message->nlmsg_type) {
+	case XFRM_MSG_ACQUIRE:
+		take_acquire(arg, message);
+		break;
+	case XFRM_MSG_EXPIRE:
+		take_expire(arg, message);
+		break;
+	case XFRM_MSG_POLEXPIRE:
+		take_policy_expire(arg, message);
+		break;
+	}
+}
+
+/* Acquires that were not heard have left larval states, and their hosts would be deaf. */
+static void take_loss(void *arg)
+{
+	struct dataplane *dp = arg;
+
+	states_sweep(dp);
+	larval_clear_table(dp);
+	dp->events.lost(dp->arg);
+}
+
+/* --- opening --------------------------------------------------------------------------------------- */
+
+static void write_sysctl(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		log_warning("%s cannot be set to %s (%s): first packets will be lost", path, value,
+			strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+struct dataplane *dp_open(struct loop *loop, const struct dp_events *events, void *arg, int *error)
+{
+	struct dataplane *dp = mem_new(struct dataplane);
+
+	dp->loop = loop;
+	dp->events = *events;
+	dp->arg = arg;
+	dp->deliver = (struct loop_timer){.fired = deliver, .arg = dp};
+	dp->nl = netlink_open(loop, take_event, take_loss, dp, error);
+	if (!dp->nl) {
+		free(dp);
+		return NULL;
+	}
+	/* K9: packets wait for their SA, and a larval state that we miss does not last. */
+	write_sysctl("/proc/sys/net/core/xfrm_larval_drop", "0");
+	write_sysctl("/proc/sys/net/core/xfrm_acq_expires", "5");
+	states_warm_up(dp);
+	return dp;
+}
+
+void dp_close(struct dataplane *dp)
+{
+	struct pending *pending, *next_pending;
+	struct line *line, *next_line;
+	struct flow *flow, *next_flow;
+
+	if (!dp)
+		return;
+	loop_timer_stop(dp->loop, &dp->deliver);
+	DL_FOREACH_SAFE (dp->pending, pending, next_pending)
+		free(pending);
+	HASH_ITER (hh, dp->flows, flow, next_flow) {
+		struct pair *pair;
+
+		while ((pair = flow->pairs)) {
+			flow->pairs = pair->next;
+			free(pair);
+		}
+		HASH_DEL(dp->flows, flow);
+		free(flow);
+	}
+	HASH_ITER (hh, dp->lines, line, next_line) {
+		HASH_DEL(dp->lines, line);
+		free(line);
+	}
+	mirror_clear(dp);
+	larval_clear_table(dp);
+	netlink_close(dp->nl);
+	free(dp->locals);
+	free(dp->broadcasts);
+	free(dp->foreign);
+	free(dp);
+}
+
+int dp_bypass_socket(int fd, uint8_t family)
+{
+	struct xfrm_userpolicy_info info;
+	int level = family == ADDR_IPV4 ? IPPROTO_IP : IPPROTO_IPV6;
+	int option = family == ADDR_IPV4 ? IP_XFRM_POLICY : IPV6_XFRM_POLICY;
+
+	memset(&info, 0, sizeof(info));
+	info.action = XFRM_POLICY_ALLOW;
+	info.sel.family = family == ADDR_IPV4 ? AF_INET : AF_INET6;
+	for (int dir = XFRM_POLICY_IN; dir <= XFRM_POLICY_OUT; dir++) {
+		info.dir = (uint8_t)dir;
+		if (setsockopt(fd, level, option, &info, sizeof(info)) != 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* --- lines -------------------------------------------------------------------------------------------- */
+
+static void replace_lines(struct dataplane *dp, const struct dp_line *lines, size_t count)
+{
+	struct line *line, *next;
+
+	HASH_ITER (hh, dp->lines, line, next)
+		line->gone = true;
+	for (size_t i = 0; i < count; i++) {
+		line = line_find(dp, lines[i].id);
+		if (!line) {
+			line = mem_new(struct line);
+			line->line.id = lines[i].id;
+			HASH_ADD(hh, dp->lines, line.id, sizeof(line->line.id), line);
+		}
+		line->line = lines[i];
+		line->gone = false;
+	}
+	HASH_ITER (hh, dp->lines, line, next) {
+		if (!line->gone)
+			continue;
+		HASH_DEL(dp->lines, line);
+		free(line);
+	}
+}
+
+static bool is_local(const struct dataplane *dp, const struct addr *addr)
+{
+	for (size_t i = 0; i < dp->local_count; i++) {
+		if (addr_equal(&dp->locals[i], addr))
+			return true;
+	}
+	return false;
+}
+
+/* Flows without their line or their address; what they had in the kernel is swept with the rest. */
+static void drop_orphans(struct dataplane *dp)
+{
+	struct flow *flow, *next;
+
+	HASH_ITER (hh, dp->flows, flow, next) {
+		if (!line_find(dp, flow->flow.line) || !is_local(dp, &flow->flow.local))
+			flow_drop(dp, flow);
+	}
+}
+
+/* A policy of a host stays while its flow does. */
+static bool flow_keeps(const struct dataplane *dp, const struct mirrored *mirrored)
+{
+	bool out = mirrored->entry.key.dir == ENTRY_OUT;
+	const struct entry_key *entry = &mirrored->entry.key;
+	struct dp_flow key = {.line = entry_tag_line(entry->tag),
+		.local = out ? entry->src.addr : entry->dst.addr,
+		.remote = out ? entry->dst.addr : entry->src.addr};
+	struct flow *flow;
+
+	if (!mirrored->of_flow)
+		return false;
+	HASH_FIND(hh, dp->flows, &key, FLOW_KEY_LEN, flow);
+	return flow != NULL;
+}
+
+static bool same_entry(const struct entry *a, const struct entry *b)
+{
+	return a->priority == b->priority && a->action == b->action && a->optional == b->optional &&
+	       a->mode == b->mode && a->reqid == b->reqid && a->lifetime_s == b->lifetime_s;
+}
+
+/*
+ * Installs one entry, unless a flow's policy has its place (a line of one host
+ * shares its object with the host), or the kernel has it already as it is.
+ */
+static int install(struct dataplane *dp, const struct entry *entry)
+{
+	struct mirrored *mirrored = mirror_find(dp, &entry->key);
+
+	if (mirrored && flow_keeps(dp, mirrored)) {
+		mirrored->stale = false;
+		return 0;
+	}
+	if (mirrored && !mirrored->stale && same_entry(&mirrored->entry, entry))
+		return 0;
+	return mirror_put(dp, entry, false);
+}
+
+static int install_all(struct dataplane *dp, const struct desired *desired)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < desired->count; i++) {
+		int error = install(dp, &desired->entries[i]);
+
+		if (error && !first)
+			first = error;
+	}
+	return first;
+}
+
+/* Marks in the mirror what the new set does not hold. */
+static void mark_unwanted(struct dataplane *dp, const struct desired *desired)
+{
+	struct mirrored *mirrored, *next;
+
+	/* What was adopted stays marked stale until install() has written it. */
+	HASH_ITER (hh, dp->mirror, mirrored, next)
+		mirrored->unwanted = !flow_keeps(dp, mirrored);
+	for (size_t i = 0; i < desired->count; i++) {
+		mirrored = mirror_find(dp, &desired->entries[i].key);
+		if (mirrored)
+			mirrored->unwanted = false;
+	}
+}
+
+static void sweep_unwanted(struct dataplane *dp)
+{
+	bool heal4 = false, heal6 = false;
+	struct mirrored *mirrored, *next;
+
+	HASH_ITER (hh, dp->mirror, mirrored, next) {
+		struct entry_key key = mirrored->entry.key;
+
+		if (mirrored->unwanted)
+			mirror_del(dp, &key,
+				key.src.addr.family == ADDR_IPV4 ? &heal4 : &heal6);
+	}
+	if (heal4)
+		mirror_heal(dp, ADDR_IPV4);
+	if (heal6)
+		mirror_heal(dp, ADDR_IPV6);
+}
+
+static void replace_addrs(
+	struct addr **list, size_t *list_count, const struct addr *addrs, size_t count)
+{
+	free(*list);
+	*list = mem_dup(addrs, count * sizeof(*addrs));
+	*list_count = count;
+}
+
+void dp_set_lines(struct dataplane *dp, const struct dp_line *lines, size_t line_count,
+	const struct addr *locals, size_t local_count, const struct addr *broadcasts,
+	size_t broadcast_count, dp_done done, void *arg)
+{
+	struct desired desired;
+	int error = 0;
+
+	replace_addrs(&dp->locals, &dp->local_count, locals, local_count);
+	replace_addrs(&dp->broadcasts, &dp->broadcast_count, broadcasts, broadcast_count);
+	if (!dp->adopted)
+		error = mirror_adopt(dp);
+	replace_lines(dp, lines, line_count);
+	drop_orphans(dp);
+	desired_of(dp, lines, line_count, &desired);
+	mark_unwanted(dp, &desired);
+	if (!error)
+		error = install_all(dp, &desired);
+	/* What an earlier run has left in the way is removed only now: never a gap (K2, K5). */
+	if (!error)
+		sweep_unwanted(dp);
+	if (!dp->adopted)
+		states_sweep(dp);
+	dp->adopted = dp->adopted || !error;
+	desired_clear(&desired);
+	answer(dp, done, arg, error);
+}
+
+/* --- flows ------------------------------------------------------------------------------------------------ */
+
+void dp_hold(struct dataplane *dp, const struct dp_flow *flow, dp_done done, void *arg)
+{
+	answer(dp, done, arg, flow_hold(dp, flow));
+}
+
+void dp_shunt(struct dataplane *dp, const struct dp_flow *flow, enum dp_stance stance,
+	uint32_t lifetime_s, dp_done done, void *arg)
+{
+	answer(dp, done, arg, flow_shunt(dp, flow, stance, lifetime_s));
+}
+
+void dp_idle(struct dataplane *dp, const struct dp_flow *flow, dp_done done, void *arg)
+{
+	answer(dp, done, arg, flow_idle(dp, flow));
+}
+
+void dp_establish(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair,
+	dp_done done, void *arg)
+{
+	answer(dp, done, arg, flow_establish(dp, flow, pair));
+}
+
+void dp_remove_pair(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair,
+	dp_done done, void *arg)
+{
+	answer(dp, done, arg, flow_remove_pair(dp, flow, pair));
+}
+
+void dp_read_counters(struct dataplane *dp, const struct sa_pair *pair, struct dp_counters *out,
+	dp_done done, void *arg)
+{
+	int error = state_counters(dp, &pair->in.dst, pair->in.spi, &out->in_packets, &out->in_bytes,
+		&out->in_last_used_s);
+
+	if (!error)
+		error = state_counters(dp, &pair->out.dst, pair->out.spi, &out->out_packets,
+			&out->out_bytes, &out->out_last_used_s);
+	answer(dp, done, arg, error);
+}
+
+/* --- the end ------------------------------------------------------------------------------------------------- */
+
+static bool goes_at_stop(const struct mirrored *mirrored)
+{
+	return !entry_tag_is_closed(mirrored->entry.key.tag) || mirrored->of_flow;
+}
+
+static bool goes_at_flush(const struct mirrored *mirrored)
+{
+	(void)mirrored;
+	return true;
+}
+
+static void forget_flows(struct dataplane *dp)
+{
+	struct flow *flow, *next;
+
+	HASH_ITER (hh, dp->flows, flow, next)
+		flow_drop(dp, flow);
+}
+
+/* A closed line of one host keeps its object: back to a trap, never away (K5). */
+static void close_again(struct dataplane *dp)
+{
+	struct flow *flow, *next;
+
+	HASH_ITER (hh, dp->flows, flow, next) {
+		struct dp_flow key = flow->flow;
+
+		flow_idle(dp, &key);
+	}
+}
+
+static int let_go(struct dataplane *dp, bool (*goes)(const struct mirrored *mirrored))
+{
+	struct mirrored *mirrored, *next;
+	int error = 0;
+
+	close_again(dp);
+	if (!dp->adopted)
+		error = mirror_adopt(dp);
+	HASH_ITER (hh, dp->mirror, mirrored, next)
+		mirrored->unwanted = goes(mirrored);
+	sweep_unwanted(dp);
+	forget_flows(dp);
+	states_sweep(dp);
+	return error;
+}
+
+void dp_stop(struct dataplane *dp, dp_done done, void *arg)
+{
+	answer(dp, done, arg, let_go(dp, goes_at_stop));
+}
+
+void dp_flush(struct dataplane *dp, dp_done done, void *arg)
+{
+	answer(dp, done, arg, let_go(dp, goes_at_flush));
+}
+
+/* --- foreign policies (K2) -------------------------------------------------------------------------------------- */
+
+static bool overlaps(const struct prefix *a, const struct prefix *b)
+{
+	return prefix_contains(a, &b->addr) || prefix_contains(b, &a->addr);
+}
+
+static void take_foreign(void *arg, const struct nlmsghdr *message)
+{
+	struct dataplane *dp = arg;
+	struct line *line, *next;
+	struct entry entry;
+	char src[ADDR_TEXT], dst[ADDR_TEXT], remote[ADDR_TEXT];
+
+	if (dp->foreign || message->nlmsg_type != XFRM_MSG_NEWPOLICY ||
+		!decode_policy(message, &entry) || entry_tag_is_ours(entry.key.tag) ||
+		entry.key.dir != ENTRY_OUT || entry.action == ENTRY_BLOCK)
+		return;
+	HASH_ITER (hh, dp->lines, line, next) {
+		if (!line->line.closed || !overlaps(&line->line.remote, &entry.key.dst) ||
+			entry.priority > entry_priority(line->line.slot, ENTRY_CLOSING))
+			continue;
+		dp->foreign = mem_printf("a foreign policy (src %s dst %s priority %u) outranks the "
+					 "closed line %s",
+			prefix_format(&entry.key.src, src), prefix_format(&entry.key.dst, dst),
+			entry.priority, prefix_format(&line->line.remote, remote));
+		return;
+	}
+}
+
+char *dp_warnings(struct dataplane *dp)
+{
+	char *warning;
+
+	netlink_query(dp->nl, encode_policy_dump(), take_foreign, dp);
+	warning = dp->foreign;
+	dp->foreign = NULL;
+	return warning;
+}

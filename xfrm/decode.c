@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Kernel messages read (decode.h). */
+#include "xfrm/decode.h"
+
+#include <arpa/inet.h>
+#include <linux/xfrm.h>
+#include <netinet/in.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <string.h>
+
+/* Copies the structure at the head of a message; false when it is not all there. */
+static bool head(const struct nlmsghdr *message, void *out, size_t len)
+{
+	if (message->nlmsg_len < NLMSG_LENGTH(len))
+		return false;
+	memcpy(out, NLMSG_DATA(message), len);
+	return true;
+}
+
+static bool to_addr(const xfrm_address_t *from, uint16_t family, struct addr *out)
+{
+	if (family != AF_INET && family != AF_INET6)
+		return false;
+	return addr_from_bytes(from, family == AF_INET ? 4 : 16, out);
+}
+
+static bool to_prefix(
+	const xfrm_address_t *from, uint16_t family, uint8_t len, struct prefix *out)
+{
+	if (!to_addr(from, family, &out->addr) || len > addr_bits(&out->addr))
+		return false;
+	out->len = len;
+	return true;
+}
+
+static bool to_key(const struct xfrm_selector *sel, uint8_t dir, struct entry_key *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->tag = sel->user;
+	out->dir = dir;
+	out->proto = sel->proto;
+	out->sport = ntohs(sel->sport);
+	out->dport = ntohs(sel->dport);
+	return to_prefix(&sel->saddr, sel->family, sel->prefixlen_s, &out->src) &&
+	       to_prefix(&sel->daddr, sel->family, sel->prefixlen_d, &out->dst);
+}
+
+bool decode_acquire(const struct nlmsghdr *message, struct decoded_acquire *out)
+{
+	struct xfrm_user_acquire acquire;
+	struct selector *selector = &out->selector;
+
+	memset(out, 0, sizeof(*out));
+	if (!head(message, &acquire, sizeof(acquire)))
+		return false;
+	out->tag = acquire.policy.sel.user;
+	out->seq = acquire.seq;
+	selector->proto = acquire.sel.proto;
+	selector->local_port = ntohs(acquire.sel.sport);
+	selector->remote_port = ntohs(acquire.sel.dport);
+	return to_prefix(&acquire.sel.saddr, acquire.sel.family, acquire.sel.prefixlen_s,
+		       &selector->local) &&
+	       to_prefix(&acquire.sel.daddr, acquire.sel.family, acquire.sel.prefixlen_d,
+		       &selector->remote) &&
+	       to_addr(&acquire.saddr, acquire.sel.family, &out->src) &&
+	       to_addr(&acquire.id.daddr, acquire.sel.family, &out->dst);
+}
+
+static bool to_state(const struct xfrm_usersa_info *info, struct decoded_state *out)
+{
+	*out = (struct decoded_state){.tag = info->sel.user,
+		.spi = ntohl(info->id.spi),
+		.seq = info->seq,
+		.reqid = info->reqid,
+		.proto = info->id.proto,
+		.bytes = info->curlft.bytes,
+		.packets = info->curlft.packets,
+		.last_used_s = info->curlft.use_time};
+	return to_addr(&info->saddr, info->family, &out->src) &&
+	       to_addr(&info->id.daddr, info->family, &out->dst);
+}
+
+bool decode_state(const struct nlmsghdr *message, struct decoded_state *out)
+{
+	struct xfrm_usersa_info info;
+	const struct nlattr *last_used;
+
+	if (!head(message, &info, sizeof(info)) || !to_state(&info, out))
+		return false;
+	last_used = nlmsg_find_attr((struct nlmsghdr *)message, sizeof(info), XFRMA_LASTUSED);
+	if (last_used && nla_len(last_used) >= (int)sizeof(uint64_t))
+		memcpy(&out->last_used_s, nla_data(last_used), sizeof(uint64_t));
+	return true;
+}
+
+bool decode_expire(const struct nlmsghdr *message, struct decoded_state *out)
+{
+	struct xfrm_user_expire expire;
+
+	if (!head(message, &expire, sizeof(expire)) || !to_state(&expire.state, out))
+		return false;
+	out->hard = expire.hard;
+	return true;
+}
+
+static bool to_entry(const struct xfrm_userpolicy_info *info, struct entry *out)
+{
+	*out = (struct entry){.priority = info->priority,
+		.action = info->action == XFRM_POLICY_BLOCK ? ENTRY_BLOCK : ENTRY_ALLOW};
+	return to_key(&info->sel, info->dir, &out->key);
+}
+
+bool decode_policy(const struct nlmsghdr *message, struct entry *out)
+{
+	struct xfrm_userpolicy_info info;
+
+	if (!head(message, &info, sizeof(info)) || !to_entry(&info, out))
+		return false;
+	if (out->action == ENTRY_ALLOW &&
+		nlmsg_find_attr((struct nlmsghdr *)message, sizeof(info), XFRMA_TMPL))
+		out->action = ENTRY_PROTECT;
+	return true;
+}
+
+bool decode_policy_expire(const struct nlmsghdr *message, struct entry *out, bool *hard)
+{
+	struct xfrm_user_polexpire expire;
+
+	if (!head(message, &expire, sizeof(expire)) || !to_entry(&expire.pol, out))
+		return false;
+	*hard = expire.hard;
+	return true;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Kernel messages read into our values; every length is checked. */
+#ifndef XFRM_DECODE_H
+#define XFRM_DECODE_H
+
+#include "xfrm/entry.h"
+
+struct nlmsghdr;
+
+struct decoded_acquire {
+	uint32_t tag; /* of the policy that fired */
+	uint32_t seq;
+	struct addr src, dst; /* of the larval state */
+	struct selector selector;
+};
+bool decode_acquire(const struct nlmsghdr *message, struct decoded_acquire *out);
+
+struct decoded_state {
+	uint32_t tag;
+	uint32_t spi; /* 0: larval */
+	uint32_t seq;
+	uint32_t reqid;
+	uint8_t proto;
+	struct addr src, dst;
+	bool hard; /* of an EXPIRE */
+	uint64_t bytes, packets, last_used_s;
+};
+/* NEWSA of a dump or an answer. */
+bool decode_state(const struct nlmsghdr *message, struct decoded_state *out);
+bool decode_expire(const struct nlmsghdr *message, struct decoded_state *out);
+
+/* NEWPOLICY of a dump: key, priority and action; the rest of `out` is zero. */
+bool decode_policy(const struct nlmsghdr *message, struct entry *out);
+/* POLEXPIRE; only its hard end counts. */
+bool decode_policy_expire(const struct nlmsghdr *message, struct entry *out, bool *hard);
+
+#endif

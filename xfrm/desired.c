@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What lines and our addresses install (research/kernel.md A1, B, section 3).
+ * The order of the list is the order of installation: exemptions, then for
+ * each line what closes it, then what opens or traps it.
+ */
+#include "xfrm/plane.h"
+
+#include "lib/mem.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void add(struct desired *desired, const struct entry *entry)
+{
+	if (desired->count == desired->room) {
+		desired->room = desired->room ? desired->room * 2 : 256;
+		desired->entries =
+			mem_resize(desired->entries, desired->room, sizeof(*desired->entries));
+	}
+	desired->entries[desired->count++] = *entry;
+}
+
+void desired_clear(struct desired *desired)
+{
+	free(desired->entries);
+	*desired = (struct desired){0};
+}
+
+static struct prefix any_of(uint8_t family)
+{
+	return (struct prefix){.addr = {.family = family}};
+}
+
+/* --- lines -------------------------------------------------------------------------------------- */
+
+struct entry_key desired_key(const struct dp_line *line, enum entry_dir dir, const struct prefix *local)
+{
+	struct entry_key key;
+	bool out = dir == ENTRY_OUT;
+
+	memset(&key, 0, sizeof(key));
+	key.tag = entry_tag(line->id, line->closed);
+	key.dir = (uint8_t)dir;
+	key.proto = line->proto;
+	key.sport = out ? line->local_port : line->remote_port;
+	key.dport = out ? line->remote_port : line->local_port;
+	key.src = out ? *local : line->remote;
+	key.dst = out ? line->remote : *local;
+	return key;
+}
+
+static void add_line(struct desired *desired, const struct dp_line *line, enum entry_dir dir,
+	const struct prefix *local, enum entry_action action, enum entry_sub sub)
+{
+	struct entry entry = {.priority = entry_priority(line->slot, sub), .action = action};
+
+	entry.key = desired_key(line, dir, local);
+	add(desired, &entry);
+}
+
+bool desired_out(const struct dp_line *line, const struct addr *local, struct entry *out)
+{
+	struct prefix host = prefix_of_host(local);
+
+	if (line->out != DP_TRAP && line->out != DP_TRAP_PASS)
+		return false;
+	*out = (struct entry){.priority = entry_priority(line->slot, ENTRY_LINE),
+		.action = ENTRY_PROTECT,
+		.optional = line->out == DP_TRAP_PASS,
+		.mode = IPSEC_TRANSPORT, /* zero addresses: one acquire a destination (ikev2.md 0.2) */
+		.tmpl_src = {.family = line->remote.addr.family},
+		.tmpl_dst = {.family = line->remote.addr.family}};
+	out->key = desired_key(line, ENTRY_OUT, &host);
+	return true;
+}
+
+static void add_inbound(struct desired *desired, const struct dp_line *line, const struct addr *local)
+{
+	struct prefix host = prefix_of_host(local);
+
+	if (line->in == DP_IN_BLOCK)
+		add_line(desired, line, ENTRY_IN, &host, ENTRY_BLOCK, ENTRY_CLOSING);
+	else if (line->in == DP_IN_ALLOW)
+		add_line(desired, line, ENTRY_IN, &host, ENTRY_ALLOW, ENTRY_LINE);
+}
+
+static void add_wide(struct desired *desired, const struct dp_line *line)
+{
+	struct prefix any = any_of(line->remote.addr.family);
+
+	if (line->in == DP_IN_BLOCK)
+		add_line(desired, line, ENTRY_FWD, &any, ENTRY_BLOCK, ENTRY_CLOSING);
+	else if (line->in == DP_IN_ALLOW)
+		add_line(desired, line, ENTRY_FWD, &any, ENTRY_ALLOW, ENTRY_LINE);
+	/* Fail-closed for every source that has no trap (K7). */
+	if (line->closed || line->out == DP_BLOCK)
+		add_line(desired, line, ENTRY_OUT, &any, ENTRY_BLOCK, ENTRY_CLOSING);
+	else if (line->out == DP_ALLOW)
+		add_line(desired, line, ENTRY_OUT, &any, ENTRY_ALLOW, ENTRY_LINE);
+}
+
+static void add_whole_line(
+	const struct dataplane *dp, struct desired *desired, const struct dp_line *line)
+{
+	struct entry trap;
+
+	for (size_t i = 0; i < dp->local_count; i++) {
+		if (dp->locals[i].family == line->remote.addr.family)
+			add_inbound(desired, line, &dp->locals[i]);
+	}
+	add_wide(desired, line);
+	for (size_t i = 0; i < dp->local_count; i++) {
+		if (dp->locals[i].family == line->remote.addr.family &&
+			desired_out(line, &dp->locals[i], &trap))
+			add(desired, &trap);
+	}
+}
+
+/* --- exemptions (K3) ----------------------------------------------------------------------------- */
+
+static struct prefix parsed(const char *text)
+{
+	struct prefix prefix = {0};
+
+	prefix_parse(text, &prefix, NULL);
+	return prefix;
+}
+
+static void exempt(struct desired *desired, enum entry_dir dir, struct prefix src, struct prefix dst,
+	uint8_t proto, uint16_t sport, uint16_t dport)
+{
+	struct entry entry = {.priority = ENTRY_EXEMPT, .action = ENTRY_ALLOW};
+
+	memset(&entry.key, 0, sizeof(entry.key));
+	entry.key.tag = entry_tag(0, false);
+	entry.key.dir = (uint8_t)dir;
+	entry.key.proto = proto;
+	entry.key.sport = sport;
+	entry.key.dport = dport;
+	entry.key.src = src;
+	entry.key.dst = dst;
+	add(desired, &entry);
+}
+
+/* DHCP renewal: our client's port to the server's, and back. */
+static void exempt_dhcp(struct desired *desired, uint8_t family, uint16_t client, uint16_t server)
+{
+	struct prefix any = any_of(family);
+
+	exempt(desired, ENTRY_OUT, any, any, IPPROTO_UDP, client, server);
+	exempt(desired, ENTRY_IN, any, any, IPPROTO_UDP, server, client);
+}
+
+/* Multicast and link-local destinations, for lines so wide that they hold them. */
+static void exempt_special(
+	struct desired *desired, const struct dp_line *lines, size_t count, const char *text)
+{
+	struct prefix special = parsed(text);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct prefix *remote = &lines[i].remote;
+
+		if (!prefix_contains(remote, &special.addr) &&
+			!prefix_contains(&special, &remote->addr))
+			continue;
+		exempt(desired, ENTRY_OUT, any_of(special.addr.family), special, 0, 0, 0);
+		exempt(desired, ENTRY_IN, special, any_of(special.addr.family), 0, 0, 0);
+		exempt(desired, ENTRY_IN, any_of(special.addr.family), special, 0, 0, 0);
+		return;
+	}
+}
+
+static void exempt_ipv4(const struct dataplane *dp, struct desired *desired,
+	const struct dp_line *lines, size_t count)
+{
+	struct prefix any = any_of(ADDR_IPV4);
+
+	exempt_dhcp(desired, ADDR_IPV4, 68, 67);
+	for (size_t i = 0; i < dp->broadcast_count; i++)
+		exempt(desired, ENTRY_OUT, any, prefix_of_host(&dp->broadcasts[i]), 0, 0, 0);
+	for (size_t i = 0; i < dp->local_count; i++) {
+		/* Unreachable and "fragmentation needed", from whoever sends them (kernel.md I). */
+		if (dp->locals[i].family == ADDR_IPV4)
+			exempt(desired, ENTRY_IN, any, prefix_of_host(&dp->locals[i]), IPPROTO_ICMP,
+				3, 0);
+	}
+	exempt_special(desired, lines, count, "224.0.0.0/4");
+	exempt_special(desired, lines, count, "255.255.255.255/32");
+	exempt_special(desired, lines, count, "169.254.0.0/16");
+}
+
+static void exempt_own_ipv6(struct desired *desired, const struct prefix *own)
+{
+	struct prefix any = any_of(ADDR_IPV6);
+
+	/* IPv6 traps what a host sends to itself; IPv4 does not (kernel.md 0.5). */
+	exempt(desired, ENTRY_OUT, any, *own, 0, 0, 0);
+	exempt(desired, ENTRY_IN, *own, any, 0, 0, 0);
+}
+
+static void exempt_ipv6(const struct dataplane *dp, struct desired *desired,
+	const struct dp_line *lines, size_t count)
+{
+	/* Destination unreachable and packet too big are inbound only; the rest is NDP and MLD. */
+	static const uint16_t both_ways[] = {130, 131, 132, 133, 134, 135, 136, 137, 143};
+	static const uint16_t inbound[] = {1, 2};
+	struct prefix any = any_of(ADDR_IPV6), loopback = parsed("::1");
+
+	for (size_t i = 0; i < ARRAY_LEN(both_ways); i++) {
+		exempt(desired, ENTRY_IN, any, any, IPPROTO_ICMPV6, both_ways[i], 0);
+		exempt(desired, ENTRY_OUT, any, any, IPPROTO_ICMPV6, both_ways[i], 0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(inbound); i++)
+		exempt(desired, ENTRY_IN, any, any, IPPROTO_ICMPV6, inbound[i], 0);
+	exempt_dhcp(desired, ADDR_IPV6, 546, 547);
+	exempt_own_ipv6(desired, &loopback);
+	for (size_t i = 0; i < dp->local_count; i++) {
+		struct prefix own = prefix_of_host(&dp->locals[i]);
+
+		if (dp->locals[i].family == ADDR_IPV6)
+			exempt_own_ipv6(desired, &own);
+	}
+	exempt_special(desired, lines, count, "ff00::/8");
+	exempt_special(desired, lines, count, "fe80::/10");
+}
+
+static bool has_family(const struct dp_line *lines, size_t count, uint8_t family)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (lines[i].remote.addr.family == family)
+			return true;
+	}
+	return false;
+}
+
+void desired_of(
+	const struct dataplane *dp, const struct dp_line *lines, size_t count, struct desired *out)
+{
+	*out = (struct desired){0};
+	if (has_family(lines, count, ADDR_IPV4))
+		exempt_ipv4(dp, out, lines, count);
+	if (has_family(lines, count, ADDR_IPV6))
+		exempt_ipv6(dp, out, lines, count);
+	for (size_t i = 0; i < count; i++)
+		add_whole_line(dp, out, &lines[i]);
+}

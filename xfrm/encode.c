@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Kernel messages (encode.h): a structure, then attributes. */
+#include "xfrm/encode.h"
+
+#include <arpa/inet.h>
+#include <linux/udp.h>
+#include <linux/xfrm.h>
+#include <netinet/in.h>
+#include <netlink/msg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Larger than any message here. */
+#define DEFAULT_WINDOW 128u
+#define MAX_SMALL_WINDOW 32u
+
+static struct nl_msg *begin(int type, int flags, const void *body, size_t len)
+{
+	struct nl_msg *msg = nlmsg_alloc_simple(type, NLM_F_REQUEST | flags);
+
+	if (!msg || nlmsg_append(msg, (void *)body, len, NLMSG_ALIGNTO) != 0)
+		abort(); /* out of memory: libnl allocates a page for each message */
+	return msg;
+}
+
+static void add(struct nl_msg *msg, int type, const void *data, size_t len)
+{
+	if (nla_put(msg, type, (int)len, data) != 0)
+		abort(); /* a page holds every message that is made here */
+}
+
+static uint16_t family_of(const struct addr *addr)
+{
+	return addr->family == ADDR_IPV4 ? AF_INET : AF_INET6;
+}
+
+static xfrm_address_t address(const struct addr *addr)
+{
+	xfrm_address_t out = {0};
+
+	memcpy(&out, addr->bytes, addr_len(addr));
+	return out;
+}
+
+static struct xfrm_lifetime_cfg unlimited(void)
+{
+	return (struct xfrm_lifetime_cfg){.soft_byte_limit = XFRM_INF,
+		.hard_byte_limit = XFRM_INF,
+		.soft_packet_limit = XFRM_INF,
+		.hard_packet_limit = XFRM_INF};
+}
+
+struct xfrm_selector encode_selector(const struct entry_key *key)
+{
+	struct xfrm_selector sel;
+
+	memset(&sel, 0, sizeof(sel));
+	sel.family = family_of(key->src.addr.family ? &key->src.addr : &key->dst.addr);
+	sel.saddr = address(&key->src.addr);
+	sel.daddr = address(&key->dst.addr);
+	sel.prefixlen_s = key->src.len;
+	sel.prefixlen_d = key->dst.len;
+	sel.proto = key->proto;
+	sel.sport = htons(key->sport);
+	sel.sport_mask = key->sport ? 0xffff : 0;
+	sel.dport = htons(key->dport);
+	sel.dport_mask = key->dport ? 0xffff : 0;
+	sel.user = key->tag;
+	return sel;
+}
+
+/* --- policies ------------------------------------------------------------------------------- */
+
+static void add_template(struct nl_msg *msg, const struct entry *entry, uint16_t family)
+{
+	struct xfrm_user_tmpl tmpl;
+
+	memset(&tmpl, 0, sizeof(tmpl));
+	tmpl.id.proto = IPPROTO_ESP;
+	tmpl.id.daddr = address(&entry->tmpl_dst);
+	tmpl.saddr = address(&entry->tmpl_src);
+	tmpl.family = family;
+	tmpl.mode = entry->mode == IPSEC_TUNNEL ? XFRM_MODE_TUNNEL : XFRM_MODE_TRANSPORT;
+	tmpl.reqid = entry->reqid;
+	tmpl.optional = entry->optional;
+	tmpl.aalgos = tmpl.ealgos = tmpl.calgos = ~0u;
+	add(msg, XFRMA_TMPL, &tmpl, sizeof(tmpl));
+}
+
+struct nl_msg *encode_policy(const struct entry *entry)
+{
+	struct xfrm_userpolicy_info info;
+	struct nl_msg *msg;
+
+	memset(&info, 0, sizeof(info));
+	info.sel = encode_selector(&entry->key);
+	info.lft = unlimited();
+	info.lft.hard_add_expires_seconds = entry->lifetime_s;
+	info.priority = entry->priority;
+	info.dir = entry->key.dir;
+	info.action = entry->action == ENTRY_BLOCK ? XFRM_POLICY_BLOCK : XFRM_POLICY_ALLOW;
+	info.share = XFRM_SHARE_ANY;
+	msg = begin(XFRM_MSG_UPDPOLICY, 0, &info, sizeof(info));
+	if (entry->action == ENTRY_PROTECT)
+		add_template(msg, entry, info.sel.family);
+	return msg;
+}
+
+struct nl_msg *encode_policy_delete(const struct entry_key *key)
+{
+	struct xfrm_userpolicy_id id;
+
+	memset(&id, 0, sizeof(id));
+	id.sel = encode_selector(key);
+	id.dir = key->dir;
+	return begin(XFRM_MSG_DELPOLICY, 0, &id, sizeof(id));
+}
+
+struct nl_msg *encode_policy_dump(void)
+{
+	struct xfrm_userpolicy_id id;
+
+	memset(&id, 0, sizeof(id));
+	return begin(XFRM_MSG_GETPOLICY, NLM_F_DUMP, &id, sizeof(id));
+}
+
+/* --- states ---------------------------------------------------------------------------------- */
+
+static const struct {
+	uint16_t id;
+	const char *name;
+} ciphers[] = {
+	{IPSEC_ENCR_AES_GCM_16, "rfc4106(gcm(aes))"},
+	{IPSEC_ENCR_CHACHA20_POLY1305, "rfc7539esp(chacha20,poly1305)"},
+};
+
+static const char *cipher_name(uint16_t encr)
+{
+	for (size_t i = 0; i < sizeof(ciphers) / sizeof(ciphers[0]); i++) {
+		if (ciphers[i].id == encr)
+			return ciphers[i].name;
+	}
+	return "";
+}
+
+static void add_aead(struct nl_msg *msg, const struct ipsec_sa *sa, uint16_t encr)
+{
+	union {
+		struct xfrm_algo_aead alg;
+		uint8_t room[sizeof(struct xfrm_algo_aead) + IPSEC_KEY_MAX];
+	} aead;
+	size_t len = sizeof(aead.alg) + sa->encr_key_len;
+
+	memset(&aead, 0, sizeof(aead));
+	strncpy(aead.alg.alg_name, cipher_name(encr), sizeof(aead.alg.alg_name) - 1);
+	aead.alg.alg_key_len = sa->encr_key_len * 8u; /* with the salt */
+	aead.alg.alg_icv_len = 128;
+	memcpy(aead.room + sizeof(aead.alg), sa->encr_key, sa->encr_key_len);
+	add(msg, XFRMA_ALG_AEAD, &aead, len);
+	secret_wipe(&aead, sizeof(aead));
+}
+
+static void add_replay(struct nl_msg *msg, unsigned window)
+{
+	uint8_t room[sizeof(struct xfrm_replay_state_esn) + 512] = {0};
+	struct xfrm_replay_state_esn *esn = (struct xfrm_replay_state_esn *)room;
+
+	esn->bmp_len = (window + 31) / 32;
+	esn->replay_window = window;
+	add(msg, XFRMA_REPLAY_ESN_VAL, esn,
+		sizeof(*esn) + esn->bmp_len * sizeof(uint32_t));
+}
+
+static void add_encap(struct nl_msg *msg, const struct sa_pair *pair, bool inbound)
+{
+	struct xfrm_encap_tmpl encap;
+
+	memset(&encap, 0, sizeof(encap));
+	encap.encap_type = UDP_ENCAP_ESPINUDP;
+	encap.encap_sport = htons(inbound ? pair->encap_remote_port : pair->encap_local_port);
+	encap.encap_dport = htons(inbound ? pair->encap_local_port : pair->encap_remote_port);
+	add(msg, XFRMA_ENCAP, &encap, sizeof(encap));
+}
+
+static unsigned window_of(const struct sa_pair *pair)
+{
+	unsigned window = pair->replay_window ? pair->replay_window : DEFAULT_WINDOW;
+
+	return window > 4096 ? 4096 : window;
+}
+
+struct nl_msg *encode_sa(const struct ipsec_sa *sa, const struct sa_pair *pair, uint32_t reqid,
+	uint32_t tag, bool inbound)
+{
+	struct xfrm_usersa_info info;
+	unsigned window = window_of(pair);
+	struct nl_msg *msg;
+
+	memset(&info, 0, sizeof(info));
+	info.sel.user = tag;
+	info.id.daddr = address(&sa->dst);
+	info.id.spi = htonl(sa->spi);
+	info.id.proto = IPPROTO_ESP;
+	info.saddr = address(&sa->src);
+	info.lft = unlimited();
+	info.reqid = reqid;
+	info.family = family_of(&sa->dst);
+	info.mode = pair->mode == IPSEC_TUNNEL ? XFRM_MODE_TUNNEL : XFRM_MODE_TRANSPORT;
+	if (pair->mode == IPSEC_TUNNEL)
+		info.flags = XFRM_STATE_AF_UNSPEC;
+	info.replay_window = inbound && window <= MAX_SMALL_WINDOW ? (uint8_t)window : 0;
+	msg = begin(XFRM_MSG_NEWSA, 0, &info, sizeof(info));
+	add_aead(msg, sa, pair->encr);
+	if (inbound && window > MAX_SMALL_WINDOW)
+		add_replay(msg, window);
+	if (pair->encap_remote_port)
+		add_encap(msg, pair, inbound);
+	return msg;
+}
+
+static struct nl_msg *sa_id(int type, const struct addr *dst, uint32_t spi)
+{
+	struct xfrm_usersa_id id;
+
+	memset(&id, 0, sizeof(id));
+	id.daddr = address(dst);
+	id.spi = htonl(spi);
+	id.family = family_of(dst);
+	id.proto = IPPROTO_ESP;
+	return begin(type, 0, &id, sizeof(id));
+}
+
+struct nl_msg *encode_sa_delete(const struct addr *dst, uint32_t spi)
+{
+	return sa_id(XFRM_MSG_DELSA, dst, spi);
+}
+
+struct nl_msg *encode_sa_get(const struct addr *dst, uint32_t spi)
+{
+	return sa_id(XFRM_MSG_GETSA, dst, spi);
+}
+
+struct nl_msg *encode_sa_dump(void)
+{
+	struct xfrm_usersa_id id;
+
+	memset(&id, 0, sizeof(id));
+	return begin(XFRM_MSG_GETSA, NLM_F_DUMP, &id, sizeof(id));
+}
+
+struct nl_msg *encode_alloc_spi(const struct addr *src, const struct addr *dst, uint32_t seq)
+{
+	struct xfrm_userspi_info info;
+
+	memset(&info, 0, sizeof(info));
+	info.info.id.daddr = address(dst);
+	info.info.id.proto = IPPROTO_ESP;
+	info.info.saddr = address(src);
+	info.info.seq = seq;
+	info.info.family = family_of(dst);
+	info.info.mode = XFRM_MODE_TRANSPORT;
+	info.min = 0x100;
+	info.max = 0xffffffff;
+	return begin(XFRM_MSG_ALLOCSPI, 0, &info, sizeof(info));
+}

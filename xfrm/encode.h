@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Kernel messages made from our values. Each function gives a message that netlink_request() takes and frees. */
+#ifndef XFRM_ENCODE_H
+#define XFRM_ENCODE_H
+
+#include "xfrm/entry.h"
+
+struct nl_msg;
+
+/* Adds or replaces a policy, in one step (K4). */
+struct nl_msg *encode_policy(const struct entry *entry);
+struct nl_msg *encode_policy_delete(const struct entry_key *key);
+struct nl_msg *encode_policy_dump(void);
+
+struct nl_msg *encode_sa(const struct ipsec_sa *sa, const struct sa_pair *pair, uint32_t reqid,
+	uint32_t tag, bool inbound);
+struct nl_msg *encode_sa_delete(const struct addr *dst, uint32_t spi);
+struct nl_msg *encode_sa_get(const struct addr *dst, uint32_t spi);
+struct nl_msg *encode_sa_dump(void);
+/* Gives the larval state of an acquire an SPI, so that it can be deleted. */
+struct nl_msg *encode_alloc_spi(const struct addr *src, const struct addr *dst, uint32_t seq);
+
+/* struct xfrm_selector with our fields; zeroed padding. */
+struct xfrm_selector;
+struct xfrm_selector encode_selector(const struct entry_key *key);
+
+#endif

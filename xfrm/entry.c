@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tags and priorities (entry.h). */
+#include "xfrm/entry.h"
+
+#define LINE_BITS 20
+#define CLOSED_BIT (1u << LINE_BITS)
+#define MAGIC_SHIFT (LINE_BITS + 1)
+
+uint32_t entry_tag(uint32_t line, bool closed)
+{
+	return ENTRY_MAGIC << MAGIC_SHIFT | (closed ? CLOSED_BIT : 0) | (line & DP_LINE_MAX);
+}
+
+bool entry_tag_is_ours(uint32_t tag)
+{
+	return tag >> MAGIC_SHIFT == ENTRY_MAGIC;
+}
+
+uint32_t entry_tag_line(uint32_t tag)
+{
+	return tag & DP_LINE_MAX;
+}
+
+bool entry_tag_is_closed(uint32_t tag)
+{
+	return tag & CLOSED_BIT;
+}
+
+uint32_t entry_priority(uint32_t slot, enum entry_sub sub)
+{
+	return ENTRY_BAND + 0x1000u + slot * 16u + (uint32_t)sub;
+}
+
+enum entry_sub entry_priority_sub(uint32_t priority)
+{
+	return (enum entry_sub)(priority & 0xc);
+}

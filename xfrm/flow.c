@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The sequences of one host under one line (research/kernel.md A2, B). A line
+ * of one host shares its trap with the host's policies: there it is one object
+ * that changes its meaning by update, and is never deleted and added.
+ */
+#include "xfrm/plane.h"
+
+#include "lib/mem.h"
+#include "xfrm/encode.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct line *line_find(const struct dataplane *dp, uint32_t id)
+{
+	struct line *line;
+
+	HASH_FIND(hh, dp->lines, &id, sizeof(id), line);
+	return line;
+}
+
+static struct flow *find(const struct dataplane *dp, const struct dp_flow *flow)
+{
+	struct flow *found;
+
+	HASH_FIND(hh, dp->flows, flow, FLOW_KEY_LEN, found);
+	return found;
+}
+
+static uint32_t fresh_reqid(struct dataplane *dp)
+{
+	if (dp->last_reqid < ENTRY_REQID_FIRST || dp->last_reqid >= ENTRY_REQID_LAST)
+		dp->last_reqid = ENTRY_REQID_FIRST;
+	return ++dp->last_reqid;
+}
+
+static struct flow *want(struct dataplane *dp, const struct dp_flow *flow)
+{
+	struct flow *found = find(dp, flow);
+
+	if (found)
+		return found;
+	found = mem_new(struct flow);
+	found->flow = *flow;
+	found->reqid = fresh_reqid(dp);
+	HASH_ADD(hh, dp->flows, flow, FLOW_KEY_LEN, found);
+	return found;
+}
+
+static void forget(struct dataplane *dp, struct flow *flow)
+{
+	HASH_DEL(dp->flows, flow);
+	free(flow);
+}
+
+/* --- entries of a host ----------------------------------------------------------------------- */
+
+static struct entry_key host_key(
+	const struct dp_line *line, const struct flow *flow, enum entry_dir dir)
+{
+	struct prefix local = prefix_of_host(&flow->flow.local);
+	struct entry_key key = desired_key(line, dir, &local);
+
+	if (dir == ENTRY_OUT)
+		key.dst = prefix_of_host(&flow->flow.remote);
+	else
+		key.src = prefix_of_host(&flow->flow.remote);
+	return key;
+}
+
+static bool is_host_line(const struct dp_line *line)
+{
+	return prefix_is_host(&line->remote);
+}
+
+static bool traps(const struct dp_line *line)
+{
+	return line->out == DP_TRAP || line->out == DP_TRAP_PASS;
+}
+
+static int put_hold(struct dataplane *dp, const struct dp_line *line, const struct flow *flow)
+{
+	struct entry entry;
+
+	if (!desired_out(line, &flow->flow.local, &entry))
+		return 0;
+	entry.key = host_key(line, flow, ENTRY_OUT);
+	entry.priority = entry_priority(line->slot, ENTRY_HOST);
+	return mirror_put(dp, &entry, true);
+}
+
+/* Packets that came before the host had a policy of its own wait in the line's queue. */
+static void release_line(struct dataplane *dp, const struct dp_line *line, const struct flow *flow)
+{
+	struct prefix local = prefix_of_host(&flow->flow.local);
+	struct entry_key key = desired_key(line, ENTRY_OUT, &local);
+
+	if (!is_host_line(line) && traps(line))
+		mirror_touch(dp, &key);
+}
+
+int flow_hold(struct dataplane *dp, const struct dp_flow *wanted)
+{
+	struct line *line = line_find(dp, wanted->line);
+	struct flow *flow;
+	int error;
+
+	if (!line)
+		return -ENOENT;
+	flow = want(dp, wanted);
+	if (flow->stance == FLOW_ESTABLISHED)
+		return 0;
+	error = put_hold(dp, &line->line, flow);
+	if (!error)
+		flow->stance = FLOW_HELD;
+	return error;
+}
+
+int flow_shunt(struct dataplane *dp, const struct dp_flow *wanted, enum dp_stance stance,
+	uint32_t lifetime_s)
+{
+	struct line *line = line_find(dp, wanted->line);
+	struct entry entry = {.action = stance == DP_ALLOW ? ENTRY_ALLOW : ENTRY_BLOCK,
+		.lifetime_s = lifetime_s};
+	struct flow *flow;
+	int error;
+
+	if (!line)
+		return -ENOENT;
+	if (line->line.closed && stance == DP_ALLOW)
+		return -EPERM;
+	flow = want(dp, wanted);
+	if (flow->stance == FLOW_ESTABLISHED)
+		return 0;
+	entry.key = host_key(&line->line, flow, ENTRY_OUT);
+	entry.priority = entry_priority(line->line.slot, ENTRY_HOST);
+	error = mirror_put(dp, &entry, true);
+	if (error)
+		return error;
+	flow->stance = FLOW_SHUNTED;
+	release_line(dp, &line->line, flow);
+	larval_clear(dp, &wanted->remote);
+	return 0;
+}
+
+/* --- establishing ------------------------------------------------------------------------------ */
+
+static void protect(struct entry *entry, const struct flow *flow, const struct sa_pair *pair, bool out)
+{
+	entry->action = ENTRY_PROTECT;
+	entry->mode = pair->mode;
+	entry->reqid = flow->reqid;
+	entry->tmpl_src = out ? flow->flow.local : flow->flow.remote;
+	entry->tmpl_dst = out ? flow->flow.remote : flow->flow.local;
+}
+
+static int put_host(struct dataplane *dp, const struct dp_line *line, const struct flow *flow,
+	const struct sa_pair *pair, enum entry_dir dir)
+{
+	struct entry entry = {.priority = entry_priority(line->slot, ENTRY_ESTABLISHED)};
+
+	/* A forwarding host is no end of a transport-mode SA. */
+	if (dir == ENTRY_FWD && pair->mode == IPSEC_TRANSPORT)
+		return 0;
+	protect(&entry, flow, pair, dir == ENTRY_OUT);
+	entry.key = host_key(line, flow, dir);
+	return mirror_put(dp, &entry, true);
+}
+
+static int put_policies(struct dataplane *dp, const struct dp_line *line, const struct flow *flow,
+	const struct sa_pair *pair)
+{
+	int error = put_host(dp, line, flow, pair, ENTRY_IN);
+
+	if (!error)
+		error = put_host(dp, line, flow, pair, ENTRY_FWD);
+	if (!error)
+		error = put_host(dp, line, flow, pair, ENTRY_OUT);
+	return error;
+}
+
+static int put_states(
+	struct dataplane *dp, const struct dp_line *line, struct flow *flow, const struct sa_pair *pair)
+{
+	uint32_t tag = entry_tag(line->id, line->closed);
+	int error = netlink_request(dp->nl, encode_sa(&pair->in, pair, flow->reqid, tag, true));
+	struct pair *noted;
+
+	if (error)
+		return error;
+	error = netlink_request(dp->nl, encode_sa(&pair->out, pair, flow->reqid, tag, false));
+	if (error) {
+		netlink_request(dp->nl, encode_sa_delete(&pair->in.dst, pair->in.spi));
+		return error;
+	}
+	noted = mem_new(struct pair);
+	*noted = (struct pair){.in_spi = pair->in.spi,
+		.out_spi = pair->out.spi,
+		.in_dst = pair->in.dst,
+		.out_dst = pair->out.dst,
+		.next = flow->pairs};
+	flow->pairs = noted;
+	return 0;
+}
+
+static void delete_pair(struct dataplane *dp, const struct pair *pair)
+{
+	netlink_request(dp->nl, encode_sa_delete(&pair->out_dst, pair->out_spi));
+	netlink_request(dp->nl, encode_sa_delete(&pair->in_dst, pair->in_spi));
+}
+
+static void drop_newest_pair(struct dataplane *dp, struct flow *flow)
+{
+	struct pair *pair = flow->pairs;
+
+	delete_pair(dp, pair);
+	flow->pairs = pair->next;
+	free(pair);
+}
+
+int flow_establish(struct dataplane *dp, const struct dp_flow *wanted, const struct sa_pair *pair)
+{
+	struct line *line = line_find(dp, wanted->line);
+	struct flow *flow;
+	int error;
+
+	if (!line)
+		return -ENOENT;
+	flow = want(dp, wanted);
+	error = put_states(dp, &line->line, flow, pair);
+	if (error)
+		return error;
+	/* A second pair beside the first is found through the same reqid. */
+	if (flow->stance == FLOW_ESTABLISHED)
+		return 0;
+	error = put_policies(dp, &line->line, flow, pair);
+	if (error) {
+		drop_newest_pair(dp, flow);
+		return error;
+	}
+	flow->stance = FLOW_ESTABLISHED;
+	release_line(dp, &line->line, flow);
+	larval_clear(dp, &wanted->remote);
+	return 0;
+}
+
+int flow_remove_pair(struct dataplane *dp, const struct dp_flow *wanted, const struct sa_pair *pair)
+{
+	struct flow *flow = find(dp, wanted);
+
+	for (struct pair **link = flow ? &flow->pairs : NULL; link && *link; link = &(*link)->next) {
+		struct pair *found = *link;
+
+		if (found->in_spi != pair->in.spi)
+			continue;
+		delete_pair(dp, found);
+		*link = found->next;
+		free(found);
+		return 0;
+	}
+	return 0;
+}
+
+/* --- going down ----------------------------------------------------------------------------------- */
+
+static void delete_pairs(struct dataplane *dp, struct flow *flow)
+{
+	while (flow->pairs)
+		drop_newest_pair(dp, flow);
+}
+
+/* The outbound policy of the host goes back to the line: by update for a line of one host. */
+static int return_outbound(struct dataplane *dp, const struct dp_line *line, const struct flow *flow)
+{
+	struct entry_key key = host_key(line, flow, ENTRY_OUT);
+	struct entry trap;
+	bool heal = false;
+	int error;
+
+	if (is_host_line(line) && desired_out(line, &flow->flow.local, &trap))
+		return mirror_put(dp, &trap, false);
+	error = mirror_del(dp, &key, &heal);
+	if (heal)
+		mirror_heal(dp, key.src.addr.family);
+	return error;
+}
+
+/* In and fwd of a host: those of a line of one host were the line's before (kernel.md D, end). */
+static void return_inbound(struct dataplane *dp, const struct dp_line *line, const struct flow *flow)
+{
+	struct entry_key in = host_key(line, flow, ENTRY_IN), fwd = host_key(line, flow, ENTRY_FWD);
+
+	if (is_host_line(line) && line->in != DP_IN_NOTHING) {
+		struct entry entry = {.key = in,
+			.action = line->in == DP_IN_BLOCK ? ENTRY_BLOCK : ENTRY_ALLOW,
+			.priority = entry_priority(
+				line->slot, line->in == DP_IN_BLOCK ? ENTRY_CLOSING : ENTRY_LINE)};
+
+		mirror_put(dp, &entry, false);
+	} else {
+		mirror_del(dp, &in, NULL);
+	}
+	mirror_del(dp, &fwd, NULL);
+}
+
+int flow_idle(struct dataplane *dp, const struct dp_flow *wanted)
+{
+	struct line *line = line_find(dp, wanted->line);
+	struct flow *flow = find(dp, wanted);
+	bool was_established;
+	int error;
+
+	if (!flow)
+		return 0;
+	was_established = flow->stance == FLOW_ESTABLISHED;
+	/* Out first: while SAs and inbound policies go, packets wait in a hold (kernel.md A2, end). */
+	if (line && was_established)
+		put_hold(dp, &line->line, flow);
+	if (line && was_established)
+		return_inbound(dp, &line->line, flow);
+	delete_pairs(dp, flow);
+	larval_clear(dp, &wanted->remote);
+	error = line ? return_outbound(dp, &line->line, flow) : 0;
+	larval_clear(dp, &wanted->remote);
+	forget(dp, flow);
+	return error;
+}
+
+void flow_drop(struct dataplane *dp, struct flow *flow)
+{
+	delete_pairs(dp, flow);
+	forget(dp, flow);
+}
+
+/* The kernel has ended a shunt: the host's flow is its line's again. */
+void flow_policy_expired(struct dataplane *dp, struct mirrored *mirrored)
+{
+	struct entry entry = mirrored->entry;
+	struct line *line = line_find(dp, entry_tag_line(entry.key.tag));
+	struct dp_flow wanted = {.line = entry_tag_line(entry.key.tag),
+		.local = entry.key.src.addr,
+		.remote = entry.key.dst.addr};
+	struct flow *flow = find(dp, &wanted);
+	struct entry trap;
+
+	mirror_forget(dp, mirrored);
+	larval_clear(dp, &wanted.remote);
+	if (line && is_host_line(&line->line) && desired_out(&line->line, &wanted.local, &trap))
+		mirror_put(dp, &trap, false);
+	else if (entry.action == ENTRY_ALLOW)
+		mirror_heal(dp, entry.key.src.addr.family);
+	if (flow && flow->stance == FLOW_SHUNTED) {
+		forget(dp, flow);
+		dp->events.shunt_ended(dp->arg, &wanted);
+	}
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The mirror of our policies (plane.h). */
+#include "xfrm/plane.h"
+
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "xfrm/encode.h"
+
+#include <errno.h>
+#include <linux/xfrm.h>
+#include <netlink/msg.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(ENTRY_KEY_LEN == 10 + 2 * sizeof(struct prefix), "struct entry_key has no padding inside");
+
+struct mirrored *mirror_find(struct dataplane *dp, const struct entry_key *key)
+{
+	struct mirrored *found;
+
+	HASH_FIND(hh, dp->mirror, key, ENTRY_KEY_LEN, found);
+	return found;
+}
+
+static struct mirrored *note(struct dataplane *dp, const struct entry *entry, bool of_flow)
+{
+	struct mirrored *mirrored = mirror_find(dp, &entry->key);
+
+	if (!mirrored) {
+		mirrored = mem_new(struct mirrored);
+		mirrored->entry.key = entry->key;
+		HASH_ADD(hh, dp->mirror, entry.key, ENTRY_KEY_LEN, mirrored);
+	}
+	mirrored->entry = *entry;
+	mirrored->of_flow = of_flow;
+	mirrored->stale = false;
+	return mirrored;
+}
+
+int mirror_put(struct dataplane *dp, const struct entry *entry, bool of_flow)
+{
+	int error = netlink_request(dp->nl, encode_policy(entry));
+
+	if (!error)
+		note(dp, entry, of_flow);
+	return error;
+}
+
+void mirror_forget(struct dataplane *dp, struct mirrored *mirrored)
+{
+	HASH_DEL(dp->mirror, mirrored);
+	free(mirrored);
+}
+
+int mirror_del(struct dataplane *dp, const struct entry_key *key, bool *heal)
+{
+	struct mirrored *mirrored = mirror_find(dp, key);
+	int error = netlink_request(dp->nl, encode_policy_delete(key));
+
+	if (mirrored) {
+		if (heal && mirrored->entry.action == ENTRY_ALLOW)
+			*heal = true;
+		mirror_forget(dp, mirrored);
+	}
+	return error == -ENOENT ? 0 : error;
+}
+
+void mirror_touch(struct dataplane *dp, const struct entry_key *key)
+{
+	struct mirrored *mirrored = mirror_find(dp, key);
+
+	if (mirrored)
+		netlink_request(dp->nl, encode_policy(&mirrored->entry));
+}
+
+/*
+ * Any insertion does: where nothing of ours is left, a policy that matches no
+ * packet (protocol 255 to ourselves) comes and goes.
+ */
+void mirror_heal(struct dataplane *dp, uint8_t family)
+{
+	struct entry passing = {.key = {.tag = entry_tag(0, false), .dir = ENTRY_OUT, .proto = 255},
+		.priority = ENTRY_EXEMPT};
+
+	passing.key.src.addr.family = passing.key.dst.addr.family = family;
+	passing.key.src.len = passing.key.dst.len = addr_bits(&passing.key.src.addr);
+	netlink_request(dp->nl, encode_policy(&passing));
+	netlink_request(dp->nl, encode_policy_delete(&passing.key));
+}
+
+/* --- take-over ------------------------------------------------------------------------------- */
+
+static bool is_ours(const struct entry *entry)
+{
+	return entry_tag_is_ours(entry->key.tag) && entry->priority >= ENTRY_BAND &&
+	       entry->priority < ENTRY_BAND_END;
+}
+
+static void take_policy(void *arg, const struct nlmsghdr *message)
+{
+	struct dataplane *dp = arg;
+	struct entry entry;
+
+	if (message->nlmsg_type != XFRM_MSG_NEWPOLICY || !decode_policy(message, &entry) ||
+		!is_ours(&entry))
+		return;
+	note(dp, &entry, entry_priority_sub(entry.priority) < ENTRY_LINE &&
+				 entry_tag_line(entry.key.tag) != 0)
+		->stale = true;
+}
+
+int mirror_adopt(struct dataplane *dp)
+{
+	return netlink_query(dp->nl, encode_policy_dump(), take_policy, dp);
+}
+
+void mirror_clear(struct dataplane *dp)
+{
+	struct mirrored *mirrored, *next;
+
+	HASH_ITER (hh, dp->mirror, mirrored, next)
+		mirror_forget(dp, mirrored);
+}

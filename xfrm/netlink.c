@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Netlink sockets (netlink.h). */
+#include "xfrm/netlink.h"
+
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/mem.h"
+
+#include <errno.h>
+#include <linux/xfrm.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <netlink/socket.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#define EVENT_BUFFER (8 << 20)
+#define RECEIVE_SIZE 65536
+
+/* Owned by the data plane. */
+struct netlink {
+	struct loop *loop;
+	struct nl_sock *requests;
+	struct nl_sock *events;
+	struct loop_io io;
+	netlink_take event;
+	void (*lost)(void *arg);
+	void *arg;
+	char buffer[RECEIVE_SIZE];	 /* of requests */
+	char event_buffer[RECEIVE_SIZE]; /* an event may cause a request */
+};
+
+static void event_ready(struct loop_io *io, int events)
+{
+	(void)events;
+	netlink_take_events(io->arg);
+}
+
+static struct nl_sock *open_socket(int *error)
+{
+	struct nl_sock *sock = nl_socket_alloc();
+
+	if (!sock || nl_connect(sock, NETLINK_XFRM) != 0) {
+		*error = errno ? -errno : -EPROTONOSUPPORT;
+		if (sock)
+			nl_socket_free(sock);
+		return NULL;
+	}
+	return sock;
+}
+
+struct netlink *netlink_open(struct loop *loop, netlink_take event, void (*lost)(void *arg), void *arg, int *error)
+{
+	struct netlink *nl = mem_new(struct netlink);
+	int size = EVENT_BUFFER;
+
+	nl->loop = loop;
+	nl->event = event;
+	nl->lost = lost;
+	nl->arg = arg;
+	nl->requests = open_socket(error);
+	nl->events = nl->requests ? open_socket(error) : NULL;
+	if (!nl->events || nl_socket_add_memberships(nl->events, XFRMNLGRP_ACQUIRE, XFRMNLGRP_EXPIRE,
+				   0) != 0) {
+		if (nl->events)
+			*error = -EPERM;
+		netlink_close(nl);
+		return NULL;
+	}
+	if (setsockopt(nl_socket_get_fd(nl->events), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
+		log_debug("the event buffer stays at its default size");
+	nl->io = (struct loop_io){.ready = event_ready, .arg = nl};
+	loop_io_start(loop, &nl->io, nl_socket_get_fd(nl->events), LOOP_READ);
+	return nl;
+}
+
+void netlink_close(struct netlink *nl)
+{
+	if (!nl)
+		return;
+	loop_io_stop(nl->loop, &nl->io);
+	if (nl->requests)
+		nl_socket_free(nl->requests);
+	if (nl->events)
+		nl_socket_free(nl->events);
+	free(nl);
+}
+
+static int error_of(const struct nlmsghdr *header)
+{
+	const struct nlmsgerr *error = NLMSG_DATA(header);
+
+	return header->nlmsg_len < NLMSG_LENGTH(sizeof(*error)) ? -EBADMSG : error->error;
+}
+
+/* One datagram's messages; true when the answer is complete, with *result. */
+static bool take_answer(char *data, size_t len, uint32_t seq, netlink_take take, void *arg, int *result)
+{
+	unsigned left = (unsigned)len;
+
+	for (struct nlmsghdr *header = (struct nlmsghdr *)data; NLMSG_OK(header, left);
+		header = NLMSG_NEXT(header, left)) {
+		if (header->nlmsg_seq != seq)
+			continue;
+		if (header->nlmsg_type == NLMSG_ERROR || header->nlmsg_type == NLMSG_DONE) {
+			*result = header->nlmsg_type == NLMSG_ERROR ? error_of(header) : 0;
+			return true;
+		}
+		if (take)
+			take(arg, header);
+		/* A single answer has no end mark of its own. */
+		if (!(header->nlmsg_flags & NLM_F_MULTI) && take) {
+			*result = 0;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int exchange(struct netlink *nl, struct nl_msg *request, bool ack, netlink_take take, void *arg)
+{
+	struct nlmsghdr *header = nlmsg_hdr(request);
+	int fd = nl_socket_get_fd(nl->requests), result = 0;
+	uint32_t seq;
+
+	nl_complete_msg(nl->requests, request);
+	header->nlmsg_flags =
+		(uint16_t)((header->nlmsg_flags & ~NLM_F_ACK) | (ack ? NLM_F_ACK : 0));
+	seq = header->nlmsg_seq;
+	if (send(fd, header, header->nlmsg_len, 0) < 0)
+		result = -errno;
+	while (result == 0) {
+		ssize_t got = recv(fd, nl->buffer, sizeof(nl->buffer), 0);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			result = -errno;
+		else if (take_answer(nl->buffer, (size_t)got, seq, take, arg, &result))
+			break;
+	}
+	nlmsg_free(request);
+	return result;
+}
+
+int netlink_request(struct netlink *nl, struct nl_msg *request)
+{
+	return exchange(nl, request, true, NULL, NULL);
+}
+
+int netlink_query(struct netlink *nl, struct nl_msg *request, netlink_take take, void *arg)
+{
+	return exchange(nl, request, false, take, arg);
+}
+
+void netlink_take_events(struct netlink *nl)
+{
+	int fd = nl_socket_get_fd(nl->events);
+
+	for (;;) {
+		ssize_t got = recv(fd, nl->event_buffer, sizeof(nl->event_buffer), MSG_DONTWAIT);
+		unsigned left = (unsigned)got;
+
+		if (got < 0 && errno == ENOBUFS) {
+			nl->lost(nl->arg);
+			continue;
+		}
+		if (got <= 0)
+			return;
+		for (struct nlmsghdr *header = (struct nlmsghdr *)nl->event_buffer;
+			NLMSG_OK(header, left); header = NLMSG_NEXT(header, left))
+			nl->event(nl->arg, header);
+	}
+}

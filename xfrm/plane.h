@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside the kernel data plane: the mirror of our policies, the lines, the
+ * flows. Included by the files of xfrm/ only.
+ */
+#ifndef XFRM_PLANE_H
+#define XFRM_PLANE_H
+
+#include "lib/loop.h"
+#include "xfrm/decode.h"
+#include "xfrm/entry.h"
+#include "xfrm/netlink.h"
+
+#include <uthash.h>
+
+struct flow;
+
+/* A policy of ours that the kernel has. */
+struct mirrored {
+	struct entry entry;
+	bool of_flow; /* belongs to a flow's host, not to a line */
+	bool stale;    /* left by an earlier run, not yet written by us */
+	bool unwanted; /* marked before a sweep */
+	UT_hash_handle hh;
+};
+
+struct line {
+	struct dp_line line;
+	bool gone; /* marked before a sweep */
+	UT_hash_handle hh;
+};
+
+struct pair {
+	uint32_t in_spi, out_spi;
+	struct addr in_dst, out_dst;
+	struct pair *next;
+};
+
+/* What is hashed and compared of struct dp_flow: without the padding at its end. */
+#define FLOW_KEY_LEN (offsetof(struct dp_flow, remote) + sizeof(struct addr))
+
+enum flow_stance { FLOW_IDLE, FLOW_HELD, FLOW_SHUNTED, FLOW_ESTABLISHED };
+
+/* What one host has under one line. Freed when it is idle. */
+struct flow {
+	struct dp_flow flow;
+	enum flow_stance stance;
+	uint32_t reqid;
+	struct pair *pairs;
+	UT_hash_handle hh;
+};
+
+/* A larval state that an acquire has left (research/kernel.md 0.13): the trap is deaf until it goes. */
+struct larval {
+	uint32_t seq;
+	struct addr src, dst;
+	UT_hash_handle hh;
+};
+
+/* A `done` that waits for the loop's next turn. */
+struct pending {
+	dp_done done;
+	void *arg;
+	int error;
+	struct pending *prev, *next;
+};
+
+/* The settings of a run; owned by the daemon. */
+struct dataplane {
+	struct loop *loop;
+	struct dp_events events;
+	void *arg;
+	struct netlink *nl;
+	struct mirrored *mirror;
+	struct line *lines;
+	struct flow *flows;
+	struct larval *larvals;
+	struct addr *locals;
+	size_t local_count;
+	struct addr *broadcasts;
+	size_t broadcast_count;
+	uint32_t last_reqid;
+	bool adopted; /* what an earlier run left is in the mirror */
+	struct pending *pending;
+	struct loop_timer deliver;
+	char *foreign; /* a warning found at the latest dump */
+};
+
+/* --- mirror.c: every policy that we write goes through here ------------------------------ */
+/* Installs or replaces one policy, in one step. 0 or -errno. */
+int mirror_put(struct dataplane *dp, const struct entry *entry, bool of_flow);
+/* Removes it; one that the kernel has not is no error. Says whether a heal is due (K4). */
+int mirror_del(struct dataplane *dp, const struct entry_key *key, bool *heal);
+struct mirrored *mirror_find(struct dataplane *dp, const struct entry_key *key);
+/* The kernel has removed it by itself. */
+void mirror_forget(struct dataplane *dp, struct mirrored *mirrored);
+/* Sends any policy of the family again: cached routes of connected sockets end (K4, kernel.md 0.1). */
+void mirror_heal(struct dataplane *dp, uint8_t family);
+/* Sends one policy again unchanged: releases its queue. */
+void mirror_touch(struct dataplane *dp, const struct entry_key *key);
+/* Reads what an earlier run of ours has left; foreign ones are left alone. 0 or -errno. */
+int mirror_adopt(struct dataplane *dp);
+void mirror_clear(struct dataplane *dp);
+
+/* --- desired.c: what lines and addresses install ----------------------------------------------- */
+struct desired {
+	struct entry *entries;
+	size_t count, room;
+};
+void desired_of(const struct dataplane *dp, const struct dp_line *lines, size_t count,
+	struct desired *out);
+void desired_clear(struct desired *desired);
+/* The out trap (or other outbound stance) of a line for one of our addresses; false if it has none. */
+bool desired_out(const struct dp_line *line, const struct addr *local, struct entry *out);
+struct entry_key desired_key(const struct dp_line *line, enum entry_dir dir, const struct prefix *local);
+
+/* --- flow.c -------------------------------------------------------------------------------------- */
+int flow_hold(struct dataplane *dp, const struct dp_flow *flow);
+int flow_shunt(struct dataplane *dp, const struct dp_flow *flow, enum dp_stance stance,
+	uint32_t lifetime_s);
+int flow_establish(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair);
+int flow_remove_pair(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair);
+int flow_idle(struct dataplane *dp, const struct dp_flow *flow);
+/* A shunt's end in the kernel. */
+void flow_policy_expired(struct dataplane *dp, struct mirrored *mirrored);
+/* Its line is gone: the SAs too. The policies are the sweep's. */
+void flow_drop(struct dataplane *dp, struct flow *flow);
+struct line *line_find(const struct dataplane *dp, uint32_t id);
+
+/* --- state.c: SAs and larval states ------------------------------------------------------------------ */
+void larval_note(struct dataplane *dp, const struct decoded_acquire *acquire);
+void larval_forget(struct dataplane *dp, uint32_t seq);
+/* Removes those towards a host, so that the next packet acquires again. */
+void larval_clear(struct dataplane *dp, const struct addr *dst);
+void larval_clear_table(struct dataplane *dp);
+/* Deletes SAs of ours that no flow has, and larval states under our lines. */
+int states_sweep(struct dataplane *dp);
+int state_counters(struct dataplane *dp, const struct addr *dst, uint32_t spi, uint64_t *packets,
+	uint64_t *bytes, uint64_t *last_used_s);
+/* Loads the kernel's modules by a state that nobody uses; logs when there is no ESP. */
+void states_warm_up(struct dataplane *dp);
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SAs and larval states (plane.h). */
+#include "xfrm/plane.h"
+
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "xfrm/encode.h"
+
+#include <errno.h>
+#include <linux/xfrm.h>
+#include <netinet/in.h>
+#include <netlink/msg.h>
+#include <stdlib.h>
+#include <string.h>
+
+void larval_note(struct dataplane *dp, const struct decoded_acquire *acquire)
+{
+	struct larval *larval;
+
+	HASH_FIND(hh, dp->larvals, &acquire->seq, sizeof(acquire->seq), larval);
+	if (larval)
+		return;
+	larval = mem_new(struct larval);
+	larval->seq = acquire->seq;
+	larval->src = acquire->src;
+	larval->dst = acquire->dst;
+	HASH_ADD(hh, dp->larvals, seq, sizeof(larval->seq), larval);
+}
+
+static void forget(struct dataplane *dp, struct larval *larval)
+{
+	HASH_DEL(dp->larvals, larval);
+	free(larval);
+}
+
+void larval_forget(struct dataplane *dp, uint32_t seq)
+{
+	struct larval *larval;
+
+	HASH_FIND(hh, dp->larvals, &seq, sizeof(seq), larval);
+	if (larval)
+		forget(dp, larval);
+}
+
+static void take_spi(void *arg, const struct nlmsghdr *message)
+{
+	struct decoded_state state;
+
+	if (message->nlmsg_type == XFRM_MSG_NEWSA && decode_state(message, &state))
+		*(uint32_t *)arg = state.spi;
+}
+
+/* A larval state has SPI 0 and cannot be deleted; with one of its own it can (kernel.md A2 7). */
+static void remove_larval(
+	struct dataplane *dp, const struct addr *src, const struct addr *dst, uint32_t seq)
+{
+	uint32_t spi = 0;
+
+	if (netlink_query(dp->nl, encode_alloc_spi(src, dst, seq), take_spi, &spi) == 0 && spi)
+		netlink_request(dp->nl, encode_sa_delete(dst, spi));
+}
+
+void larval_clear(struct dataplane *dp, const struct addr *dst)
+{
+	struct larval *larval, *next;
+
+	netlink_take_events(dp->nl);
+	HASH_ITER (hh, dp->larvals, larval, next) {
+		if (!addr_equal(&larval->dst, dst))
+			continue;
+		remove_larval(dp, &larval->src, &larval->dst, larval->seq);
+		forget(dp, larval);
+	}
+}
+
+void larval_clear_table(struct dataplane *dp)
+{
+	struct larval *larval, *next;
+
+	HASH_ITER (hh, dp->larvals, larval, next)
+		forget(dp, larval);
+}
+
+/* --- the sweep: collected first, for a dump must not be interrupted by requests ---------------- */
+
+struct sweep {
+	struct dataplane *dp;
+	struct decoded_state *states;
+	size_t count, room;
+};
+
+static bool is_of_flow(const struct dataplane *dp, const struct decoded_state *state)
+{
+	const struct flow *flow, *next;
+
+	HASH_ITER (hh, dp->flows, flow, next) {
+		if (flow->reqid == state->reqid && flow->pairs)
+			return true;
+	}
+	return false;
+}
+
+static bool under_our_lines(const struct dataplane *dp, const struct addr *dst)
+{
+	const struct line *line, *next;
+
+	HASH_ITER (hh, dp->lines, line, next) {
+		if (prefix_contains(&line->line.remote, dst))
+			return true;
+	}
+	return false;
+}
+
+static bool is_stale(const struct dataplane *dp, const struct decoded_state *state)
+{
+	if (state->proto != IPPROTO_ESP)
+		return false;
+	if (state->spi == 0)
+		return state->reqid == 0 && state->seq && under_our_lines(dp, &state->dst);
+	return entry_tag_is_ours(state->tag) && state->reqid >= ENTRY_REQID_FIRST &&
+	       state->reqid <= ENTRY_REQID_LAST && !is_of_flow(dp, state);
+}
+
+static void take_state(void *arg, const struct nlmsghdr *message)
+{
+	struct sweep *sweep = arg;
+	struct decoded_state state;
+
+	if (message->nlmsg_type != XFRM_MSG_NEWSA || !decode_state(message, &state) ||
+		!is_stale(sweep->dp, &state))
+		return;
+	if (sweep->count == sweep->room) {
+		sweep->room = sweep->room ? sweep->room * 2 : 64;
+		sweep->states = mem_resize(sweep->states, sweep->room, sizeof(*sweep->states));
+	}
+	sweep->states[sweep->count++] = state;
+}
+
+int states_sweep(struct dataplane *dp)
+{
+	struct sweep sweep = {.dp = dp};
+	int error = netlink_query(dp->nl, encode_sa_dump(), take_state, &sweep);
+
+	for (size_t i = 0; i < sweep.count; i++) {
+		const struct decoded_state *state = &sweep.states[i];
+
+		if (state->spi)
+			netlink_request(dp->nl, encode_sa_delete(&state->dst, state->spi));
+		else
+			remove_larval(dp, &state->src, &state->dst, state->seq);
+	}
+	free(sweep.states);
+	return error;
+}
+
+static void take_counters(void *arg, const struct nlmsghdr *message)
+{
+	decode_state(message, arg);
+}
+
+int state_counters(struct dataplane *dp, const struct addr *dst, uint32_t spi, uint64_t *packets,
+	uint64_t *bytes, uint64_t *last_used_s)
+{
+	struct decoded_state state = {0};
+	int error = netlink_query(dp->nl, encode_sa_get(dst, spi), take_counters, &state);
+
+	*packets = state.packets;
+	*bytes = state.bytes;
+	*last_used_s = state.last_used_s;
+	return error;
+}
+
+/*
+ * The first SA of a kind may take seconds, while the kernel loads modules. It
+ * had better not be a peer's (research/lab.md).
+ */
+void states_warm_up(struct dataplane *dp)
+{
+	struct sa_pair pair = {.mode = IPSEC_TRANSPORT, .encr = IPSEC_ENCR_AES_GCM_16};
+	struct ipsec_sa sa = {.spi = 0xffffff01, .encr_key_len = 20};
+	int error;
+
+	addr_parse("127.0.0.1", &sa.src);
+	sa.dst = sa.src;
+	error = netlink_request(dp->nl,
+		encode_sa(&sa, &pair, ENTRY_REQID_FIRST, entry_tag(0, false), true));
+	if (error == 0 || error == -EEXIST)
+		netlink_request(dp->nl, encode_sa_delete(&sa.dst, sa.spi));
+	else
+		log_error("this kernel cannot do ESP with AES-GCM (%s): no tunnel will stand",
+			strerror(-error));
+}
