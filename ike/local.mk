@@ -33,3 +33,11 @@ t_sim_life_SOURCES = t/sim/life.c $(sim_world)
 t_sim_life_LDADD = $(IKE_LIBS)
 t_sim_crossing_SOURCES = t/sim/crossing.c $(sim_world)
 t_sim_crossing_LDADD = $(IKE_LIBS)
+
+FUZZ_TARGETS += t/fuzz/fuzz_ike_engine
+t_fuzz_fuzz_ike_engine_SOURCES = t/fuzz/fuzz_ike_engine.c $(sim_world)
+t_fuzz_fuzz_ike_engine_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_ike_engine_LDADD = $(IKE_LIBS)
+UNIT_TESTS += t/fuzz/replay_ike_engine
+t_fuzz_replay_ike_engine_SOURCES = t/fuzz/replay.c t/fuzz/fuzz_ike_engine.c $(sim_world)
+t_fuzz_replay_ike_engine_LDADD = $(IKE_LIBS)
