@@ -200,13 +200,48 @@ static bool is_init_request(const struct ike_header *header)
 	       (header->flags & (IKE_FLAG_INITIATOR | IKE_FLAG_RESPONSE)) == IKE_FLAG_INITIATOR;
 }
 
+#define MAJOR_VERSION 0xf0
+#define REFUSAL_INTERVAL_US 100000u
+
+/* 2.5: the sender of a later version is told ours; at a rate that serves nobody as a mirror. */
+static void refuse_version(struct ike *ike, const struct path *path, const struct ike_header *request)
+{
+	struct ike_header header = {.spi_i = request->spi_i,
+		.spi_r = request->spi_r,
+		.exchange = request->exchange,
+		.flags = IKE_FLAG_RESPONSE,
+		.id = request->id};
+	uint8_t out[64];
+	struct ike_builder b = ike_build_message(out, sizeof(out), &header);
+
+	if ((request->flags & IKE_FLAG_RESPONSE) || ike->now_us < ike->next_refusal_us)
+		return;
+	ike->next_refusal_us = ike->now_us + REFUSAL_INTERVAL_US;
+	ike_notify_build(&b, IKE_NOTIFY_INVALID_MAJOR_VERSION, NULL, 0);
+	ike->ops.send(ike->arg, path, out, ike_build_finish(&b));
+}
+
+/* Whether the header is one of this version; anything else has been dealt with. */
+static bool is_our_version(
+	struct ike *ike, const struct path *path, const uint8_t *data, size_t len)
+{
+	struct ike_header header;
+
+	if (!ike_header_parse(data, len, &header))
+		return false;
+	if ((header.version & MAJOR_VERSION) > IKE_VERSION &&
+		ike->ops.conn_for(ike->arg, path) >= 0)
+		refuse_version(ike, path, &header);
+	return (header.version & MAJOR_VERSION) == IKE_VERSION;
+}
+
 static void dispatch(struct ike *ike, const struct path *path, const uint8_t *data, size_t len)
 {
 	struct ike_message message;
 	struct ike_sa *sa;
 
-	if (len > IKE_MESSAGE_MAX || !ike_message_parse(data, len, &message) ||
-		(message.header.version & 0xf0) != IKE_VERSION) {
+	if (len > IKE_MESSAGE_MAX || !is_our_version(ike, path, data, len) ||
+		!ike_message_parse(data, len, &message)) {
 		ike->counters.malformed++;
 		return;
 	}

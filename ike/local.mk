@@ -26,11 +26,13 @@ libike_a_SOURCES = \
 	ike/sk.c ike/sk.h
 
 sim_world = t/sim/world.c t/sim/world.h t/tap.h
-UNIT_TESTS += t/sim/two t/sim/life t/sim/crossing
+UNIT_TESTS += t/sim/two t/sim/life t/sim/requests t/sim/crossing
 t_sim_two_SOURCES = t/sim/two.c $(sim_world)
 t_sim_two_LDADD = $(IKE_LIBS)
 t_sim_life_SOURCES = t/sim/life.c $(sim_world)
 t_sim_life_LDADD = $(IKE_LIBS)
+t_sim_requests_SOURCES = t/sim/requests.c $(sim_world)
+t_sim_requests_LDADD = $(IKE_LIBS)
 t_sim_crossing_SOURCES = t/sim/crossing.c $(sim_world)
 t_sim_crossing_LDADD = $(IKE_LIBS)
 

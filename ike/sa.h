@@ -158,6 +158,7 @@ struct ike {
 	struct heap due; /* of SAs */
 	uint64_t timer_us; /* what ops->timer was last told */
 	struct ike_sa *dead;
+	uint64_t next_refusal_us; /* to a foreign version: not before */
 	struct ike_counters counters;
 };
 

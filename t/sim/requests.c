@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a peer may send beyond the plain exchanges, with and without the keys
+ * of a live SA: each is answered or ignored as RFC 7296 says, and changes
+ * nothing else. Requests are forged with the keys of the other engine.
+ */
+#include "t/sim/world.h"
+#include "t/tap.h"
+
+#include "ike/sa.h"
+#include "ike/sk.h"
+
+#include <stdlib.h>
+
+static struct world world;
+
+#define A (&world.hosts[0])
+#define B (&world.hosts[1])
+
+/* The last protected datagram that host 0 sent, opened. */
+static struct {
+	uint8_t plain[IKE_MESSAGE_MAX];
+	struct ike_message inner;
+	unsigned count;
+} seen;
+
+static bool look(struct world *w, struct packet *packet)
+{
+	struct ike_sa *sa = w->hosts[0].ike->by_id;
+	struct ike_message outer;
+
+	if (packet->from == 0 && sa && sa->keyed &&
+		ike_message_parse(packet->data, packet->len, &outer) &&
+		ike_sk_open(&sa->keys, packet->data, packet->len, &outer, seen.plain,
+			&seen.inner) == IKE_SK_OPENED)
+		seen.count++;
+	return true;
+}
+
+static void establish(uint64_t seed)
+{
+	world_init(&world, seed, IKE_AUTH_NULL);
+	world_initiate(&world, 0);
+	world_run_for(&world, 100 * WORLD_MS);
+	seen.count = 0;
+	world.filter = look;
+}
+
+/* Sends a chain under host 1's keys as its next request (plus `ahead`). */
+static void forge(uint8_t exchange, struct ike_builder *chain, uint32_t ahead)
+{
+	struct ike_sa *sa = B->ike->by_id;
+	uint8_t out[1024];
+	struct ike_header header = {.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.exchange = exchange,
+		.id = sa->next_request + ahead};
+	size_t inner_len = ike_build_finish(chain);
+	size_t len = ike_sk_seal(&sa->keys, &header, ++sa->iv, chain->first, chain->w.data,
+		inner_len, out, sizeof(out));
+
+	world_inject(&world, 1, out, len, 0);
+	world_run_for(&world, 10 * WORLD_MS);
+}
+
+static bool answered_with(uint16_t type)
+{
+	struct ike_notify notify;
+
+	return seen.count == 1 && ike_notify_find(&seen.inner, type, &notify);
+}
+
+static void test_empty(void)
+{
+	uint8_t room[8];
+	struct ike_builder chain = ike_build_chain(room, sizeof(room));
+
+	establish(1);
+	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
+	ok(seen.count == 1 && seen.inner.count == 0, "an empty request is answered with nothing");
+	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
+	ok(A->downs == 0 && world.wire[world.wire_count - 1].hash ==
+				   world.wire[world.wire_count - 2].hash,
+		"and again with the same bytes");
+	world_clear(&world);
+
+	establish(2);
+	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 1);
+	is_int(seen.count, 0, "a request from ahead of the window is not answered");
+	world_clear(&world);
+}
+
+static void test_create_child(void)
+{
+	uint8_t room[64];
+	struct ike_builder chain = ike_build_chain(room, sizeof(room));
+
+	establish(3);
+	ike_notify_build(&chain, IKE_NOTIFY_REKEY_SA, NULL, 0);
+	forge(IKE_EXCHANGE_CREATE_CHILD_SA, &chain, 0);
+	ok(answered_with(IKE_NOTIFY_NO_ADDITIONAL_SAS) && A->child_count == 1,
+		"CREATE_CHILD_SA: NO_ADDITIONAL_SAS");
+	world_clear(&world);
+}
+
+static void test_critical(void)
+{
+	uint8_t room[] = {0, 0x80, 0, 4};
+	struct ike_builder chain = ike_build_chain(room, sizeof(room));
+
+	establish(4);
+	chain.first = 200;
+	chain.w.len = sizeof(room);
+	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
+	ok(answered_with(IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD) && A->downs == 0,
+		"an unknown critical payload is refused");
+	world_clear(&world);
+
+	establish(5);
+	room[1] = 0;
+	chain.first = 200;
+	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
+	ok(seen.count == 1 && seen.inner.count == 0, "one that is not critical is skipped");
+	world_clear(&world);
+}
+
+static void test_malformed(void)
+{
+	uint8_t room[] = {0, 0, 0, 3};
+	struct ike_builder chain = ike_build_chain(room, sizeof(room));
+
+	establish(6);
+	chain.first = IKE_PAYLOAD_DELETE;
+	chain.w.len = sizeof(room);
+	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
+	ok(answered_with(IKE_NOTIFY_INVALID_SYNTAX), "authentic nonsense: INVALID_SYNTAX");
+	ok(A->downs == 1 && A->down_reason == IKE_REASON_INVALID_SYNTAX, "which ends the SA");
+	world_clear(&world);
+}
+
+static void test_rejected(void)
+{
+	uint8_t room[64];
+	struct ike_builder chain = ike_build_chain(room, sizeof(room));
+
+	establish(7);
+	ike_notify_build(&chain, IKE_NOTIFY_AUTHENTICATION_FAILED, NULL, 0);
+	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
+	ok(A->downs == 1 && A->down_reason == IKE_REASON_AUTHENTICATION,
+		"an initiator that rejects our AUTH afterwards ends the SA");
+	world_clear(&world);
+}
+
+static void test_delete_child(void)
+{
+	uint8_t room[64];
+	struct ike_builder chain = ike_build_chain(room, sizeof(room));
+	struct ike_delete del = {0};
+
+	establish(8);
+	ike_delete_build_esp(&chain, 0x01020304);
+	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
+	ok(A->downs == 0 && A->child_count == 1, "DELETE of a CHILD SA that is none changes nothing");
+	world_clear(&world);
+
+	establish(9);
+	chain = ike_build_chain(room, sizeof(room));
+	ike_delete_build_esp(&chain, A->children[0].child.pair.out.spi);
+	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
+	ok(A->downs == 1 && A->down_reason == IKE_REASON_PEER_DELETED, "DELETE of the CHILD SA");
+	ok(seen.inner.count == 1 && ike_delete_parse(&seen.inner.payloads[0], &del) &&
+			del.count == 1 && del.spis[0] == B->children[0].child.pair.out.spi,
+		"is answered with our half");
+	world_run_for(&world, 10000 * WORLD_MS);
+	ok(ike_counters(A->ike).sas == 0 && ike_counters(B->ike).sas == 0,
+		"and the IKE SA follows");
+	world_clear(&world);
+}
+
+static void test_unknown_exchange(void)
+{
+	uint8_t room[8];
+	struct ike_builder chain = ike_build_chain(room, sizeof(room));
+
+	establish(10);
+	forge(77, &chain, 0);
+	ok(seen.count == 0 && A->downs == 0, "an unknown exchange is ignored");
+	world_clear(&world);
+}
+
+/* --- without keys ------------------------------------------------------------------------------- */
+
+static bool keep(struct world *w, struct packet *packet)
+{
+	struct packet *kept = w->filter_arg;
+
+	if (!kept->len && packet->exchange == IKE_EXCHANGE_IKE_SA_INIT) {
+		kept->len = packet->len;
+		memcpy(kept->data, packet->data, packet->len);
+	}
+	return true;
+}
+
+static void test_init_variants(void)
+{
+	uint8_t request[512];
+	struct packet kept = {.data = request};
+	size_t answers;
+
+	world_init(&world, 20, IKE_AUTH_NULL);
+	world.filter = keep;
+	world.filter_arg = &kept;
+	world_initiate(&world, 0);
+	world_run_for(&world, 1500);
+	for (unsigned i = 0; i < 9; i++)
+		world_inject(&world, 0, request, kept.len, i);
+	world_run_for(&world, 100 * WORLD_MS);
+	ok(B->ups == 1 && ike_counters(B->ike).responded == 1,
+		"ten copies of an IKE_SA_INIT make one SA");
+	answers = world_sent(&world, 1, IKE_EXCHANGE_IKE_SA_INIT, true);
+	ok(answers >= 2 && answers <= 10, "and equal answers (%zu)", answers);
+	request[kept.len - 1] ^= 1;
+	world_inject(&world, 0, request, kept.len, 0);
+	world_run_for(&world, 100 * WORLD_MS);
+	ok(world_sent(&world, 1, IKE_EXCHANGE_IKE_SA_INIT, true) == answers &&
+			ike_counters(B->ike).half_open == 0,
+		"another request with a known SPI is not answered");
+	world_clear(&world);
+}
+
+static void test_altered_init(void)
+{
+	uint8_t request[512];
+	struct packet kept = {.data = request};
+
+	world_init(&world, 21, IKE_AUTH_NULL);
+	world.filter = keep;
+	world.filter_arg = &kept;
+	A->job_us = 300 * WORLD_MS;
+	world_initiate(&world, 0);
+	world_run_for(&world, 10 * WORLD_MS);
+	request[kept.len - 1] ^= 1;
+	world_inject(&world, 0, request, kept.len, 0);
+	world_run_for(&world, 10 * WORLD_MS);
+	is_int((intmax_t)world_sent(&world, 1, IKE_EXCHANGE_IKE_SA_INIT, true), 1,
+		"while half-open neither");
+	world_run_for(&world, 1000 * WORLD_MS);
+	ok(A->ups == 1 && world_agrees(&world), "and the true one goes on");
+	world_clear(&world);
+}
+
+static void test_version(void)
+{
+	uint8_t request[512];
+	struct packet kept = {.data = request};
+
+	world_init(&world, 22, IKE_AUTH_NULL);
+	world.filter = keep;
+	world.filter_arg = &kept;
+	world_initiate(&world, 0);
+	world_run_for(&world, 100 * WORLD_MS);
+	request[0] ^= 1;
+	request[17] = 0x30;
+	world_inject(&world, 0, request, kept.len, 0);
+	world_inject(&world, 0, request, kept.len, 0);
+	world_run_for(&world, 10 * WORLD_MS);
+	is_int((intmax_t)world_sent(&world, 1, IKE_EXCHANGE_IKE_SA_INIT, true), 2,
+		"a major version above 2 is answered, but not at any rate");
+	request[17] = 0x10;
+	world_run_for(&world, 1000 * WORLD_MS);
+	world_inject(&world, 0, request, kept.len, 0);
+	world_run_for(&world, 10 * WORLD_MS);
+	is_int((intmax_t)world_sent(&world, 1, IKE_EXCHANGE_IKE_SA_INIT, true), 2,
+		"one below is not");
+	world_clear(&world);
+}
+
+/* Each byte of IKE_AUTH changed on the way: as if it had never come. */
+static bool corrupt_auth(struct world *w, struct packet *packet)
+{
+	if (packet->exchange == IKE_EXCHANGE_IKE_AUTH && w->filter_count++ == 0)
+		packet->data[28 + world_random(w) % (packet->len - 28)] ^= 0x10;
+	return true;
+}
+
+static void test_forged(void)
+{
+	bool good = true;
+
+	for (uint64_t seed = 100; seed < 200; seed++) {
+		world_init(&world, seed, IKE_AUTH_PSK);
+		world.filter = corrupt_auth;
+		world_initiate(&world, 0);
+		world_run_for(&world, 1000 * WORLD_MS);
+		good = good && A->ups == 1 && A->faileds == 0 && world_agrees(&world) &&
+		       A->retransmissions == 1;
+		world_clear(&world);
+	}
+	ok(good, "a corrupted IKE_AUTH is as if it had never come");
+}
+
+/* --- NAT ------------------------------------------------------------------------------------------------ */
+
+/* Host 0 is behind a translator: host 1 sees another port. */
+static bool translate(struct world *w, struct packet *packet)
+{
+	(void)w;
+	if (packet->from == 0)
+		packet->path.local.port = 4711;
+	else
+		packet->path.remote.port = 500;
+	return true;
+}
+
+static void test_nat(enum ike_auth auth, const char *name)
+{
+	world_init(&world, 30, auth);
+	world.filter = translate;
+	world_initiate(&world, 0);
+	world_run_for(&world, 5000 * WORLD_MS);
+	ok(A->faileds == 1 && A->failed_reason == IKE_REASON_NAT && B->child_count == 0 &&
+			B->ups == 0,
+		"%s: behind a NAT it fails (N9)", name);
+	world_clear(&world);
+}
+
+int main(void)
+{
+	test_empty();
+	test_create_child();
+	test_critical();
+	test_malformed();
+	test_rejected();
+	test_delete_child();
+	test_unknown_exchange();
+	test_init_variants();
+	test_altered_init();
+	test_version();
+	test_forged();
+	test_nat(IKE_AUTH_NULL, "NULL");
+	test_nat(IKE_AUTH_PSK, "PSK");
+	return tap_done();
+}
