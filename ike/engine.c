@@ -59,7 +59,8 @@ static struct ike_sa *find_by_spi(struct ike *ike, uint64_t spi)
 
 /*
  * The SA that a message belongs to. The sender's role, both SPIs and the
- * peer's address must fit: there is no MOBIKE here (N10).
+ * peer's address must fit: there is no MOBIKE here (N10). An initiator may go
+ * to port 4500 for IKE_AUTH although no NAT is there (2.23; strongSwan does).
  */
 static struct ike_sa *find_sa(
 	struct ike *ike, const struct path *path, const struct ike_header *header)
@@ -69,7 +70,8 @@ static struct ike_sa *find_sa(
 
 	if (!sa || from_initiator != (sa->role == IKE_RESPONDER) || header->spi_i != sa->spi_i ||
 		!addr_equal(&sa->path.remote.addr, &path->remote.addr) ||
-		sa->path.remote.port != path->remote.port)
+		!addr_equal(&sa->path.local.addr, &path->local.addr) ||
+		(sa->role == IKE_INITIATOR && sa->path.remote.port != path->remote.port))
 		return NULL;
 	if (sa->spi_r && header->spi_r != sa->spi_r)
 		return NULL;
@@ -133,6 +135,15 @@ static void take_malformed(struct ike_sa *sa, bool is_response, uint32_t id, uin
 	ike_sa_end(sa, IKE_REASON_INVALID_SYNTAX);
 }
 
+/* 2.11: a responder answers to where the request came from, once it is authentic. */
+static void follow_ports(struct ike_sa *sa)
+{
+	if (sa->role == IKE_INITIATOR)
+		return;
+	sa->path.local.port = sa->ike->from->local.port;
+	sa->path.remote.port = sa->ike->from->remote.port;
+}
+
 static void take_protected(
 	struct ike_sa *sa, const struct ike_message *message, const uint8_t *data, size_t len)
 {
@@ -156,6 +167,7 @@ static void take_protected(
 		if (is_response)
 			take_protected_response(sa, &inner);
 		else {
+			follow_ports(sa);
 			sa->heard_us = sa->ike->now_us;
 			take_protected_request(sa, &inner);
 			ike_sa_schedule(sa);
@@ -262,6 +274,7 @@ void ike_datagram(struct ike *ike, const struct path *path, const uint8_t *data,
 	uint64_t now_us)
 {
 	ike->now_us = now_us;
+	ike->from = path;
 	ike->counters.datagrams++;
 	dispatch(ike, path, data, len);
 	ike_settle(ike);

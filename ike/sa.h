@@ -152,6 +152,7 @@ struct ike {
 	void *arg;
 	struct ike_config config; /* deep copy */
 	uint64_t now_us;	  /* of the public call under way */
+	const struct path *from;  /* of the datagram under way */
 	uint64_t last_id;
 	struct ike_sa *by_id, *by_spi, *by_peer, *by_child, *by_job;
 	struct ike_user *users;

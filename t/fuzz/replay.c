@@ -6,6 +6,8 @@
  */
 #include "t/tap.h"
 
+#include "lib/mem.h"
+
 #include <dirent.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -42,12 +44,13 @@ static void run_folder(const char *path)
 	unsigned count = 0;
 
 	while (dir && (entry = readdir(dir))) {
-		char file[4096];
+		char *file;
 
 		if (entry->d_name[0] == '.')
 			continue;
-		snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
+		file = mem_printf("%s/%s", path, entry->d_name);
 		count += run_file(file);
+		free(file);
 	}
 	if (dir)
 		closedir(dir);
@@ -58,14 +61,15 @@ int main(int argc, char **argv)
 {
 	const char *top = getenv("abs_top_srcdir");
 	const char *name = strstr(argv[0], "replay_");
-	char path[4096];
+	char *path;
 
 	for (int i = 1; i < argc; i++)
 		ok(run_file(argv[i]), "%s", argv[i]);
 	if (argc == 1 && name) {
-		snprintf(path, sizeof(path), "%s/t/fuzz/corpus/%s", top ? top : ".",
-			name + strlen("replay_"));
+		path = mem_printf(
+			"%s/t/fuzz/corpus/%s", top ? top : ".", name + strlen("replay_"));
 		run_folder(path);
+		free(path);
 	}
 	return tap_done();
 }

@@ -324,6 +324,36 @@ static void test_nat(enum ike_auth auth, const char *name)
 	world_clear(&world);
 }
 
+/* An initiator that goes to port 4500 without need: host 1 must answer there. */
+static bool float_ports(struct world *w, struct packet *packet)
+{
+	bool *followed = w->filter_arg;
+
+	if (packet->exchange == IKE_EXCHANGE_IKE_SA_INIT)
+		return true;
+	if (packet->from == 0) {
+		packet->path.local.port = packet->path.remote.port = 4500;
+		return true;
+	}
+	*followed = packet->path.local.port == 4500 && packet->path.remote.port == 4500;
+	packet->path.local.port = packet->path.remote.port = 500;
+	return true;
+}
+
+static void test_float(void)
+{
+	bool followed = false;
+
+	world_init(&world, 31, IKE_AUTH_PSK);
+	world.filter = float_ports;
+	world.filter_arg = &followed;
+	world_initiate(&world, 0);
+	world_run_for(&world, 1000 * WORLD_MS);
+	ok(A->ups == 1 && followed && world_agrees(&world),
+		"an initiator may go to port 4500 without a NAT");
+	world_clear(&world);
+}
+
 int main(void)
 {
 	test_empty();
@@ -339,5 +369,6 @@ int main(void)
 	test_forged();
 	test_nat(IKE_AUTH_NULL, "NULL");
 	test_nat(IKE_AUTH_PSK, "PSK");
+	test_float();
 	return tap_done();
 }
