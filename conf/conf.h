@@ -40,7 +40,6 @@ struct conf_setup {
 	char *control_socket; /* control-socket= */
 	char *policies_dir;   /* policies-dir= (a missing one is an empty one) */
 	char *secrets_file;   /* secretsfile= (a missing one is an empty one) */
-	bool open_when_broken; /* reserved for later use; false */
 };
 
 struct conf {

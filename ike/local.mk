@@ -8,6 +8,7 @@ libike_a_SOURCES = \
 	ike/crypto/aead.c ike/crypto/aead.h \
 	ike/crypto/kex.c ike/crypto/kex.h \
 	ike/crypto/prf.c ike/crypto/prf.h \
+	ike/crypto/text.c ike/crypto/text.h \
 	ike/engine.c ike/ike.h \
 	ike/engine_config.c ike/engine_config.h \
 	ike/events.c \

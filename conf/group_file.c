@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Group files (rule G5): a line is who, and optionally PROTOCOL LOCALPORT REMOTEPORT. */
+#include "conf/internal.h"
+
+#include "lib/mem.h"
+#include "xfrm/dataplane.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_WORDS 5
+#define LINE_ID_MAX DP_LINE_MAX
+
+/* Words up to a '#' at the start of one; MAX_WORDS says "too many". */
+static size_t split(char *text, char *words[MAX_WORDS])
+{
+	size_t count = 0;
+
+	for (;;) {
+		while (isspace((unsigned char)*text))
+			*text++ = '\0';
+		if (!*text || *text == '#' || count == MAX_WORDS)
+			return count;
+		words[count++] = text;
+		while (*text && !isspace((unsigned char)*text))
+			text++;
+	}
+}
+
+static void add(struct line_list *list, const struct policy_line *line)
+{
+	if (list->count == list->room) {
+		list->room = list->room ? list->room * 2 : 64;
+		list->lines = mem_resize(list->lines, list->room, sizeof(*list->lines));
+	}
+	list->lines[list->count++] = *line;
+}
+
+static void report_name(struct conf_report *report, struct place place,
+	const struct policy_conn *conn, const char *name)
+{
+	/* What is closed must not be left open because it is not understood. */
+	if (policy_traits(conn->group)->guards_inbound)
+		report_error(report, place,
+			"'%s': names in %s are not supported by this version; use a prefix", name,
+			conn->name);
+	else
+		report_warning(report, place,
+			"'%s': names are not supported by this version; the line has no effect", name);
+}
+
+static bool parse_ports(struct conf_report *report, struct place place, char **words, size_t count,
+	struct policy_line *line)
+{
+	if (count == 1)
+		return true;
+	if (count != 4)
+		report_error(report, place, "expected PREFIX [PROTOCOL LOCALPORT REMOTEPORT]");
+	else if (!value_protocol(words[1], &line->proto))
+		report_error(report, place, "'%s' is no protocol that can be covered", words[1]);
+	else if (!value_port(words[2], line->proto, &line->local_port))
+		report_error(report, place, "'%s' is no port", words[2]);
+	else if (!value_port(words[3], line->proto, &line->remote_port))
+		report_error(report, place, "'%s' is no port", words[3]);
+	else if (line->proto == 0 && (line->local_port || line->remote_port))
+		report_error(report, place, "ports need a protocol");
+	else
+		return true;
+	return false;
+}
+
+static void take_line(struct conf_report *report, struct place place, char *text,
+	const struct policy_conn *conn, size_t conn_index, struct line_list *out)
+{
+	struct policy_line line = {.conn = conn_index, .line = place.line};
+	char *words[MAX_WORDS];
+	size_t count = split(text, words);
+	bool host_bits;
+
+	if (count == 0)
+		return;
+	if (!prefix_parse(words[0], &line.remote, &host_bits)) {
+		if (value_is_name_pattern(words[0]))
+			report_name(report, place, conn, words[0]);
+		else
+			report_error(report, place, "'%s' is no address, prefix or name", words[0]);
+		return;
+	}
+	if (host_bits)
+		report_warning(report, place, "'%s' has host bits; they are ignored", words[0]);
+	if (!parse_ports(report, place, words, count, &line))
+		return;
+	line.file = (char *)place.file; /* lives as long as conf.files */
+	add(out, &line);
+}
+
+void group_text(struct conf_report *report, const char *file, char *text, size_t len,
+	const struct policy_conn *conn, size_t conn_index, struct line_list *out)
+{
+	struct place place = {.file = file, .line = 1};
+	char *end = text + len;
+
+	while (text < end) {
+		char *newline = memchr(text, '\n', (size_t)(end - text));
+		char *stop = newline ? newline : end;
+
+		*stop = '\0';
+		if (strlen(text) != (size_t)(stop - text))
+			report_error(report, place, "a NUL byte in the text");
+		else
+			take_line(report, place, text, conn, conn_index, out);
+		text = stop + 1;
+		place.line++;
+	}
+}
+
+/* --- ids ----------------------------------------------------------------------------------------- */
+
+static uint32_t hash_line(const struct policy_config *config, const struct policy_line *line)
+{
+	uint32_t hash = addr_hash(&line->remote.addr, 0x811c9dc5u);
+
+	for (const char *at = config->conns[line->conn].name; *at; at++)
+		hash = (hash ^ (uint8_t)*at) * 0x01000193u;
+	hash = (hash ^ line->remote.len) * 0x01000193u;
+	hash = (hash ^ line->proto) * 0x01000193u;
+	hash = (hash ^ line->local_port) * 0x01000193u;
+	hash = (hash ^ line->remote_port) * 0x01000193u;
+	return hash ^ hash >> 16;
+}
+
+/*
+ * An id is the hash of what the line says, moved on to the next free one. So a
+ * line keeps its id over reloads, unless a neighbour in the hash came or went;
+ * then the kernel's entries are replaced, which costs a moment and no packet.
+ */
+void group_number_lines(const struct policy_config *config)
+{
+	bool *taken = mem_zalloc(LINE_ID_MAX + 1);
+
+	taken[0] = true;
+	for (size_t i = 0; i < config->line_count; i++) {
+		uint32_t id = hash_line(config, &config->lines[i]) & LINE_ID_MAX;
+
+		while (taken[id])
+			id = (id + 1) & LINE_ID_MAX;
+		taken[id] = true;
+		config->lines[i].id = id;
+	}
+	free(taken);
+}

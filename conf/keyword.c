@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Every option there is: its values, default, help, and whether it has an
+ * effect here. The checker, the manual page and its lint read this table.
+ */
+#include "conf/internal.h"
+
+#include "lib/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum kind { TEXT, TIME, NUMBER, WORD, BOOL, ID, IGNORED };
+
+struct keyword {
+	const char *section;
+	const char *name;
+	enum kind kind;
+	const char *values; /* of WORD: the words; else how people should write it */
+	const char *default_text;
+	const char *help;
+};
+
+#define SETUP "config setup"
+#define CONN "conn"
+#define NONE(section, name) {section, name, IGNORED, "…", "", "Accepted for libreswan's sake; has no effect here."}
+/* An option of both ends. */
+#define END(name, kind, values, default_text, help)                                                \
+	{CONN, "left" name, kind, values, default_text, help},                                     \
+		{CONN, "right" name, kind, values, default_text, help}
+#define END_NONE(name) NONE(CONN, "left" name), NONE(CONN, "right" name)
+
+#define SHUNT_WORDS "hold | pass | passthrough | drop | reject | none"
+#define AUTH_WORDS "null | secret | psk | never | rsasig | rsa | ecdsa | eddsa | eaponly"
+
+static const struct keyword keywords[] = {
+	{SETUP, "dns-listen", TEXT, "ADDRESS[:PORT] …", "127.0.0.53 ::1",
+		"Where the stub resolver listens."},
+	{SETUP, "dns-forward", TEXT, "ADDRESS[:PORT] …", "what the system uses",
+		"The resolvers that queries are forwarded to."},
+	{SETUP, "dns-allow", TEXT, "PREFIX …", "local clients only",
+		"Clients besides this host's own that may ask."},
+	{SETUP, "dns-hold", TIME, "TIME", "2s",
+		"How long an answer may wait for its tunnels; 4s at most."},
+	{SETUP, "dns-hold-grace", TIME, "TIME", "100ms",
+		"How long an answer waits on, once one address is usable."},
+	{SETUP, "dns-max-held", NUMBER, "NUMBER", "4096", "How many queries may wait at once."},
+	{SETUP, "dns-trust-anchor", TEXT, "FILE", "none: answers are not validated",
+		"A DNSSEC trust anchor; answers are validated with it."},
+	{SETUP, "logfile", TEXT, "FILE", "standard error", "Where the log goes."},
+	{SETUP, "debug", TEXT, "all | none", "none", "Logs every message and change of state."},
+	{SETUP, "plutodebug", TEXT, "all | none | WORDS", "none",
+		"libreswan's name for debug; any word but none counts as all."},
+	{SETUP, "statedir", TEXT, "DIRECTORY", OE_STATEDIR, "Where state is kept."},
+	{SETUP, "control-socket", TEXT, "FILE", OE_RUNDIR "/control.sock",
+		"The socket that oectl talks to."},
+	{SETUP, "policies-dir", TEXT, "DIRECTORY", OE_SYSCONFDIR "/policies",
+		"Where the group files are; a missing one is an empty one."},
+	{SETUP, "secretsfile", TEXT, "FILE", OE_SYSCONFDIR "/oe.secrets",
+		"Pre-shared keys, in the syntax of ipsec.secrets."},
+	{SETUP, "max-halfopen-ike", NUMBER, "NUMBER", "50000",
+		"How many negotiations that strangers have begun may be open at once."},
+	NONE(SETUP, "protostack"),
+	NONE(SETUP, "interfaces"),
+	NONE(SETUP, "uniqueids"),
+	NONE(SETUP, "virtual-private"),
+	NONE(SETUP, "virtual_private"),
+	NONE(SETUP, "nat-traversal"),
+	NONE(SETUP, "nat_traversal"),
+	NONE(SETUP, "oe"),
+	NONE(SETUP, "ikeport"),
+	NONE(SETUP, "nhelpers"),
+	NONE(SETUP, "logtime"),
+	NONE(SETUP, "logappend"),
+	NONE(SETUP, "logip"),
+	NONE(SETUP, "audit-log"),
+	NONE(SETUP, "plutostderrlog"),
+	NONE(SETUP, "dumpdir"),
+	NONE(SETUP, "nssdir"),
+	NONE(SETUP, "ipsecdir"),
+	NONE(SETUP, "myid"),
+	NONE(SETUP, "listen"),
+	NONE(SETUP, "listen-tcp"),
+	NONE(SETUP, "listen-udp"),
+	NONE(SETUP, "ddos-mode"),
+	NONE(SETUP, "ddos-ike-threshold"),
+	NONE(SETUP, "crlcheckinterval"),
+	NONE(SETUP, "crl-strict"),
+	NONE(SETUP, "ocsp-enable"),
+	NONE(SETUP, "ocsp-strict"),
+	NONE(SETUP, "ocsp-method"),
+	NONE(SETUP, "ocsp-timeout"),
+	NONE(SETUP, "ocsp-uri"),
+	NONE(SETUP, "ocsp-trustname"),
+	NONE(SETUP, "ocsp-cache-size"),
+	NONE(SETUP, "keep-alive"),
+	NONE(SETUP, "seccomp"),
+	NONE(SETUP, "dnssec-enable"),
+	NONE(SETUP, "dnssec-rootkey-file"),
+	NONE(SETUP, "dnssec-anchors"),
+	NONE(SETUP, "ikev1-policy"),
+	NONE(SETUP, "expire-shunt-interval"),
+	NONE(SETUP, "expire-lifetime"),
+	NONE(SETUP, "shuntlifetime"),
+	NONE(SETUP, "global-redirect"),
+	NONE(SETUP, "global-redirect-to"),
+	NONE(SETUP, "syslog"),
+	NONE(SETUP, "statsbin"),
+
+	{CONN, "also", TEXT, "CONN", "", "Takes over what another conn says and this one does not."},
+	{CONN, "auto", WORD, "ondemand | route | add | start | up | keep | ignore", "ignore",
+		"ondemand and route: start on traffic; add: only answer; ignore: leave this conn out."},
+	{CONN, "type", WORD, "tunnel | transport | passthrough | drop | reject", "tunnel",
+		"The mode, or that nothing is ever negotiated."},
+	{CONN, "left", TEXT, "%defaultroute | ADDRESS", "%defaultroute",
+		"This end; the route to the peer decides."},
+	{CONN, "right", TEXT, "%opportunisticgroup | %group", "",
+		"The group file of the conn's name says who the other end is."},
+	{CONN, "authby", TEXT, AUTH_WORDS, "rsasig", "How both ends show who they are."},
+	END("auth", WORD, AUTH_WORDS, "authby=", "How this end shows who it is."),
+	END("id", ID, "%null | %fromcert | %any | @NAME | USER@HOST | ADDRESS", "the address",
+		"The identity of this end."),
+	{CONN, "negotiationshunt", WORD, SHUNT_WORDS, "hold",
+		"What packets do while a negotiation lasts."},
+	{CONN, "failureshunt", WORD, SHUNT_WORDS, "by group",
+		"What packets do after a negotiation has failed."},
+	{CONN, "shuntlifetime", TIME, "TIME", "15m", "The longest time that a failure is remembered."},
+	{CONN, "retransmit-timeout", TIME, "TIME", "5s", "When a silent peer is given up."},
+	{CONN, "retransmit-interval", TIME, "TIME", "250ms",
+		"The first retransmission; each later one waits twice as long."},
+	{CONN, "dpddelay", TIME, "TIME", "30s", "After so much silence the peer is asked; 0 is never."},
+	{CONN, "replay-window", NUMBER, "PACKETS", "128", "How much reordering ESP accepts."},
+	{CONN, "ike", TEXT, "CIPHER[-PRF][;GROUP],…", "aes_gcm256,aes_gcm128-sha2_256;x25519,ecp256",
+		"Algorithms of the IKE SA."},
+	{CONN, "esp", TEXT, "CIPHER,…", "aes_gcm256,aes_gcm128", "Algorithms of ESP."},
+	{CONN, "phase2alg", TEXT, "CIPHER,…", "esp=", "The older name of esp."},
+	{CONN, "ikev2", WORD, "insist | yes | propose | permit | never | no", "insist",
+		"IKEv2 is all there is; never and no are refused."},
+	{CONN, "keyexchange", WORD, "ike | ikev2 | ikev1", "ikev2",
+		"IKEv2 is all there is; ikev1 is refused."},
+	END("cert", TEXT, "NICKNAME", "", "The certificate of this end; not in this version."),
+	END("ckaid", TEXT, "HEX", "", "The key of this end; not in this version."),
+	END("ca", TEXT, "%same | %any | DN", "", "The CA of this end; not in this version."),
+	END("rsasigkey", TEXT, "%cert | %dnsondemand | KEY", "",
+		"The raw key of this end; not in this version."),
+	NONE(CONN, "narrowing"),
+	NONE(CONN, "priority"),
+	NONE(CONN, "keyingtries"),
+	NONE(CONN, "phase2"),
+	NONE(CONN, "ikelifetime"),
+	NONE(CONN, "salifetime"),
+	NONE(CONN, "keylife"),
+	NONE(CONN, "lifetime"),
+	NONE(CONN, "rekey"),
+	NONE(CONN, "rekeymargin"),
+	NONE(CONN, "rekeyfuzz"),
+	NONE(CONN, "reauth"),
+	NONE(CONN, "dpdaction"),
+	NONE(CONN, "dpdtimeout"),
+	NONE(CONN, "pfs"),
+	NONE(CONN, "esn"),
+	NONE(CONN, "fragmentation"),
+	NONE(CONN, "encapsulation"),
+	NONE(CONN, "nat-keepalive"),
+	NONE(CONN, "mobike"),
+	NONE(CONN, "sendca"),
+	NONE(CONN, "mark"),
+	NONE(CONN, "mark-in"),
+	NONE(CONN, "mark-out"),
+	NONE(CONN, "mtu"),
+	NONE(CONN, "metric"),
+	NONE(CONN, "tfc"),
+	NONE(CONN, "send-no-esp-tfc"),
+	NONE(CONN, "connaddrfamily"),
+	NONE(CONN, "hostaddrfamily"),
+	NONE(CONN, "clientaddrfamily"),
+	NONE(CONN, "initial-contact"),
+	NONE(CONN, "cisco-unity"),
+	NONE(CONN, "ms-dh-downgrade"),
+	NONE(CONN, "dns-match-id"),
+	NONE(CONN, "compress"),
+	NONE(CONN, "overlapip"),
+	NONE(CONN, "reqid"),
+	NONE(CONN, "nflog-group"),
+	NONE(CONN, "policy-label"),
+	NONE(CONN, "aggressive"),
+	NONE(CONN, "aggrmode"),
+	NONE(CONN, "modecfgpull"),
+	NONE(CONN, "decap-dscp"),
+	NONE(CONN, "nopmtudisc"),
+	NONE(CONN, "nic-offload"),
+	NONE(CONN, "ppk"),
+	NONE(CONN, "require-id-on-certificate"),
+	NONE(CONN, "vti-interface"),
+	NONE(CONN, "vti-routing"),
+	NONE(CONN, "vti-shared"),
+	NONE(CONN, "ipsec-interface"),
+	NONE(CONN, "enable-tcp"),
+	END_NONE("subnet"),
+	END_NONE("subnets"),
+	END_NONE("nexthop"),
+	END_NONE("sourceip"),
+	END_NONE("updown"),
+	END_NONE("modecfgclient"),
+	END_NONE("modecfgserver"),
+	END_NONE("addresspool"),
+	END_NONE("cat"),
+	END_NONE("protoport"),
+	END_NONE("sendcert"),
+	END_NONE("xauthserver"),
+	END_NONE("xauthclient"),
+	END_NONE("username"),
+	END_NONE("vti"),
+	END_NONE("interface-ip"),
+};
+
+size_t conf_keyword_count(void)
+{
+	return ARRAY_LEN(keywords);
+}
+
+bool conf_keyword_info(size_t index, struct conf_keyword_info *out)
+{
+	const struct keyword *keyword;
+
+	if (index >= ARRAY_LEN(keywords))
+		return false;
+	keyword = &keywords[index];
+	*out = (struct conf_keyword_info){.section = keyword->section,
+		.name = keyword->name,
+		.values = keyword->values,
+		.default_text = keyword->default_text,
+		.help = keyword->help,
+		.no_effect = keyword->kind == IGNORED};
+	return true;
+}
+
+static const struct keyword *find(const char *section, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(keywords); i++) {
+		if (strcmp(keywords[i].section, section) == 0 &&
+			strcmp(keywords[i].name, name) == 0)
+			return &keywords[i];
+	}
+	return NULL;
+}
+
+/* --- "did you mean" ----------------------------------------------------------------------------- */
+
+#define NAME_MAX_LEN 64
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Edit distance (insert, delete, replace), one row at a time. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[NAME_MAX_LEN + 1], len_a = strlen(a), len_b = strlen(b);
+
+	if (len_a > NAME_MAX_LEN || len_b > NAME_MAX_LEN)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= len_b; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= len_a; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= len_b; j++) {
+			size_t up = row[j];
+
+			row[j] = least(least(up, row[j - 1]) + 1,
+				diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = up;
+		}
+	}
+	return row[len_b];
+}
+
+static const char *nearest(const char *section, const char *name)
+{
+	const char *best = NULL;
+	size_t best_distance = 4;
+
+	for (size_t i = 0; i < ARRAY_LEN(keywords); i++) {
+		size_t away = distance(name, keywords[i].name);
+
+		if (strcmp(keywords[i].section, section) == 0 && away < best_distance) {
+			best = keywords[i].name;
+			best_distance = away;
+		}
+	}
+	return best;
+}
+
+static void report_unknown(
+	struct conf_report *report, const char *section, const struct param *param)
+{
+	const char *other = strcmp(section, SETUP) == 0 ? CONN : SETUP;
+	const char *near = nearest(section, param->key);
+
+	if (find(other, param->key))
+		report_error(report, param->place, "option '%s' belongs in %s", param->key,
+			strcmp(other, CONN) == 0 ? "a conn" : SETUP);
+	else if (near)
+		report_error(report, param->place, "unknown option '%s', did you mean '%s'?",
+			param->key, near);
+	else
+		report_error(report, param->place, "unknown option '%s'", param->key);
+}
+
+/* --- values --------------------------------------------------------------------------------------- */
+
+static bool is_possible(const struct keyword *keyword, const char *value)
+{
+	struct ike_id_spec id;
+	uint64_t number;
+	bool yes;
+
+	switch (keyword->kind) {
+	case TIME:
+		return value_time_ms(value, &number);
+	case NUMBER:
+		return value_number(value, UINT32_MAX, &number);
+	case BOOL:
+		return value_bool(value, &yes);
+	case WORD:
+		return value_is_one_of(value, keyword->values);
+	case ID:
+		return value_id(value, &id);
+	case TEXT:
+		return value[0] != '\0';
+	case IGNORED:
+		break;
+	}
+	return true;
+}
+
+void check_params(struct conf_report *report, const struct section *section)
+{
+	const char *kind = section->name ? CONN : SETUP;
+
+	for (size_t i = 0; i < section->count; i++) {
+		const struct param *param = &section->params[i];
+		const struct keyword *keyword = find(kind, param->key);
+
+		if (!keyword)
+			report_unknown(report, kind, param);
+		else if (keyword->kind == IGNORED)
+			report_warning(
+				report, param->place, "option '%s' has no effect here", param->key);
+		else if (!is_possible(keyword, param->value))
+			report_error(report, param->place, "%s=%s: expected %s", param->key,
+				param->value, keyword->values);
+	}
+}
