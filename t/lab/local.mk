@@ -1,1 +1,24 @@
-# t/lab/
+# t/lab/: tests on a real kernel with ESP, each a Python file of a few lines.
+# Run one with `t/lab/run NAME`; its logs and captures stay in t/lab/out/NAME.
+LAB_TESTS += \
+	t/lab/self.t
+
+EXTRA_DIST += $(LAB_TESTS) quickstart packages.list .ci/run \
+	t/lab/demo.py \
+	t/lab/init \
+	t/lab/prepare \
+	t/lab/run \
+	t/lab/lab/__init__.py \
+	t/lab/lab/dns.py \
+	t/lab/lab/host.py \
+	t/lab/lab/kernel.py \
+	t/lab/lab/net.py \
+	t/lab/lab/packet.py \
+	t/lab/lab/peers.py \
+	t/lab/lab/state.py \
+	t/lab/lab/tap.py
+
+clean-local: clean-lab
+clean-lab:
+	rm -rf t/lab/out t/lab/root t/lab/root.lock
+.PHONY: clean-lab

@@ -252,7 +252,7 @@ class Host(Place, Peers):
         if self._v4_net:
             lines.append(f"route add default via {self.wire.v4.format(254).split('/')[0]}")
         if self._v6_net:
-            lines.append(f"-6 route add default via {self.wire.v6.format(254).split('/')[0]} dev eth0")
+            lines.append(f"route add default via {self.wire.v6.format(254).split('/')[0]} dev eth0")
         self.ip(*lines)
 
     # --- programs -----------------------------------------------------------

@@ -35,10 +35,10 @@ class Wire:
         host = Host(self, name, number, v4=self.v4.format(number) if v4 else None,
                     v6=self.v6.format(number) if v6 else None)
         self.ports[name] = host
+        self.hosts.append(host)
         self.place.ip(f"link add dev {name} type veth peer name eth0 netns {host.name}",
                       f"link set dev {name} master lan0 up")
         host.bring_up()
-        self.hosts.append(host)
         return host
 
     def dns_host(self, zone, name="dns", number=53, **kwargs):

@@ -20,6 +20,7 @@ _count = 0
 _failed = 0
 _planned = None
 _finished = False
+_story = False   # a demonstration: checks are marked, not numbered
 on_failure = None
 
 
@@ -48,6 +49,12 @@ def say(text):
         _output.flush()
 
 
+def tell_story():
+    """Print checks as marks for a human reader, and no plan."""
+    global _story
+    _story = True
+
+
 def diag(text):
     """Lines for the reader of a failure (and of `run`)."""
     for line in str(text).rstrip().splitlines() or [""]:
@@ -63,7 +70,10 @@ def ok(condition, name):
         _count += 1
         if not condition:
             _failed += 1
-        say(f"{'ok' if condition else 'not ok'} {_count} - {name}")
+        if _story:
+            say(f"   [{'yes' if condition else ' NO'}] {name}")
+        else:
+            say(f"{'ok' if condition else 'not ok'} {_count} - {name}")
         first = not condition and _failed == 1
     if first and on_failure:
         on_failure()
@@ -113,7 +123,7 @@ def bail(why):
 
 def finish():
     """Ends the output; returns the exit status."""
-    if not _finished and _planned is None:
+    if not _finished and not _story and _planned is None:
         say(f"1..{_count}")
     if _planned is not None and _planned != _count:
         diag(f"planned {_planned} tests, ran {_count}")
