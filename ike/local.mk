@@ -44,3 +44,11 @@ t_fuzz_fuzz_ike_engine_LDADD = $(IKE_LIBS)
 UNIT_TESTS += t/fuzz/replay_ike_engine
 t_fuzz_replay_ike_engine_SOURCES = t/fuzz/replay.c t/fuzz/fuzz_ike_engine.c $(sim_world)
 t_fuzz_replay_ike_engine_LDADD = $(IKE_LIBS)
+
+FUZZ_TARGETS += t/fuzz/fuzz_ike_message
+t_fuzz_fuzz_ike_message_SOURCES = t/fuzz/fuzz_ike_message.c
+t_fuzz_fuzz_ike_message_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_ike_message_LDADD = $(IKE_LIBS)
+UNIT_TESTS += t/fuzz/replay_ike_message
+t_fuzz_replay_ike_message_SOURCES = t/fuzz/replay.c t/fuzz/fuzz_ike_message.c t/tap.h
+t_fuzz_replay_ike_message_LDADD = $(IKE_LIBS)
