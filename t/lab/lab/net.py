@@ -61,6 +61,22 @@ class Wire:
     def mend(self, host):
         self.place.ip(f"link set dev {host.name} master lan0")
 
+    def lose(self, *matches):
+        """Frames that any of these nft matches names are lost, after the tap has seen them.
+        By count: lose("udp dport 500 numgen inc mod 2 0"); one host: 'oifname "b" ...'.
+        (The kernel of the lab has nftables for bridges only: hosts cannot filter.)"""
+        rules = "".join(f"\t\t{match} counter drop\n" for match in matches)
+        self.place.nft("table bridge lab {\n\tchain forward {\n"
+                       f"\t\ttype filter hook forward priority 0\n{rules}\t}}\n}}\n")
+
+    def lose_nothing(self):
+        self.place.nft("delete table bridge lab\n")
+
+    def silence_ike(self, host):
+        """IKE to and from the host is lost without a word; everything else passes."""
+        self.lose(f'oifname "{host.name}" udp dport {{ 500, 4500 }}',
+                  f'iifname "{host.name}" udp sport {{ 500, 4500 }}')
+
     # --- what was seen ------------------------------------------------------
 
     def now(self):
