@@ -26,6 +26,10 @@ libike_a_SOURCES = \
 	ike/sa.c ike/sa.h \
 	ike/sk.c ike/sk.h
 
+UNIT_TESTS += t/unit/ike_crypto
+t_unit_ike_crypto_SOURCES = t/unit/ike_crypto.c t/tap.h
+t_unit_ike_crypto_LDADD = $(IKE_LIBS)
+
 sim_world = t/sim/world.c t/sim/world.h t/tap.h
 UNIT_TESTS += t/sim/two t/sim/life t/sim/requests t/sim/crossing
 t_sim_two_SOURCES = t/sim/two.c $(sim_world)

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Cryptography against published vectors: RFC 7748 (X25519), RFC 5903 (ECP),
+ * RFC 4231 (HMAC), the GCM specification's test case 4; prf+ and the AUTH and
+ * key derivations against values computed apart from this code.
+ */
+#include "t/tap.h"
+
+#include "ike/auth.h"
+#include "ike/crypto/aead.h"
+#include "ike/crypto/kex.h"
+#include "ike/crypto/prf.h"
+#include "ike/const.h"
+
+static size_t from_hex(const char *text, uint8_t *out)
+{
+	size_t len = 0;
+	unsigned byte;
+
+	for (; sscanf(text, "%2x", &byte) == 1; text += 2)
+		out[len++] = (uint8_t)byte;
+	return len;
+}
+
+static void is_hex(const void *got, const char *want, const char *name)
+{
+	uint8_t bytes[256];
+	size_t len = from_hex(want, bytes);
+
+	is_mem(got, bytes, len, name);
+}
+
+/* "Random" bytes that are given. */
+static void fill_given(void *arg, void *out, size_t len)
+{
+	memcpy(out, arg, len);
+}
+
+static void test_x25519(void)
+{
+	uint8_t private[32], peer[32];
+	struct crypto_random random = {.fill = fill_given, .arg = private};
+	struct secret shared;
+	struct kex kex = {0};
+
+	from_hex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb", private);
+	from_hex("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a", peer);
+	ok(kex_generate(&kex, IKE_GROUP_CURVE25519, &random) && kex.public_len == 32, "X25519");
+	is_hex(kex.public, "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f",
+		"RFC 7748 6.1: the public value");
+	ok(kex_derive(&kex, peer, 32, &shared) && shared.len == 32, "a shared secret");
+	is_hex(shared.data, "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742",
+		"RFC 7748 6.1: the secret");
+	memset(peer, 0, sizeof(peer));
+	ok(!kex_derive(&kex, peer, 32, &shared), "a value that gives zero is refused");
+	peer[0] = 1;
+	ok(!kex_derive(&kex, peer, 32, &shared), "and another of small order");
+	ok(!kex_derive(&kex, peer, 31, &shared) && !kex_derive(&kex, peer, 0, &shared),
+		"a value of another length is refused");
+	kex_clear(&kex);
+}
+
+static void test_ecp256(void)
+{
+	struct kex kex = {.group = IKE_GROUP_ECP_256};
+	struct secret shared;
+	uint8_t peer[64];
+
+	kex.private.len = from_hex(
+		"c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433",
+		kex.private.data);
+	from_hex("d12dfb5289c8d4f81208b70270398c342296970a0bccb74c736fc7554494bf63"
+		 "56fbf3ca366cc23e8157854c13c58d6aac23f046ada30f8353e74f33039872ab",
+		peer);
+	ok(kex_derive(&kex, peer, 64, &shared) && shared.len == 32, "ECP-256");
+	is_hex(shared.data, "d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de",
+		"RFC 5903 8.1: the secret");
+	peer[63] ^= 1;
+	ok(!kex_derive(&kex, peer, 64, &shared), "a point that is not on the curve is refused");
+	memset(peer, 0, sizeof(peer));
+	ok(!kex_derive(&kex, peer, 64, &shared), "zero is refused");
+	memset(peer, 0xff, sizeof(peer));
+	ok(!kex_derive(&kex, peer, 64, &shared), "coordinates above the prime are refused");
+	ok(!kex_derive(&kex, peer, 63, &shared), "half a point is refused");
+	kex_clear(&kex);
+}
+
+static void test_prf(void)
+{
+	static const char text[] = "what do ya want for nothing?";
+	struct chunk chunks[] = {{text, 10}, {text + 10, sizeof(text) - 11}};
+	uint8_t out[128];
+
+	ok(prf_compute(IKE_PRF_HMAC_SHA2_256, "Jefe", 4, chunks, 2, out), "HMAC");
+	is_hex(out, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+		"RFC 4231 4.3: SHA-256");
+	prf_compute(IKE_PRF_HMAC_SHA2_384, "Jefe", 4, chunks, 2, out);
+	is_hex(out,
+		"af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47e42ec3736322445e"
+		"8e2240ca5e69e2c78b3239ecfab21649",
+		"RFC 4231 4.3: SHA-384");
+	prf_compute(IKE_PRF_HMAC_SHA2_512, "Jefe", 4, chunks, 2, out);
+	is_hex(out,
+		"164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea250554"
+		"9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737",
+		"RFC 4231 4.3: SHA-512");
+	prf_plus(IKE_PRF_HMAC_SHA2_256, "Jefe", 4, text, sizeof(text) - 1, out, 100);
+	is_hex(out,
+		"86a83299a0c0da43781616672c35abfe1b7fc6bb39ee07989fde386bd120b9d0"
+		"e033caafabcd10f22f194b4f7c8b6a0c60d10bdd34648387a35f2331ea3e0ade"
+		"7cc5e0720d8b4b967a957edf850235860e3fb083744b0691d315b774667d95cc"
+		"623dbbaf",
+		"prf+ of four blocks");
+	ok(!prf_compute(99, "Jefe", 4, chunks, 2, out) && prf_len(99) == 0, "an unknown PRF");
+}
+
+static void test_gcm(void)
+{
+	uint8_t key[32], iv[8], aad[32], plain[64], want[80], sealed[80], opened[64];
+	size_t key_len = from_hex("feffe9928665731c6d6a8f9467308308" "cafebabe", key);
+	size_t aad_len = from_hex("feedfacedeadbeeffeedfacedeadbeefabaddad2", aad);
+	size_t len = from_hex("d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
+			      "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39",
+		plain);
+	size_t want_len =
+		from_hex("42831ec2217774244b7221b784d0d49ce3aa212f2c02a4e035c17e2329aca12e"
+			 "21d514b25466931c7d8f6a5aac84aa051ba30b396a0aac973d58e091"
+			 "5bc94fbc3221a5db94fae95ae7121a47",
+			want);
+
+	from_hex("facedbaddecaf888", iv);
+	ok(aead_key_len(IKE_ENCR_AES_GCM_16, 128) == key_len, "AES-GCM's key has its salt");
+	ok(aead_seal(IKE_ENCR_AES_GCM_16, key, key_len, iv, aad, aad_len, plain, len, sealed) &&
+			want_len == len + AEAD_TAG_LEN,
+		"sealed");
+	is_mem(sealed, want, want_len, "the GCM specification's test case 4");
+	ok(aead_open(IKE_ENCR_AES_GCM_16, key, key_len, iv, aad, aad_len, sealed, want_len, opened),
+		"opened");
+	is_mem(opened, plain, len, "to the same bytes");
+	for (size_t i = 0; i < want_len; i += 13) {
+		sealed[i] ^= 1;
+		ok(!aead_open(IKE_ENCR_AES_GCM_16, key, key_len, iv, aad, aad_len, sealed, want_len,
+			   opened),
+			"byte %zu changed: refused", i);
+		sealed[i] ^= 1;
+	}
+	aad[0] ^= 1;
+	ok(!aead_open(IKE_ENCR_AES_GCM_16, key, key_len, iv, aad, aad_len, sealed, want_len, opened),
+		"associated data changed: refused");
+}
+
+/* --- derivations: the constants were computed with another implementation of HMAC --------------- */
+
+static struct ike_keys keys;
+static struct ike_nonce ni = {.len = 16}, nr = {.len = 32};
+
+static void test_keys(void)
+{
+	struct ike_chosen chosen = {.protocol = IKE_PROTOCOL_IKE,
+		.encr = IKE_ENCR_AES_GCM_16,
+		.key_bits = 256,
+		.prf = IKE_PRF_HMAC_SHA2_256};
+	struct ike_chosen esp = {
+		.protocol = IKE_PROTOCOL_ESP, .encr = IKE_ENCR_AES_GCM_16, .key_bits = 128};
+	struct secret shared = {.len = 32};
+	uint8_t to_responder[IPSEC_KEY_MAX], to_initiator[IPSEC_KEY_MAX];
+	size_t len;
+
+	memset(ni.data, 1, ni.len);
+	memset(nr.data, 2, nr.len);
+	for (uint8_t i = 0; i < 32; i++)
+		shared.data[i] = i;
+	ok(ike_keys_derive(&keys, &chosen, &shared, &ni, &nr, UINT64_C(0x1111111111111111),
+		   UINT64_C(0x2222222222222222)),
+		"keys of an IKE SA");
+	is_hex(keys.d, "22db53840a35bc9fa19abcfce55e9e997d8a91e58ef7996e60301be3c3ef4cd9", "SK_d");
+	is_hex(keys.ei, "ed029789bffde789531c4a55ba6249b39bac5aa9464dda84623a4c099e4b128bce0c19d9",
+		"SK_ei");
+	is_hex(keys.er, "7aba473dddeae19c225abe62937ee19abf57389814c6d456a552ec5a81f08aa48409360d",
+		"SK_er");
+	is_hex(keys.pi, "754d5578a71d309fed429125f6386b0554f9d5d2d11fa76369acfd0f921384db", "SK_pi");
+	is_hex(keys.pr, "0a75e0b6f873e0e469fd26189c2eeca8e674a35dbed1dac89792deeef862f2c2", "SK_pr");
+	ok(ike_keys_child(&keys, &esp, &ni, &nr, to_responder, to_initiator, &len) && len == 20,
+		"keys of a CHILD SA");
+	is_hex(to_responder, "29e8d1cacb9ad1755988b745654905403dfa874e", "to the responder first");
+	is_hex(to_initiator, "2e34306119880c584576340ce231a2b5c745b02b", "then to the initiator");
+}
+
+static void test_auth(void)
+{
+	static const uint8_t message[] = "first message";
+	static const uint8_t id[] = {IKE_ID_NULL, 0, 0, 0};
+	struct secret psk = {0};
+	struct auth_task task = {0};
+	uint8_t mac[32];
+
+	auth_task_init(&task, &keys, true, NULL, message, sizeof(message) - 1, &nr, id, sizeof(id));
+	ok(!auth_task_matches(&task, task.mac, 32), "an AUTH that was not computed matches nothing");
+	auth_task_run(&task);
+	is_hex(task.mac, "91e049cd41e7d4da35a636431051570d6ff66ee954815345d2ff0bdbd6719060",
+		"AUTH with NULL (RFC 7619)");
+	memcpy(mac, task.mac, sizeof(mac));
+	ok(auth_task_matches(&task, mac, 32), "matches itself");
+	ok(!auth_task_matches(&task, mac, 31) && !auth_task_matches(&task, mac, 0), "not a part");
+	mac[31] ^= 1;
+	ok(!auth_task_matches(&task, mac, 32), "nor with a bit changed");
+	secret_set(&psk, "open sesame", 11);
+	auth_task_init(&task, &keys, true, &psk, message, sizeof(message) - 1, &nr, id, sizeof(id));
+	auth_task_run(&task);
+	is_hex(task.mac, "82526dd240205e5bc8b2abb082a9ade3c2a36fbcc2666acaaa089b60e477b547",
+		"AUTH with a PSK (RFC 7296 2.15)");
+	auth_task_clear(&task);
+}
+
+int main(void)
+{
+	test_x25519();
+	test_ecp256();
+	test_prf();
+	test_gcm();
+	test_keys();
+	test_auth();
+	return tap_done();
+}
