@@ -26,9 +26,11 @@ libike_a_SOURCES = \
 	ike/sa.c ike/sa.h \
 	ike/sk.c ike/sk.h
 
-UNIT_TESTS += t/unit/ike_crypto
+UNIT_TESTS += t/unit/ike_crypto t/unit/ike_proposal
 t_unit_ike_crypto_SOURCES = t/unit/ike_crypto.c t/tap.h
 t_unit_ike_crypto_LDADD = $(IKE_LIBS)
+t_unit_ike_proposal_SOURCES = t/unit/ike_proposal.c t/tap.h
+t_unit_ike_proposal_LDADD = $(IKE_LIBS)
 
 sim_world = t/sim/world.c t/sim/world.h t/tap.h
 UNIT_TESTS += t/sim/two t/sim/life t/sim/requests t/sim/crossing

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SA payloads: what is offered, what is chosen, what is refused (RFC 7296 3.3, RFC 8247). */
+#include "t/tap.h"
+
+#include "ike/payload.h"
+#include "ike/proposal.h"
+
+static uint8_t buffer[4096];
+static const struct ike_suite defaults_of;
+
+/* Our own offer with a suite, as the peer reads it. */
+static struct ike_payload offer(uint8_t protocol, const struct ike_suite *suite, uint64_t spi, uint8_t spi_len)
+{
+	struct ike_builder chain = ike_build_chain(buffer, sizeof(buffer));
+	struct ike_suite full = ike_suite_defaults(suite, protocol);
+	static struct ike_message message;
+
+	ike_proposal_offer(&chain, protocol, &full, spi, spi_len);
+	message = (struct ike_message){0};
+	if (!ike_chain_parse(chain.first, buffer, ike_build_finish(&chain), &message))
+		return (struct ike_payload){0};
+	return message.payloads[0];
+}
+
+static void test_defaults(void)
+{
+	struct ike_suite suite = ike_suite_defaults(&defaults_of, IKE_PROTOCOL_IKE);
+	struct ike_payload sa = offer(IKE_PROTOCOL_IKE, &defaults_of, 0, 0);
+	struct ike_chosen chosen;
+	char text[IKE_PROPOSAL_TEXT];
+
+	ok(ike_proposal_choose(&sa, IKE_PROTOCOL_IKE, &suite, 0, &chosen) == IKE_CHOICE_MADE,
+		"two of us agree");
+	is_str(ike_proposal_format(&chosen, text), "AES_GCM_16_256/HMAC_SHA2_256/CURVE25519",
+		"on the first of everything");
+	ike_proposal_choose(&sa, IKE_PROTOCOL_IKE, &suite, IKE_GROUP_ECP_256, &chosen);
+	is_int(chosen.ke, IKE_GROUP_ECP_256, "a group that the peer guessed saves a round trip");
+	ike_proposal_choose(&sa, IKE_PROTOCOL_IKE, &suite, IKE_GROUP_MODP_2048, &chosen);
+	is_int(chosen.ke, IKE_GROUP_CURVE25519, "one that is not allowed does not");
+}
+
+static void test_esp(void)
+{
+	struct ike_suite suite = ike_suite_defaults(&defaults_of, IKE_PROTOCOL_ESP);
+	struct ike_payload sa = offer(IKE_PROTOCOL_ESP, &defaults_of, 0xcafebabe, 4);
+	struct ike_chosen chosen;
+
+	ok(ike_proposal_choose(&sa, IKE_PROTOCOL_ESP, &suite, 0, &chosen) == IKE_CHOICE_MADE, "ESP");
+	is_int((intmax_t)chosen.spi, 0xcafebabe, "with the peer's SPI");
+	ok(ike_proposal_choose(&sa, IKE_PROTOCOL_IKE, &suite, 0, &chosen) == IKE_CHOICE_NONE,
+		"which is no proposal for IKE");
+}
+
+static void test_nothing_common(void)
+{
+	struct ike_suite theirs = {.encr = {{IKE_ENCR_AES_GCM_16, 128}}, .encr_count = 1};
+	struct ike_suite ours = {.encr = {{IKE_ENCR_AES_GCM_16, 256}}, .encr_count = 1};
+	struct ike_payload sa = offer(IKE_PROTOCOL_IKE, &theirs, 0, 0);
+	struct ike_chosen chosen;
+
+	ours = ike_suite_defaults(&ours, IKE_PROTOCOL_IKE);
+	ok(ike_proposal_choose(&sa, IKE_PROTOCOL_IKE, &ours, 0, &chosen) == IKE_CHOICE_NONE,
+		"another key length is another cipher");
+}
+
+/* Two proposals as others send them: CBC with integrity first, then AES-GCM with INTEG NONE and ESN. */
+static void test_foreign(void)
+{
+	static const uint8_t body[] = {
+		2, 0, 0, 40, 1, 3, 4, 3, 1, 2, 3, 4,		      /* ESP, SPI, 3 transforms */
+		3, 0, 0, 12, 1, 0, 0, 12, 0x80, 14, 1, 0,	      /* AES-CBC-256 */
+		3, 0, 0, 8, 3, 0, 0, 12,			      /* HMAC-SHA2-256-128 */
+		0, 0, 0, 8, 5, 0, 0, 0,				      /* no ESN */
+		0, 0, 0, 48, 2, 3, 4, 4, 1, 2, 3, 5,		      /* the second */
+		3, 0, 0, 12, 1, 0, 0, 20, 0x80, 14, 0, 128,	      /* AES-GCM-128 */
+		3, 0, 0, 8, 3, 0, 0, 0,				      /* INTEG NONE */
+		3, 0, 0, 8, 5, 0, 0, 1,				      /* ESN */
+		0, 0, 0, 8, 5, 0, 0, 0};			      /* or none */
+	struct ike_payload sa = {.type = IKE_PAYLOAD_SA, .data = body, .len = sizeof(body)};
+	struct ike_suite suite = ike_suite_defaults(&defaults_of, IKE_PROTOCOL_ESP);
+	struct ike_chosen chosen;
+	bool refused = true;
+
+	ok(ike_proposal_choose(&sa, IKE_PROTOCOL_ESP, &suite, 0, &chosen) == IKE_CHOICE_MADE &&
+			chosen.number == 2 && chosen.key_bits == 128 && chosen.spi == 0x01020305,
+		"the second of two proposals");
+	for (size_t len = 0; len < sizeof(body); len++) {
+		sa.len = len;
+		/* After the whole first proposal alone, the list is complete but holds nothing for us. */
+		refused = refused &&
+			  ike_proposal_choose(&sa, IKE_PROTOCOL_ESP, &suite, 0, &chosen) !=
+				  IKE_CHOICE_MADE;
+	}
+	ok(refused, "each truncation is refused");
+}
+
+int main(void)
+{
+	test_defaults();
+	test_esp();
+	test_nothing_common();
+	test_foreign();
+	return tap_done();
+}
