@@ -5,6 +5,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/mem.h"
+#include "lib/pktinfo.h"
 #include "xfrm/dataplane.h"
 
 #include <errno.h>
@@ -44,49 +45,13 @@ struct udp {
 	uint8_t buffer[DATAGRAM_MAX];
 };
 
-/* The local address of a received datagram, from its control messages. */
-static bool local_address(struct msghdr *msg, struct addr *out)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-			struct in_pktinfo info;
-
-			memcpy(&info, CMSG_DATA(c), sizeof(info));
-			return addr_from_bytes(&info.ipi_addr, 4, out);
-		}
-		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-			struct in6_pktinfo info;
-
-			memcpy(&info, CMSG_DATA(c), sizeof(info));
-			return addr_from_bytes(&info.ipi6_addr, 16, out);
-		}
-	}
-	return false;
-}
-
 static ssize_t receive(struct udp_socket *socket, int flags, struct path *path)
 {
 	struct udp *udp = socket->udp;
-	union {
-		struct cmsghdr align;
-		char room[512];
-	} control;
-	struct sockaddr_storage from = {0};
-	struct iovec iov = {.iov_base = udp->buffer, .iov_len = sizeof(udp->buffer)};
-	struct msghdr msg = {.msg_name = &from,
-		.msg_namelen = sizeof(from),
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.room,
-		.msg_controllen = sizeof(control.room)};
-	ssize_t got = recvmsg(socket->fd, &msg, flags | MSG_DONTWAIT);
 
-	if (got < 0)
-		return -1;
 	*path = (struct path){.local.port = socket->port};
-	endpoint_from_sockaddr((struct sockaddr *)&from, &path->remote);
-	local_address(&msg, &path->local.addr);
-	return got;
+	return pktinfo_receive(socket->fd, flags | MSG_DONTWAIT, udp->buffer, sizeof(udp->buffer),
+		&path->remote, &path->local.addr);
 }
 
 /* Skips the non-ESP marker of port 4500; false for what is not IKE. */
@@ -160,14 +125,12 @@ static int prepare(int fd, int family, uint16_t port)
 	if (family == AF_INET6) {
 		error = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 		if (!error)
-			error = set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-		if (!error)
 			error = set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
 	} else {
-		error = set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
-		if (!error)
-			error = set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
+		error = set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
 	}
+	if (!error)
+		error = pktinfo_enable(fd, family == AF_INET ? ADDR_IPV4 : ADDR_IPV6);
 	if (!error)
 		error = dp_bypass_socket(fd, family == AF_INET ? ADDR_IPV4 : ADDR_IPV6);
 	if (!error && port == 4500 &&
@@ -256,57 +219,17 @@ static struct udp_socket *socket_for(struct udp *udp, const struct path *path)
 	return NULL;
 }
 
-/* The datagram leaves from the path's local address, not from what the route would choose. */
-static void put_source(struct msghdr *msg, const struct addr *local)
-{
-	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
-
-	if (local->family == ADDR_IPV4) {
-		struct in_pktinfo info = {0};
-
-		memcpy(&info.ipi_spec_dst, local->bytes, 4);
-		c->cmsg_level = IPPROTO_IP;
-		c->cmsg_type = IP_PKTINFO;
-		c->cmsg_len = CMSG_LEN(sizeof(info));
-		memcpy(CMSG_DATA(c), &info, sizeof(info));
-		msg->msg_controllen = CMSG_SPACE(sizeof(info));
-	} else {
-		struct in6_pktinfo info = {0};
-
-		memcpy(&info.ipi6_addr, local->bytes, 16);
-		c->cmsg_level = IPPROTO_IPV6;
-		c->cmsg_type = IPV6_PKTINFO;
-		c->cmsg_len = CMSG_LEN(sizeof(info));
-		memcpy(CMSG_DATA(c), &info, sizeof(info));
-		msg->msg_controllen = CMSG_SPACE(sizeof(info));
-	}
-}
-
 void udp_send(struct udp *udp, const struct path *path, const uint8_t *data, size_t len)
 {
 	static const uint8_t marker[NON_ESP_MARKER];
 	struct udp_socket *socket = socket_for(udp, path);
-	union {
-		struct cmsghdr align;
-		char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
-	} control = {0};
-	struct sockaddr_storage to;
-	unsigned to_len;
-	bool marked = socket && socket->port == 4500;
-	struct iovec iov[2] = {{.iov_base = (void *)marker, .iov_len = marked ? NON_ESP_MARKER : 0},
-		{.iov_base = (void *)data, .iov_len = len}};
-	struct msghdr msg = {.msg_name = &to,
-		.msg_iov = iov,
-		.msg_iovlen = 2,
-		.msg_control = control.room,
-		.msg_controllen = sizeof(control.room)};
+	size_t head_len = socket && socket->port == 4500 ? NON_ESP_MARKER : 0;
 
 	if (!socket)
 		return;
-	endpoint_to_sockaddr(&path->remote, &to, &to_len);
-	msg.msg_namelen = to_len;
-	put_source(&msg, &path->local.addr);
 	/* The first try may only report the ICMP error of an earlier datagram. */
-	if (sendmsg(socket->fd, &msg, 0) < 0 && sendmsg(socket->fd, &msg, 0) < 0)
+	if (!pktinfo_send(socket->fd, &path->local.addr, &path->remote, marker, head_len, data, len) &&
+		!pktinfo_send(
+			socket->fd, &path->local.addr, &path->remote, marker, head_len, data, len))
 		log_debug("IKE datagram not sent: %s", strerror(errno));
 }

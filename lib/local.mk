@@ -7,6 +7,7 @@ liboe_a_SOURCES = \
 	lib/log.c lib/log.h \
 	lib/loop.c lib/loop.h \
 	lib/mem.c lib/mem.h \
+	lib/pktinfo.c lib/pktinfo.h \
 	lib/secret.c lib/secret.h \
 	lib/strbuf.c lib/strbuf.h \
 	lib/wire.c lib/wire.h

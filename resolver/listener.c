@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * UDP and TCP listeners (listener.h). TCP follows RFC 7766: several queries a
+ * connection, answers in any order, closed when idle. Connections are bounded;
+ * the idlest makes room.
+ */
+#include "resolver/listener.h"
+
+#include "lib/loop.h"
+#include "lib/mem.h"
+#include "lib/pktinfo.h"
+#include "lib/strbuf.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#define UDP_BATCH 64
+#define UDP_BUFFER (1 << 20)
+#define TCP_MAX 256
+#define TCP_IDLE_US 10000000u
+#define TCP_BACKLOG 64
+#define TCP_MAX_UNSENT (4u << 20)
+#define LENGTH_LEN 2
+#define DATAGRAM_MAX 65535
+
+struct connection {
+	struct listener *listener;
+	uint64_t id;
+	int fd;
+	struct endpoint remote;
+	struct loop_io io;
+	struct loop_timer idle;
+	struct strbuf in, out;
+	struct connection *prev, *next;
+};
+
+/* Owned by the resolver. */
+struct listener {
+	struct loop *loop;
+	struct endpoint endpoint;
+	listener_query query;
+	void *arg;
+	int udp, tcp;
+	struct loop_io udp_io, tcp_io;
+	struct connection *connections; /* longest first */
+	size_t connection_count;
+	uint64_t last_id;
+	uint8_t buffer[DATAGRAM_MAX];
+};
+
+/* --- UDP -------------------------------------------------------------------------------------- */
+
+static void udp_ready(struct loop_io *io, int events)
+{
+	struct listener *listener = io->arg;
+
+	(void)events;
+	for (int i = 0; i < UDP_BATCH; i++) {
+		struct client client = {.listener = listener};
+		ssize_t got = pktinfo_receive(listener->udp, MSG_DONTWAIT, listener->buffer,
+			sizeof(listener->buffer), &client.remote, &client.local);
+
+		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (got > 0)
+			listener->query(listener->arg, &client, listener->buffer, (size_t)got);
+	}
+}
+
+/* --- TCP -------------------------------------------------------------------------------------- */
+
+static void connection_free(struct connection *connection)
+{
+	struct listener *listener = connection->listener;
+
+	loop_io_stop(listener->loop, &connection->io);
+	loop_timer_stop(listener->loop, &connection->idle);
+	close(connection->fd);
+	strbuf_clear(&connection->in);
+	strbuf_clear(&connection->out);
+	DL_DELETE(listener->connections, connection);
+	listener->connection_count--;
+	free(connection);
+}
+
+static void idle(struct loop_timer *timer)
+{
+	connection_free(timer->arg);
+}
+
+static void drop_front(struct strbuf *buf, size_t len)
+{
+	memmove(buf->text, buf->text + len, buf->len - len);
+	buf->len -= len;
+}
+
+/* False when the connection is gone. */
+static bool flush_out(struct connection *connection)
+{
+	struct strbuf *out = &connection->out;
+	ssize_t sent = out->len ? send(connection->fd, out->text, out->len, MSG_NOSIGNAL) : 0;
+
+	if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+		connection_free(connection);
+		return false;
+	}
+	if (sent > 0)
+		drop_front(out, (size_t)sent);
+	loop_io_events(connection->listener->loop, &connection->io,
+		out->len ? LOOP_READ | LOOP_WRITE : LOOP_READ);
+	return true;
+}
+
+static struct connection *find_connection(struct listener *listener, uint64_t id)
+{
+	struct connection *connection;
+
+	DL_FOREACH (listener->connections, connection) {
+		if (connection->id == id)
+			return connection;
+	}
+	return NULL;
+}
+
+/* Hands over the messages that are complete; an answer may come, and end the connection, meanwhile. */
+static void take_messages(struct listener *listener, uint64_t id)
+{
+	struct connection *connection;
+
+	while ((connection = find_connection(listener, id)) && connection->in.len >= LENGTH_LEN) {
+		const uint8_t *text = (const uint8_t *)connection->in.text;
+		size_t len = (size_t)(text[0] << 8 | text[1]);
+		struct client client = {.listener = listener,
+			.remote = connection->remote,
+			.local = listener->endpoint.addr,
+			.connection = id};
+
+		if (connection->in.len < LENGTH_LEN + len)
+			return;
+		memcpy(listener->buffer, text + LENGTH_LEN, len);
+		drop_front(&connection->in, LENGTH_LEN + len);
+		listener->query(listener->arg, &client, listener->buffer, len);
+	}
+}
+
+static void connection_ready(struct loop_io *io, int events)
+{
+	struct connection *connection = io->arg;
+	char buffer[4096];
+	ssize_t got = 0;
+
+	loop_timer_start(connection->listener->loop, &connection->idle, TCP_IDLE_US);
+	if ((events & LOOP_WRITE) && !flush_out(connection))
+		return;
+	if (!(events & LOOP_READ))
+		return;
+	got = recv(connection->fd, buffer, sizeof(buffer), 0);
+	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+		connection_free(connection);
+		return;
+	}
+	if (got > 0) {
+		strbuf_add(&connection->in, buffer, (size_t)got);
+		take_messages(connection->listener, connection->id);
+	}
+}
+
+static void accept_ready(struct loop_io *io, int events)
+{
+	struct listener *listener = io->arg;
+	struct sockaddr_storage storage = {0};
+	socklen_t len = sizeof(storage);
+	int fd = accept4(
+		listener->tcp, (struct sockaddr *)&storage, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct connection *connection;
+
+	(void)events;
+	if (fd < 0)
+		return;
+	if (listener->connection_count >= TCP_MAX)
+		connection_free(listener->connections);
+	connection = mem_new(struct connection);
+	connection->listener = listener;
+	connection->id = ++listener->last_id;
+	connection->fd = fd;
+	endpoint_from_sockaddr((struct sockaddr *)&storage, &connection->remote);
+	connection->io = (struct loop_io){.ready = connection_ready, .arg = connection};
+	connection->idle = (struct loop_timer){.fired = idle, .arg = connection};
+	DL_APPEND(listener->connections, connection);
+	listener->connection_count++;
+	loop_io_start(listener->loop, &connection->io, fd, LOOP_READ);
+	loop_timer_start(listener->loop, &connection->idle, TCP_IDLE_US);
+}
+
+/* --- opening ------------------------------------------------------------------------------------- */
+
+static int bind_socket(const struct endpoint *endpoint, int type)
+{
+	struct sockaddr_storage storage;
+	unsigned len;
+	int on = 1, error = 0, fd;
+
+	endpoint_to_sockaddr(endpoint, &storage, &len);
+	fd = socket(storage.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (storage.ss_family == AF_INET6 &&
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0)
+		error = -errno;
+	/* A connection of an earlier run in TIME_WAIT is no owner of the port. */
+	if (!error && type == SOCK_STREAM &&
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0)
+		error = -errno;
+	if (!error && bind(fd, (struct sockaddr *)&storage, len) != 0)
+		error = -errno;
+	if (error)
+		close(fd);
+	return error ? error : fd;
+}
+
+static int open_sockets(struct listener *listener)
+{
+	int size = UDP_BUFFER, error;
+
+	listener->udp = bind_socket(&listener->endpoint, SOCK_DGRAM);
+	if (listener->udp < 0)
+		return listener->udp;
+	listener->tcp = bind_socket(&listener->endpoint, SOCK_STREAM);
+	if (listener->tcp < 0)
+		return listener->tcp;
+	/* More room is a help in a burst, not a need. */
+	setsockopt(listener->udp, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	error = pktinfo_enable(listener->udp, listener->endpoint.addr.family);
+	if (!error && listen(listener->tcp, TCP_BACKLOG) != 0)
+		error = -errno;
+	return error;
+}
+
+struct listener *listener_open(struct loop *loop, const struct endpoint *endpoint,
+	listener_query query, void *arg, int *error)
+{
+	struct listener *listener = mem_new(struct listener);
+
+	listener->loop = loop;
+	listener->endpoint = *endpoint;
+	listener->query = query;
+	listener->arg = arg;
+	listener->udp = listener->tcp = -1;
+	*error = open_sockets(listener);
+	if (*error) {
+		listener_close(listener);
+		return NULL;
+	}
+	listener->udp_io = (struct loop_io){.ready = udp_ready, .arg = listener};
+	listener->tcp_io = (struct loop_io){.ready = accept_ready, .arg = listener};
+	loop_io_start(loop, &listener->udp_io, listener->udp, LOOP_READ);
+	loop_io_start(loop, &listener->tcp_io, listener->tcp, LOOP_READ);
+	return listener;
+}
+
+void listener_close(struct listener *listener)
+{
+	if (!listener)
+		return;
+	while (listener->connections)
+		connection_free(listener->connections);
+	loop_io_stop(listener->loop, &listener->udp_io);
+	loop_io_stop(listener->loop, &listener->tcp_io);
+	if (listener->udp >= 0)
+		close(listener->udp);
+	if (listener->tcp >= 0)
+		close(listener->tcp);
+	free(listener);
+}
+
+const struct endpoint *listener_endpoint(const struct listener *listener)
+{
+	return &listener->endpoint;
+}
+
+void listener_answer(const struct client *client, const uint8_t *data, size_t len)
+{
+	struct listener *listener = client->listener;
+	uint8_t length[LENGTH_LEN] = {(uint8_t)(len >> 8), (uint8_t)len};
+	struct connection *connection;
+
+	if (!client->connection) {
+		pktinfo_send(listener->udp, &client->local, &client->remote, NULL, 0, data, len);
+		return;
+	}
+	connection = find_connection(listener, client->connection);
+	if (!connection || len > DATAGRAM_MAX || connection->out.len > TCP_MAX_UNSENT)
+		return;
+	strbuf_add(&connection->out, length, sizeof(length));
+	strbuf_add(&connection->out, data, len);
+	flush_out(connection);
+}

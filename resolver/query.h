@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One client query's life:
+ *
+ *   ASKED    upstream is asked
+ *   HELD     the answer is here, addresses in it are not decided (A2 to A4)
+ *   OTHER    nothing was usable; the other family is looked up (A5)
+ *   -> answered and released
+ *
+ * The resolver owns queries; query_release() is their only end.
+ */
+#ifndef RESOLVER_QUERY_H
+#define RESOLVER_QUERY_H
+
+#include "lib/loop.h"
+#include "resolver/hold.h"
+#include "resolver/listener.h"
+#include "resolver/message.h"
+#include "resolver/upstream.h"
+
+#include <uthash.h>
+
+/* Who asked what: a client's retransmission is the same (A9). Compared as bytes; zeroed first. */
+struct query_key {
+	uint64_t connection;
+	uint16_t id, type, port;
+	uint8_t addr[17];
+	uint8_t name_len;
+	uint8_t name[MESSAGE_NAME_MAX];
+};
+
+enum query_phase { QUERY_ASKED, QUERY_HELD, QUERY_OTHER };
+
+struct query {
+	struct resolver *resolver;
+	uint64_t id;
+	enum query_phase phase;
+	struct client client;
+	struct message_query question;
+	struct query_key key;
+	uint64_t arrived_us;
+	struct upstream_query *upstream;
+	struct message *answer;
+	bool secure;
+	struct hold hold;
+	struct message_error cause; /* of what was taken out, kept while the other family is asked */
+	struct loop_timer deadline, grace;
+	bool hurried;
+	bool walking; /* the gate is being asked: decisions come later */
+	UT_hash_handle hh;
+};
+
+/* What queries need of their resolver. */
+struct resolver {
+	struct loop *loop;
+	const struct resolver_gate *gate;
+	void *gate_arg;
+	const struct resolver_observer *observer;
+	void *observer_arg;
+	struct resolver_config config; /* own copies of the lists */
+	struct listener **listeners;
+	size_t listener_count;
+	struct upstream *upstream;
+	struct endpoint *forwarders;
+	size_t forwarder_count;
+	struct query *queries; /* by key */
+	uint64_t last_id;
+	size_t held_now;
+	struct resolver_counters counters;
+};
+
+/* Takes a message that a listener has received. */
+void query_take(struct resolver *resolver, const struct client *client, const uint8_t *data, size_t len);
+void query_release(struct query *query);
+
+#endif

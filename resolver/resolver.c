@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The resolver as a whole (resolver.h): configuration applied as a difference, counters. */
+#include "resolver/query.h"
+
+#include "lib/mem.h"
+#include "lib/strbuf.h"
+#include "resolver/owner.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct resolver *resolver_new(struct loop *loop, const struct resolver_gate *gate, void *gate_arg,
+	const struct resolver_observer *observer, void *observer_arg)
+{
+	struct resolver *resolver = mem_new(struct resolver);
+
+	resolver->loop = loop;
+	resolver->gate = gate;
+	resolver->gate_arg = gate_arg;
+	resolver->observer = observer;
+	resolver->observer_arg = observer_arg;
+	resolver->upstream = upstream_new(loop);
+	return resolver;
+}
+
+static void free_config(struct resolver_config *config)
+{
+	free(config->listen);
+	free(config->forward);
+	free(config->allow);
+	free(config->trust_anchor_file);
+}
+
+void resolver_free(struct resolver *resolver)
+{
+	struct query *query, *next;
+
+	if (!resolver)
+		return;
+	HASH_ITER (hh, resolver->queries, query, next)
+		query_release(query);
+	for (size_t i = 0; i < resolver->listener_count; i++)
+		listener_close(resolver->listeners[i]);
+	upstream_free(resolver->upstream);
+	free_config(&resolver->config);
+	free(resolver->listeners);
+	free(resolver->forwarders);
+	free(resolver);
+}
+
+/* --- configuration ------------------------------------------------------------------------------ */
+
+static void take_query(void *arg, const struct client *client, const uint8_t *data, size_t len)
+{
+	query_take(arg, client, data, len);
+}
+
+static struct listener *find_listener(const struct resolver *resolver, const struct endpoint *endpoint)
+{
+	for (size_t i = 0; i < resolver->listener_count; i++) {
+		if (endpoint_equal(listener_endpoint(resolver->listeners[i]), endpoint))
+			return resolver->listeners[i];
+	}
+	return NULL;
+}
+
+static void explain_bind(struct strbuf *why, const struct endpoint *endpoint, int error)
+{
+	char text[ADDR_TEXT];
+	char *owner = error == -EADDRINUSE ? owner_of_udp_port(endpoint) : NULL;
+
+	strbuf_printf(why, "cannot listen on %s: %s", endpoint_format(endpoint, text),
+		strerror(-error));
+	if (error == -EADDRINUSE)
+		strbuf_printf(why,
+			"; held by %s. If that is systemd-resolved: set DNSStubListener=no in "
+			"/etc/systemd/resolved.conf and restart it; else choose another dns-listen=",
+			owner ? owner : "another program");
+	free(owner);
+}
+
+/* The listeners of a configuration: those that stay, and new ones. */
+struct listener_set {
+	struct listener **list;
+	bool *is_new;
+	size_t count;
+};
+
+static void close_new(struct listener_set *set)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		if (set->is_new[i])
+			listener_close(set->list[i]);
+	}
+	free(set->list);
+	free(set->is_new);
+}
+
+/* 0, or -errno with everything as it was. Without IPv6 on this host, the default ::1 is left out. */
+static int open_listeners(struct resolver *resolver, const struct resolver_config *config,
+	struct listener_set *set, struct strbuf *why)
+{
+	set->list = mem_zalloc(config->listen_count * sizeof(*set->list));
+	set->is_new = mem_zalloc(config->listen_count * sizeof(*set->is_new));
+	for (size_t i = 0; i < config->listen_count; i++) {
+		struct listener *listener = find_listener(resolver, &config->listen[i]);
+		bool is_new = !listener;
+		int error = 0;
+
+		if (is_new)
+			listener = listener_open(
+				resolver->loop, &config->listen[i], take_query, resolver, &error);
+		if (!listener) {
+			explain_bind(why, &config->listen[i], error);
+			if (config->listen_is_default && i > 0)
+				continue;
+			close_new(set);
+			return error;
+		}
+		set->list[set->count] = listener;
+		set->is_new[set->count++] = is_new;
+	}
+	return 0;
+}
+
+static bool stays(const struct listener_set *set, const struct listener *listener)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		if (set->list[i] == listener)
+			return true;
+	}
+	return false;
+}
+
+static void release_queries_of(struct resolver *resolver, const struct listener *listener)
+{
+	struct query *query, *next;
+
+	HASH_ITER (hh, resolver->queries, query, next) {
+		if (query->client.listener == listener)
+			query_release(query);
+	}
+}
+
+static void adopt_listeners(struct resolver *resolver, struct listener_set *set)
+{
+	for (size_t i = 0; i < resolver->listener_count; i++) {
+		struct listener *listener = resolver->listeners[i];
+
+		if (stays(set, listener))
+			continue;
+		release_queries_of(resolver, listener);
+		listener_close(listener);
+	}
+	free(resolver->listeners);
+	free(set->is_new);
+	resolver->listeners = set->list;
+	resolver->listener_count = set->count;
+}
+
+static size_t choose_forwarders(const struct resolver_config *config, struct endpoint **out)
+{
+	static const char *const files[] = {"/run/systemd/resolve/resolv.conf",
+		"/run/NetworkManager/no-stub-resolv.conf", "/etc/resolv.conf", NULL};
+
+	if (config->forward_count) {
+		*out = mem_dup(config->forward, config->forward_count * sizeof(**out));
+		return config->forward_count;
+	}
+	return resolver_find_forwarders(files, config->listen, config->listen_count, out);
+}
+
+static void copy_config(struct resolver_config *out, const struct resolver_config *config)
+{
+	*out = *config;
+	out->listen = mem_dup(config->listen, config->listen_count * sizeof(*config->listen));
+	out->forward = mem_dup(config->forward, config->forward_count * sizeof(*config->forward));
+	out->allow = mem_dup(config->allow, config->allow_count * sizeof(*config->allow));
+	out->trust_anchor_file =
+		config->trust_anchor_file ? mem_strdup(config->trust_anchor_file) : NULL;
+}
+
+static int configure_upstream(struct resolver *resolver, const struct resolver_config *config,
+	const struct endpoint *forwarders, size_t count, struct strbuf *why)
+{
+	struct upstream_config upstream = {.forward = forwarders,
+		.forward_count = count,
+		.trust_anchor_file = config->trust_anchor_file};
+	int error = upstream_configure(resolver->upstream, &upstream);
+
+	if (error)
+		strbuf_printf(why, "libunbound refuses the forwarders or the trust anchor%s%s",
+			config->trust_anchor_file ? " " : "",
+			config->trust_anchor_file ? config->trust_anchor_file : "");
+	return error;
+}
+
+int resolver_configure(struct resolver *resolver, const struct resolver_config *config, char **why)
+{
+	struct listener_set set = {0};
+	struct strbuf text = {0};
+	struct endpoint *forwarders = NULL;
+	size_t forwarder_count = choose_forwarders(config, &forwarders);
+	int error = open_listeners(resolver, config, &set, &text);
+
+	if (!error) {
+		error = configure_upstream(resolver, config, forwarders, forwarder_count, &text);
+		if (error)
+			close_new(&set);
+	}
+	*why = text.len ? strbuf_take(&text) : NULL;
+	if (error) {
+		free(forwarders);
+		return error;
+	}
+	adopt_listeners(resolver, &set);
+	free(resolver->forwarders);
+	resolver->forwarders = forwarders;
+	resolver->forwarder_count = forwarder_count;
+	free_config(&resolver->config);
+	copy_config(&resolver->config, config);
+	return 0;
+}
+
+const struct endpoint *resolver_forwarders(const struct resolver *resolver, size_t *count)
+{
+	*count = resolver->forwarder_count;
+	return resolver->forwarders;
+}
+
+struct resolver_counters resolver_counters(const struct resolver *resolver)
+{
+	struct resolver_counters counters = resolver->counters;
+
+	counters.in_flight = HASH_COUNT(resolver->queries);
+	counters.held_now = resolver->held_now;
+	return counters;
+}

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * libunbound in our loop (upstream.h): an event base of its interface is our
+ * loop; an event is a descriptor watcher and a timer.
+ *
+ * libunbound fixes its options at the first query, so another configuration is
+ * another context; the old one goes when its last query has ended.
+ */
+#include "resolver/upstream.h"
+
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unbound-event.h>
+#include <unbound.h>
+#include <utlist.h>
+
+/* --- the event base ---------------------------------------------------------------------------- */
+
+struct base {
+	struct ub_event_base super;
+	struct loop *loop;
+};
+
+struct event {
+	struct ub_event super;
+	struct base *base;
+	int fd;
+	short bits;
+	void (*callback)(int fd, short bits, void *arg);
+	void *arg;
+	uint64_t timeout_us; /* of a persistent event */
+	struct loop_io io;
+	struct loop_timer timer;
+};
+
+static struct event *event_of(struct ub_event *event)
+{
+	return (struct event *)event;
+}
+
+static void stop(struct event *event)
+{
+	loop_io_stop(event->base->loop, &event->io);
+	loop_timer_stop(event->base->loop, &event->timer);
+}
+
+/* An event that does not persist is over before its callback, which may free it. */
+static void fire(struct event *event, short bits)
+{
+	if (!(event->bits & UB_EV_PERSIST))
+		stop(event);
+	else if (event->timeout_us)
+		loop_timer_start(event->base->loop, &event->timer, event->timeout_us);
+	event->callback(event->fd, bits, event->arg);
+}
+
+static void io_ready(struct loop_io *io, int events)
+{
+	fire(io->arg, (short)((events & LOOP_READ ? UB_EV_READ : 0) |
+			      (events & LOOP_WRITE ? UB_EV_WRITE : 0)));
+}
+
+static void timer_fired(struct loop_timer *timer)
+{
+	fire(timer->arg, UB_EV_TIMEOUT);
+}
+
+static void add_bits(struct ub_event *event, short bits)
+{
+	event_of(event)->bits |= bits;
+}
+
+static void del_bits(struct ub_event *event, short bits)
+{
+	event_of(event)->bits = (short)(event_of(event)->bits & ~bits);
+}
+
+static void set_fd(struct ub_event *event, int fd)
+{
+	event_of(event)->fd = fd;
+}
+
+static void event_free(struct ub_event *event)
+{
+	stop(event_of(event));
+	free(event);
+}
+
+/* A timeout of zero means "now" to libunbound. */
+static void start_timer(struct event *event, const struct timeval *timeout)
+{
+	event->timeout_us =
+		(uint64_t)timeout->tv_sec * 1000000u + (uint64_t)timeout->tv_usec;
+	loop_timer_start(event->base->loop, &event->timer, event->timeout_us);
+}
+
+static int add(struct ub_event *ub_event, struct timeval *timeout)
+{
+	struct event *event = event_of(ub_event);
+	int events = (event->bits & UB_EV_READ ? LOOP_READ : 0) |
+		     (event->bits & UB_EV_WRITE ? LOOP_WRITE : 0);
+
+	stop(event);
+	event->timeout_us = 0;
+	if (event->fd >= 0 && events)
+		loop_io_start(event->base->loop, &event->io, event->fd, events);
+	if (timeout)
+		start_timer(event, timeout);
+	return 0;
+}
+
+static int del(struct ub_event *event)
+{
+	stop(event_of(event));
+	return 0;
+}
+
+static int add_timer(struct ub_event *ub_event, struct ub_event_base *base,
+	void (*callback)(int fd, short bits, void *arg), void *arg, struct timeval *timeout)
+{
+	struct event *event = event_of(ub_event);
+
+	(void)base;
+	event->callback = callback;
+	event->arg = arg;
+	start_timer(event, timeout);
+	return 0;
+}
+
+static int del_timer(struct ub_event *event)
+{
+	loop_timer_stop(event_of(event)->base->loop, &event_of(event)->timer);
+	return 0;
+}
+
+static int no_signal_add(struct ub_event *event, struct timeval *timeout)
+{
+	(void)event;
+	(void)timeout;
+	return -1;
+}
+
+static int no_signal_del(struct ub_event *event)
+{
+	(void)event;
+	return -1;
+}
+
+static struct ub_event_vmt event_vmt = {.add_bits = add_bits,
+	.del_bits = del_bits,
+	.set_fd = set_fd,
+	.free = event_free,
+	.add = add,
+	.del = del,
+	.add_timer = add_timer,
+	.del_timer = del_timer,
+	.add_signal = no_signal_add,
+	.del_signal = no_signal_del};
+
+static struct ub_event *new_event(struct ub_event_base *base, int fd, short bits,
+	void (*callback)(int fd, short bits, void *arg), void *arg)
+{
+	struct event *event = mem_new(struct event);
+
+	event->super.magic = UB_EVENT_MAGIC;
+	event->super.vmt = &event_vmt;
+	event->base = (struct base *)base;
+	event->fd = fd;
+	event->bits = bits;
+	event->callback = callback;
+	event->arg = arg;
+	event->io = (struct loop_io){.ready = io_ready, .arg = event};
+	event->timer = (struct loop_timer){.fired = timer_fired, .arg = event};
+	return &event->super;
+}
+
+/* libunbound calls none of these when it is driven by ub_resolve_event(). */
+static void base_free(struct ub_event_base *base)
+{
+	(void)base;
+}
+
+static int base_dispatch(struct ub_event_base *base)
+{
+	(void)base;
+	return 0;
+}
+
+static int base_exit(struct ub_event_base *base, struct timeval *timeout)
+{
+	(void)base;
+	(void)timeout;
+	return 0;
+}
+
+static struct ub_event *new_signal(
+	struct ub_event_base *base, int fd, void (*callback)(int fd, short bits, void *arg), void *arg)
+{
+	return new_event(base, fd, 0, callback, arg);
+}
+
+static struct ub_event_base_vmt base_vmt = {.free = base_free,
+	.dispatch = base_dispatch,
+	.loopexit = base_exit,
+	.new_event = new_event,
+	.new_signal = new_signal};
+
+/* --- contexts ---------------------------------------------------------------------------------------- */
+
+struct context {
+	struct ub_ctx *ub;
+	size_t in_flight;
+	bool retired;
+	struct context *next;
+};
+
+struct upstream_query {
+	struct upstream *upstream;
+	struct context *context;
+	int async_id;
+	bool starting; /* inside ub_resolve_event() */
+	bool answered; /* in the cache */
+	upstream_done done; /* NULL: cancelled */
+	void *arg;
+};
+
+struct upstream {
+	struct base base;
+	struct context *contexts; /* those in use and those retired */
+	struct context *current;  /* validates, if there is an anchor */
+	struct context *unchecked; /* for clients that set CD; the same where nothing validates */
+	struct loop_timer reap;
+};
+
+static bool set_options(struct ub_ctx *ub, const struct upstream_config *config, bool validate)
+{
+	static const char *const options[][2] = {
+		/* A forwarder on this host is as good as any. */
+		{"do-not-query-localhost:", "no"},
+		/* Reverse names of private addresses are the fleet's own business. */
+		{"unblock-lan-zones:", "yes"}, {"insecure-lan-zones:", "yes"},
+		{"use-syslog:", "no"}, {"logfile:", ""},
+		{"num-queries-per-thread:", "4096"}, {"outgoing-range:", "4096"},
+	};
+	bool good = true;
+
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		ub_ctx_set_option(ub, options[i][0], options[i][1]);
+	if (!validate)
+		good = ub_ctx_set_option(ub, "module-config:", "iterator") == 0;
+	else
+		good = ub_ctx_add_ta_file(ub, config->trust_anchor_file) == 0;
+	for (size_t i = 0; good && i < config->forward_count; i++) {
+		char addr[ADDR_TEXT];
+		char *text = mem_printf("%s@%u", addr_format(&config->forward[i].addr, addr),
+			config->forward[i].port);
+
+		good = ub_ctx_set_fwd(ub, text) == 0;
+		free(text);
+	}
+	return good;
+}
+
+static struct context *new_context(
+	struct upstream *upstream, const struct upstream_config *config, bool validate)
+{
+	struct context *context = mem_new(struct context);
+
+	context->ub = ub_ctx_create_ub_event(&upstream->base.super);
+	if (!context->ub || !set_options(context->ub, config, validate)) {
+		ub_ctx_delete(context->ub);
+		free(context);
+		return NULL;
+	}
+	LL_PREPEND(upstream->contexts, context);
+	return context;
+}
+
+static void delete_context(struct upstream *upstream, struct context *context)
+{
+	LL_DELETE(upstream->contexts, context);
+	ub_ctx_delete(context->ub);
+	free(context);
+}
+
+/* Never from inside a callback of the context that goes. */
+static void reap(struct loop_timer *timer)
+{
+	struct upstream *upstream = timer->arg;
+	struct context *context, *next;
+
+	LL_FOREACH_SAFE (upstream->contexts, context, next) {
+		if (context->retired && context->in_flight == 0)
+			delete_context(upstream, context);
+	}
+}
+
+static void retire(struct upstream *upstream, struct context *context)
+{
+	if (!context)
+		return;
+	context->retired = true;
+	loop_timer_start(upstream->base.loop, &upstream->reap, 0);
+}
+
+struct upstream *upstream_new(struct loop *loop)
+{
+	struct upstream *upstream = mem_new(struct upstream);
+
+	upstream->base.super.magic = UB_EVENT_MAGIC;
+	upstream->base.super.vmt = &base_vmt;
+	upstream->base.loop = loop;
+	upstream->reap = (struct loop_timer){.fired = reap, .arg = upstream};
+	return upstream;
+}
+
+void upstream_free(struct upstream *upstream)
+{
+	if (!upstream)
+		return;
+	while (upstream->contexts)
+		delete_context(upstream, upstream->contexts);
+	loop_timer_stop(upstream->base.loop, &upstream->reap);
+	free(upstream);
+}
+
+int upstream_configure(struct upstream *upstream, const struct upstream_config *config)
+{
+	bool validates = config->trust_anchor_file != NULL;
+	struct context *checked = new_context(upstream, config, validates);
+	struct context *unchecked =
+		checked && validates ? new_context(upstream, config, false) : checked;
+
+	if (!checked || !unchecked) {
+		retire(upstream, checked);
+		return -EINVAL;
+	}
+	if (upstream->unchecked != upstream->current)
+		retire(upstream, upstream->unchecked);
+	retire(upstream, upstream->current);
+	upstream->current = checked;
+	upstream->unchecked = unchecked;
+	return 0;
+}
+
+/* --- queries --------------------------------------------------------------------------------------------- */
+
+static void answered(void *arg, int rcode, void *packet, int len, int sec, char *why_bogus, int limited)
+{
+	struct upstream_query *query = arg;
+	struct upstream_answer answer = {.rcode = rcode,
+		.secure = sec == 2,
+		.bogus = sec == 1 ? (why_bogus ? why_bogus : "bogus") : NULL,
+		.packet = len > 0 ? packet : NULL,
+		.len = len > 0 ? (size_t)len : 0};
+	bool starting = query->starting;
+
+	(void)limited;
+	query->answered = true;
+	query->context->in_flight--;
+	if (query->context->retired)
+		retire(query->upstream, query->context);
+	if (query->done)
+		query->done(query->arg, &answer);
+	if (!starting)
+		free(query);
+}
+
+struct upstream_query *upstream_start(struct upstream *upstream, const char *name, uint16_t type,
+	uint16_t class, bool checking_disabled, upstream_done done, void *arg)
+{
+	struct upstream_query *query = mem_new(struct upstream_query);
+	struct upstream_answer failed = {.rcode = 2};
+
+	query->upstream = upstream;
+	query->context = checking_disabled ? upstream->unchecked : upstream->current;
+	query->done = done;
+	query->arg = arg;
+	query->starting = true;
+	query->context->in_flight++;
+	if (ub_resolve_event(query->context->ub, name, type, class, query, answered,
+		    &query->async_id) != 0) {
+		query->context->in_flight--;
+		query->answered = true;
+		done(arg, &failed);
+	}
+	query->starting = false;
+	if (!query->answered)
+		return query;
+	free(query);
+	return NULL;
+}
+
+void upstream_cancel(struct upstream_query *query)
+{
+	if (!query)
+		return;
+	/* libunbound would keep the callback's argument: the query stays until it is answered. */
+	query->done = NULL;
+}
