@@ -1,7 +1,16 @@
 # t/lab/: tests on a real kernel with ESP, each a Python file of a few lines.
 # Run one with `t/lab/run NAME`; its logs and captures stay in t/lab/out/NAME.
 LAB_TESTS += \
-	t/lab/self.t
+	t/lab/acquire.t \
+	t/lab/fallback.t \
+	t/lab/foreign.t \
+	t/lab/forwarder.t \
+	t/lab/libreswan.t \
+	t/lab/null.t \
+	t/lab/reload.t \
+	t/lab/self.t \
+	t/lab/spoof.t \
+	t/lab/strongswan.t
 
 EXTRA_DIST += $(LAB_TESTS) quickstart packages.list .ci/run \
 	t/lab/demo.py \

@@ -36,7 +36,7 @@ NULL_CONNS = {
 def group_conn(name, auth="null", extra=""):
     """The conn of a group, in the HOWTO's manner. auth: "null" or "secret"."""
     keys = NULL_CONNS.get(name, NULL_CONNS["private-or-clear"])
-    head = f"conn {name}\n\tleft=%defaultroute\n\ttype=transport\n"
+    head = f"conn {name}\n\tleft=%defaultroute\n\ttype=tunnel\n"
     if keys is None:
         kind = "drop" if name == "block" else "passthrough"
         return f"conn {name}\n\tleft=%defaultroute\n\tright=%group\n\ttype={kind}\n\tauthby=never\n\tauto=ondemand\n"

@@ -1,0 +1,62 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A configuration with mistakes changes nothing while we run (C2); a good one is applied, tunnels stay (C4)."""
+from lab import *
+from lab.peers import OE_DIR, OE_SETUP, group_conn
+
+MISTAKES = """config setup
+	dns-hold=soon
+	dns-listen=nowhere
+	dns-forwrd=192.0.2.53
+
+conn private-or-clear
+	left=%defaultroute
+	right=%opportunisticgroup
+	type=wormhole
+	authby=handshake
+	retransmit-timeout=3 bananas
+	failureshunt=maybe
+	lefft=%any
+	auto=sometimes
+conn
+this is not a key
+"""
+
+wire = Wire()
+a, b, c = (wire.host(name) for name in "abc")
+dns = wire.dns_host({"b.example": b.v4, "c.example": c.v4})
+for host in (a, b, c):
+    daemon = host.oe(policies={"private-or-clear": "192.0.2.0/28"}, forward=dns)
+    if host is a:
+        ours = daemon
+is_(a.dns("b.example").addresses, [b.v4], "a tunnel is up")
+good = a.read(f"{OE_DIR}/oe.conf")
+
+a.write(f"{OE_DIR}/oe.conf", MISTAKES)
+run = a.oectl_run("check", f"{OE_DIR}/oe.conf")
+is_(run.returncode, 1, "oectl check fails")
+places = {line.split(":")[1] for line in (run.stdout + run.stderr).splitlines() if line.startswith(f"{OE_DIR}/oe.conf:")}
+ok(len(places) >= 10, f"ten mistakes, ten places: {sorted(places, key=int)}")
+is_(a.oe_run("-n").returncode, 1, "oe-resolverd -n fails too")
+is_(a.oectl_run("reload").returncode, 1, "oectl reload is refused")
+ours.hup()
+time.sleep(0.5)
+ok(ours.running, "SIGHUP does not stop us")
+mark = wire.now()
+is_(a.ping(b), 1, "the tunnel still carries")
+is_(a.dns("c.example").addresses, [c.v4], "and a new one comes up by the old configuration")
+is_(len(wire.clear(a, b, since=mark)), 0, "nothing in the clear")
+
+a.write(f"{OE_DIR}/oe.conf", good)
+a.write(f"{OE_DIR}/policies/private-or-clear", f"192.0.2.0/28\n198.51.100.0/24\n")
+mark = wire.now()
+is_(a.oectl_run("reload").returncode, 0, "a good configuration is taken")
+is_(a.ping(b, count=3), 3, "the tunnel stays")
+is_((len(wire.ike(a, b, since=mark)), len(wire.clear(a, b, since=mark))), (0, 0), "without a new negotiation")
+ok("198.51.100.0/24" in a.xfrm_policies(), "and the new line is in the kernel")
+is_(a.oectl_run("down", b.v4).returncode, 0, "oectl down takes a tunnel down")
+mark = wire.now()
+is_(a.ping(b, limit=5), 1, "the next packet brings it up again")
+is_(len(wire.clear(a, b, since=mark)), 0, "nothing in the clear")
+is_(a.oectl_run("flush").returncode, 0, "oectl flush opens all")
+is_(a.oectl_run("frobnicate").returncode, 2, "an unknown command is wrong usage")
