@@ -1,1 +1,8 @@
-# oectl/: see HACKING.md for how a folder's fragment is written.
+# oectl/: the control program.
+bin_PROGRAMS += oectl/oectl
+oectl_oectl_SOURCES = \
+	oectl/check.c oectl/check.h \
+	oectl/client.c oectl/client.h \
+	oectl/main.c \
+	oectl/show.c oectl/show.h
+oectl_oectl_LDADD = $(CONF_LIBS) $(JANSSON_LIBS) -lm

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * oectl: control and debugging of oe-resolverd. Exit status: 0 done, 1 failed,
+ * 2 wrong usage.
+ */
+#include "config.h"
+
+#include "lib/mem.h"
+#include "oectl/check.h"
+#include "oectl/client.h"
+#include "oectl/show.h"
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define USAGE 2
+
+struct call {
+	const char *socket;
+	bool json, now;
+	const char *type;
+	char **words; /* after the command */
+	int count;
+};
+
+struct command {
+	const char *name;
+	int least, most; /* words that follow */
+	int (*run)(const struct command *command, const struct call *call);
+	void (*show)(const json_t *result, struct strbuf *out);
+};
+
+static const char usage[] =
+	"usage: oectl [-s SOCKET] COMMAND …\n"
+	"\n"
+	"  status [--json]              how the daemon is\n"
+	"  peers [--json]               every host that has a state\n"
+	"  trace NAME [--now] [--type A|AAAA] [--json]\n"
+	"                               the last lookup's timeline; --now makes one first\n"
+	"  check [FILE]                 what is wrong with a configuration\n"
+	"  reload                       read the configuration again\n"
+	"  down ADDRESS                 end the tunnels with a host\n"
+	"  flush                        open everything, on purpose\n"
+	"  version                      of oectl and of the daemon\n";
+
+/* --- running ----------------------------------------------------------------------------------- */
+
+static int fail(const json_t *answer)
+{
+	const json_t *messages = json_object_get(answer, "messages"), *message;
+	const char *error = json_string_value(json_object_get(answer, "error"));
+	size_t index;
+
+	json_array_foreach (messages, index, message)
+		fprintf(stderr, "%s\n", json_string_value(message));
+	fprintf(stderr, "oectl: %s\n", error ? error : "failed");
+	return 1;
+}
+
+static void print_result(const struct command *command, const struct call *call, const json_t *result)
+{
+	struct strbuf out = {0};
+
+	if (call->json) {
+		json_dumpf(result, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else if (command->show) {
+		command->show(result, &out);
+		fputs(out.text, stdout);
+	}
+	strbuf_clear(&out);
+}
+
+static int ask(const struct command *command, const struct call *call, json_t *request)
+{
+	json_t *answer = client_ask(call->socket, request);
+	int status = 1;
+
+	if (answer && json_is_true(json_object_get(answer, "ok"))) {
+		print_result(command, call, json_object_get(answer, "result"));
+		status = 0;
+	} else if (answer) {
+		status = fail(answer);
+	}
+	json_decref(answer);
+	return status;
+}
+
+static int run_plain(const struct command *command, const struct call *call)
+{
+	return ask(command, call, json_pack("{s:s}", "command", command->name));
+}
+
+static int run_trace(const struct command *command, const struct call *call)
+{
+	return ask(command, call,
+		json_pack("{s:s,s:s,s:b,s:s}", "command", "trace", "name", call->words[0], "now",
+			call->now, "type", call->type));
+}
+
+static int run_down(const struct command *command, const struct call *call)
+{
+	return ask(command, call,
+		json_pack("{s:s,s:s}", "command", "down", "address", call->words[0]));
+}
+
+static int run_check(const struct command *command, const struct call *call)
+{
+	(void)command;
+	return check_configuration(call->count ? call->words[0] : OE_SYSCONFDIR "/oe.conf");
+}
+
+static void show_version(const json_t *result, struct strbuf *out)
+{
+	const char *version = json_string_value(json_object_get(result, "version"));
+
+	strbuf_printf(out, "oe-resolverd %s\n", version ? version : "?");
+}
+
+static int run_version(const struct command *command, const struct call *call)
+{
+	if (!call->json)
+		printf("oectl %s\n", PACKAGE_VERSION);
+	return run_plain(command, call);
+}
+
+static void show_down(const json_t *result, struct strbuf *out)
+{
+	strbuf_printf(out, "closed %lld\n",
+		(long long)json_integer_value(json_object_get(result, "closed")));
+}
+
+static const struct command commands[] = {
+	{"status", 0, 0, run_plain, show_status},
+	{"peers", 0, 0, run_plain, show_peers},
+	{"trace", 1, 1, run_trace, show_trace},
+	{"check", 0, 1, run_check, NULL},
+	{"reload", 0, 0, run_plain, NULL},
+	{"down", 1, 1, run_down, show_down},
+	{"flush", 0, 0, run_plain, NULL},
+	{"version", 0, 0, run_version, show_version},
+};
+
+/* --- the command line ----------------------------------------------------------------------------- */
+
+static int wrong_usage(const char *format, const char *word)
+{
+	fprintf(stderr, format, word);
+	fputs(usage, stderr);
+	return USAGE;
+}
+
+static const struct option options[] = {
+	{"socket", required_argument, NULL, 's'},
+	{"json", no_argument, NULL, 'j'},
+	{"now", no_argument, NULL, 'n'},
+	{"type", required_argument, NULL, 't'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{NULL, 0, NULL, 0},
+};
+
+static int run_words(const struct call *call)
+{
+	const char *name = call->count ? call->words[0] : NULL;
+	struct call rest = *call;
+
+	if (!name)
+		return wrong_usage("oectl: no command%s\n", "");
+	rest.words++;
+	rest.count--;
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		const struct command *command = &commands[i];
+
+		if (strcmp(command->name, name) != 0)
+			continue;
+		if (rest.count < command->least || rest.count > command->most)
+			return wrong_usage("oectl: %s: wrong number of words\n", name);
+		return command->run(command, &rest);
+	}
+	return wrong_usage("oectl: unknown command '%s'\n", name);
+}
+
+int main(int argc, char **argv)
+{
+	struct call call = {.socket = OE_RUNDIR "/control.sock", .type = "A"};
+	int letter;
+
+	while ((letter = getopt_long(argc, argv, "s:hV", options, NULL)) != -1) {
+		switch (letter) {
+		case 's':
+			call.socket = optarg;
+			break;
+		case 'j':
+			call.json = true;
+			break;
+		case 'n':
+			call.now = true;
+			break;
+		case 't':
+			call.type = optarg;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
+		case 'V':
+			printf("oectl %s\n", PACKAGE_VERSION);
+			return 0;
+		default:
+			return wrong_usage("%s", "");
+		}
+	}
+	call.words = argv + optind;
+	call.count = argc - optind;
+	return run_words(&call);
+}
