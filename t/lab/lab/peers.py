@@ -116,7 +116,7 @@ class Peers:
 
     def oectl(self, *words):
         """oectl WORDS --json: the parsed answer; raises when it fails."""
-        if not os.path.exists(state.builddir("oectl", "oectl")):
+        if not os.path.exists(state.builddir("oectl/oectl")):
             return self.control({"command": words[0], **({"name": words[1]} if len(words) > 1 else {})})
         run = self.oectl_run(*words, "--json")
         if run.returncode:
@@ -136,7 +136,7 @@ class Peers:
         return answer["result"]
 
     def oectl_run(self, *words):
-        return self.run(state.builddir("oectl", "oectl"), "-s", OE_SOCKET, *words)
+        return self.run(state.builddir("oectl/oectl"), "-s", OE_SOCKET, *words)
 
     def peer(self, remote):
         """The flow to a remote host as oectl peers has it, or None; tunnelled flows first."""
