@@ -286,13 +286,17 @@ class Host(Place, Peers):
         return self.spawn(ping, address_of(to), count, limit, interval)
 
     def udp_send(self, to, port, data=b"x", sport=0):
-        """One datagram, no answer awaited."""
+        """One datagram, no answer awaited; False when the kernel refuses it."""
         def send():
             family = socket.AF_INET6 if ":" in address_of(to) else socket.AF_INET
             with socket.socket(family, socket.SOCK_DGRAM) as sock:
                 sock.bind(("", sport))
-                sock.sendto(data, (address_of(to), port))
-        self.call(send)
+                try:
+                    sock.sendto(data, (address_of(to), port))
+                except OSError:
+                    return False
+                return True
+        return self.call(send)
 
     def getaddrinfo(self, name, port=0, family=0):
         """glibc's answer here: the list of addresses, or the error as a string."""
