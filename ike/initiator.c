@@ -72,6 +72,15 @@ static enum ike_reason reason_of(uint16_t notify)
 	return IKE_REASON_PEER_ERROR;
 }
 
+/* Who asks for another request is there and has not refused: an earlier hint of failure is void. */
+static void restart(struct ike_sa *sa)
+{
+	sa->handshake->restarts++;
+	sa->soft_failed = false;
+	sa->fail_us = IKE_NEVER;
+	ike_send_init_request(sa);
+}
+
 /* 2.6. True when the message was a cookie challenge, answered or not. */
 static bool take_cookie(struct ike_sa *sa, const struct ike_message *message)
 {
@@ -82,10 +91,9 @@ static bool take_cookie(struct ike_sa *sa, const struct ike_message *message)
 		return false;
 	if (cookie.len == 0 || cookie.len > IKE_COOKIE_MAX || h->restarts >= IKE_MAX_RESTARTS)
 		return true;
-	h->restarts++;
 	memcpy(h->cookie, cookie.data, cookie.len);
 	h->cookie_len = cookie.len;
-	ike_send_init_request(sa);
+	restart(sa);
 	return true;
 }
 
@@ -112,13 +120,15 @@ static bool take_invalid_ke(struct ike_sa *sa, const struct ike_message *message
 		return false;
 	r = reader_init(notify.data, notify.len);
 	group = reader_u16(&r);
+	/* The answer to an earlier copy of our request asks for what we have done already. */
+	if (reader_done(&r) && group == h->kex.group && h->restarts > 0)
+		return true;
 	if (!reader_done(&r) || group == h->kex.group || !suite_has_group(&suite, group) ||
 		h->restarts >= IKE_MAX_RESTARTS || !kex_generate(&h->kex, group, &random)) {
 		ike_soft_failure(sa, IKE_REASON_INVALID_KE);
 		return true;
 	}
-	h->restarts++;
-	ike_send_init_request(sa);
+	restart(sa);
 	return true;
 }
 
