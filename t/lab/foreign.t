@@ -1,6 +1,8 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Other people's XFRM entries survive our start, stop and kill -9; ours are taken over or removed (K2, K5)."""
+import re
+
 from lab import *
 
 FOREIGN = """xfrm policy add src 198.51.100.0/24 dst 203.0.113.0/24 dir out priority 4000 tmpl src 198.51.100.1 dst 203.0.113.1 proto esp reqid 7 mode tunnel
@@ -48,7 +50,8 @@ is_(a.ping(b, limit=5), 1, "with traffic")
 is_(daemon.stop(), 0, "an orderly stop")
 ok(foreign_ok(), "after our stop")
 states = a.run("ip", "xfrm", "state").stdout
-is_(states.count("proto esp"), 2, "no state of ours is left")
+# (A larval state of the kernel, reqid 0, may stand for the private line's trap.)
+is_(set(re.findall(r"reqid (\d+)", states)) - {"0"}, {"7"}, "no state of ours is left")
 policies = a.xfrm_policies()
 ok("192.0.2.8/29" in policies and "192.0.2.16/32" in policies, "private and block stay closed (K5)")
 mark = wire.now()
