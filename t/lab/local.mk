@@ -25,7 +25,8 @@ EXTRA_DIST += $(LAB_TESTS) quickstart packages.list .ci/run \
 	t/lab/lab/packet.py \
 	t/lab/lab/peers.py \
 	t/lab/lab/state.py \
-	t/lab/lab/tap.py
+	t/lab/lab/tap.py \
+	t/lab/lab/wait.py
 
 clean-local: clean-lab
 clean-lab:

@@ -10,7 +10,6 @@ import json
 import os
 import queue
 import re
-import shutil
 import signal
 import socket
 import struct
@@ -21,19 +20,10 @@ import time
 from . import dns as dns_client
 from . import kernel, state, tap
 from .peers import Peers
+from .wait import wait_for
 
 LOG_LINES = 60
 NOISE = "test(ing| Case| [0-9])|Encrypting|one block|two blocks|empty string"  # pluto's self-test
-
-
-def wait_for(condition, limit=5.0, step=0.02):
-    """Polls until condition() is true; returns its value, or a false one after the limit."""
-    deadline = time.monotonic() + limit
-    while True:
-        value = condition()
-        if value or time.monotonic() >= deadline:
-            return value
-        time.sleep(step)
 
 
 class Task:

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Wire: a bridge in a network namespace of its own, with a tap on every port."""
-import os
-import subprocess
 import time
 
 from . import state, tap

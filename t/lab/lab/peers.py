@@ -11,6 +11,7 @@ import shutil
 import socket
 
 from . import state, tap
+from .wait import wait_for
 
 OE_DIR = "/etc/oe-resolverd"
 OE_SOCKET = "/run/oe-resolverd/control.sock"
@@ -210,14 +211,12 @@ class Peers:
             origin=origin, listen="".join(f"\tip-address: {a}\n" for a in self.addresses + ["127.0.0.1"])))
         self.call(os.makedirs, "/var/lib/nsd", exist_ok=True)
         daemon = self.start("nsd", "/usr/sbin/nsd", "-d", "-c", "/etc/nsd/nsd.conf")
-        for _ in range(100):
-            if self.dns(origin.rstrip("."), "SOA", server="127.0.0.1", timeout=0.1).rcode == "NOERROR":
-                return daemon
-        tap.bail(f"{self.name}: nsd does not answer")
-        return None
+        if not wait_for(lambda: self.dns(origin.rstrip("."), "SOA", server="127.0.0.1",
+                                         timeout=0.3).rcode == "NOERROR", 15):
+            tap.bail(f"{self.name}: nsd does not answer")
+        return daemon
 
     def appears(self, path, limit=10.0):
-        from .host import wait_for
         return wait_for(lambda: self.call(os.path.exists, path), limit, 0.05)
 
 
@@ -232,8 +231,6 @@ def open_notify(path):
 
 
 def wait_notify(sock, daemon, limit):
-    from .host import wait_for
-
     def ready():
         try:
             return "READY=1" in sock.recv(4096).decode().split("\n") or None
