@@ -11,3 +11,12 @@ libconf_a_SOURCES = \
 	conf/report.c \
 	conf/secrets.c \
 	conf/value.c
+
+FUZZ_TARGETS += t/fuzz/fuzz_conf
+t_fuzz_fuzz_conf_SOURCES = t/fuzz/fuzz_conf.c
+t_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_conf_LDADD = $(CONF_LIBS)
+UNIT_TESTS += t/fuzz/replay_conf
+t_fuzz_replay_conf_SOURCES = t/fuzz/replay.c t/fuzz/fuzz_conf.c t/tap.h
+t_fuzz_replay_conf_LDADD = $(CONF_LIBS)
+EXTRA_DIST += t/fuzz/corpus/conf

@@ -11,3 +11,12 @@ libresolver_a_SOURCES = \
 	resolver/query_parse.c \
 	resolver/resolver.c resolver/resolver.h \
 	resolver/upstream.c resolver/upstream.h
+
+FUZZ_TARGETS += t/fuzz/fuzz_dns
+t_fuzz_fuzz_dns_SOURCES = t/fuzz/fuzz_dns.c
+t_fuzz_fuzz_dns_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_dns_LDADD = $(RESOLVER_LIBS) $(EV_LIBS)
+UNIT_TESTS += t/fuzz/replay_dns
+t_fuzz_replay_dns_SOURCES = t/fuzz/replay.c t/fuzz/fuzz_dns.c t/tap.h
+t_fuzz_replay_dns_LDADD = $(RESOLVER_LIBS) $(EV_LIBS)
+EXTRA_DIST += t/fuzz/corpus/dns

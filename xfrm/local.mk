@@ -12,3 +12,12 @@ libxfrm_a_SOURCES = \
 	xfrm/plane.h \
 	xfrm/state.c
 libxfrm_a_CFLAGS = $(AM_CFLAGS) $(NL_CFLAGS)
+
+FUZZ_TARGETS += t/fuzz/fuzz_netlink
+t_fuzz_fuzz_netlink_SOURCES = t/fuzz/fuzz_netlink.c
+t_fuzz_fuzz_netlink_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_netlink_LDADD = $(XFRM_LIBS)
+UNIT_TESTS += t/fuzz/replay_netlink
+t_fuzz_replay_netlink_SOURCES = t/fuzz/replay.c t/fuzz/fuzz_netlink.c t/tap.h
+t_fuzz_replay_netlink_LDADD = $(XFRM_LIBS)
+EXTRA_DIST += t/fuzz/corpus/netlink
