@@ -25,7 +25,6 @@ is_((a.peer(b)["state"], a.peer(b)["trigger"]), ("tunnelled", "acquire"), "by an
 
 taken = a.tcp_connect(c)
 ok(taken is not None, "TCP connects to a hard-coded address")
-syns = wire.now()
 note(f"TCP connect took {taken or -1:.1f} ms, the negotiation {negotiation_ms(a, c):.1f} ms")
 ok(taken and taken < negotiation_ms(a, c) + 250, "in the time of the negotiation: the SYN was not lost")
 is_(len(wire.clear(a, c)), 0, "and nothing went in the clear")
@@ -42,10 +41,12 @@ is_(len(wire.clear(a, d)), 0, "nothing in the clear")
 # Both hosts at once, on a wire slow enough that the requests cross
 wire.delay(e, 20)
 wire.delay(f, 20)
-tasks = [e.dns_start("f.example"), f.dns_start("e.example"), e.ping_start(f, limit=5), f.ping_start(e, limit=5)]
+tasks = [e.dns_start("f.example"), f.dns_start("e.example"),
+         e.ping_start(f, 4, interval=0.5), f.ping_start(e, 4, interval=0.5)]
 results = [task.result() for task in tasks]
 is_([r.addresses for r in results[:2]], [[f.v4], [e.v4]], f"both at once: {results[0]}; {results[1]}")
-is_(results[2:], [1, 1], "both pings are answered")
+# The responder of the pair that wins may send before the initiator has installed it.
+ok(min(results[2:]) >= 3, f"both sides' pings are answered: {results[2:]} of 4")
 time.sleep(2)
 is_((e.ping(f, count=3), f.ping(e, count=3)), (3, 3), "and traffic works after the collision settled")
 ok(e.tcp_connect(f) and f.tcp_connect(e), "TCP too, both ways")
