@@ -176,6 +176,7 @@ struct conf *conf_load(const char *path, struct conf_report *report)
 	secrets_file(&source, conf->setup.secrets_file, &psks);
 	conf->ike.psks = psks.psks;
 	conf->ike.psk_count = psks.count;
+	conf->flat = sections_flatten(&source);
 	sections_free(&source);
 	if (report->errors) {
 		conf_free(conf);
@@ -211,6 +212,7 @@ void conf_free(struct conf *conf)
 	free(conf->resolver.forward);
 	free(conf->resolver.allow);
 	free(conf->resolver.trust_anchor_file);
+	free(conf->flat);
 	free_ike(&conf->ike);
 	for (size_t i = 0; i < conf->policy.conn_count; i++)
 		free(conf->policy.conns[i].name);

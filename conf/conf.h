@@ -47,6 +47,8 @@ struct conf {
 	struct resolver_config resolver;
 	struct ike_config ike;
 	struct policy_config policy;
+	/* All sections in one text, for conf_save(). */
+	char *flat;
 	/* Every file that was read, for take-over and watching; the first is the main one. */
 	char **files;
 	size_t file_count;
@@ -61,6 +63,15 @@ struct conf {
  */
 struct conf *conf_load(const char *path, struct conf_report *report);
 void conf_free(struct conf *conf);
+
+/*
+ * Keeps a configuration that has loaded, so that the next start can use it if
+ * the files are broken then (C2): writes `folder` (oe.conf, policies/,
+ * oe.secrets; root's eyes only) as a whole or not at all. 0 or -errno.
+ */
+int conf_save(const struct conf *conf, const char *folder);
+/* What is to be loaded of such a folder; caller frees. */
+char *conf_saved_path(const char *folder);
 
 /* The keyword table, for the manual page and its lint test: one line an option. */
 struct conf_keyword_info {

@@ -62,6 +62,8 @@ char *file_beside(const char *base, const char *path);
 void parse_text(struct source *source, const char *file, char *text, size_t len, bool follow);
 void parse_file(struct source *source, const char *path, struct place from);
 void sections_free(struct source *source);
+/* All sections as one text without includes; caller frees. */
+char *sections_flatten(const struct source *source);
 
 /* --- keyword.c --------------------------------------------------------------------------------- */
 /* Unknown options, impossible values and options without effect, for one section. */

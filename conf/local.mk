@@ -9,6 +9,7 @@ libconf_a_SOURCES = \
 	conf/keyword.c \
 	conf/parser.c \
 	conf/report.c \
+	conf/save.c \
 	conf/secrets.c \
 	conf/value.c
 

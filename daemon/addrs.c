@@ -73,15 +73,18 @@ static bool set_equal(const struct addr_set *a, const struct addr_set *b)
 static void add_interface(const struct ifaddrs *ifa, struct addr_set *own, struct addr_set *broadcasts)
 {
 	struct endpoint endpoint;
+	struct addr address;
 
 	if (!ifa->ifa_addr || !endpoint_from_sockaddr(ifa->ifa_addr, &endpoint))
 		return;
-	if (addr_is_special(&endpoint.addr))
+	address = endpoint.addr;
+	if (addr_is_special(&address))
 		return;
-	set_add(own, &endpoint.addr);
+	set_add(own, &address);
 	if ((ifa->ifa_flags & IFF_BROADCAST) && ifa->ifa_broadaddr &&
 		endpoint_from_sockaddr(ifa->ifa_broadaddr, &endpoint) &&
-		endpoint.addr.family == ADDR_IPV4 && !addr_is_any(&endpoint.addr))
+		endpoint.addr.family == ADDR_IPV4 && !addr_is_any(&endpoint.addr) &&
+		!addr_equal(&endpoint.addr, &address))
 		set_add(broadcasts, &endpoint.addr);
 }
 

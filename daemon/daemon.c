@@ -12,6 +12,7 @@
 
 #include "daemon/addrs.h"
 #include "daemon/control.h"
+#include "daemon/gate.h"
 #include "daemon/load.h"
 #include "daemon/privileges.h"
 #include "daemon/trace.h"
@@ -141,6 +142,8 @@ static void lines_ready(void *arg, int error)
 	if (error)
 		log_error("cannot install all policies: %s", strerror(-error));
 	forward_tunnels(daemon);
+	if (!daemon->degraded)
+		load_keep(daemon->conf);
 	log_info("ready: %zu lines, %zu listeners", daemon->conf->policy.line_count,
 		daemon->conf->resolver.listen_count);
 	sd_notify(0, "READY=1");
@@ -152,7 +155,7 @@ static int start_resolver(struct daemon *daemon)
 	int error;
 
 	daemon->resolver =
-		resolver_new(daemon->loop, &trigger_gate, daemon->trigger, &observer, daemon);
+		resolver_new(daemon->loop, &gate_ops, daemon->gate, &observer, daemon);
 	error = resolver_configure(daemon->resolver, &daemon->conf->resolver, &why);
 	if (error)
 		log_error("resolver: %s", why ? why : strerror(-error));
@@ -178,6 +181,8 @@ static int start_parts(struct daemon *daemon)
 		.addrs = daemon->addrs,
 		.trace = daemon->trace};
 	daemon->trigger = trigger_new(&parts, daemon->conf);
+	daemon->gate = gate_new(daemon->loop, trigger_policy(daemon->trigger), daemon->addrs,
+		daemon->trace);
 	error = start_resolver(daemon);
 	if (!error)
 		daemon->control = control_open(daemon, daemon->conf->setup.control_socket, &error);
@@ -254,6 +259,7 @@ char *daemon_reload(struct daemon *daemon)
 	free(why);
 	sd_notify(0, "RELOADING=1");
 	adopt(daemon, conf, texts, count);
+	load_keep(conf);
 	trigger_reconfigure(daemon->trigger, conf, reload_done, daemon);
 	conf_free(old);
 	return NULL;
@@ -304,6 +310,7 @@ static void free_parts(struct daemon *daemon)
 {
 	control_close(daemon->control);
 	resolver_free(daemon->resolver);
+	gate_free(daemon->gate);
 	trigger_free(daemon->trigger);
 	trace_free(daemon->trace);
 	if (daemon->dp)
@@ -340,7 +347,8 @@ int daemon_run(const char *config_path)
 	struct daemon daemon = {.config_path = config_path};
 	char **texts;
 	size_t count;
-	struct conf *conf = load_configuration(config_path, &texts, &count);
+	char *degraded;
+	struct conf *conf = load_or_last(config_path, &texts, &count, &degraded);
 	int status = 1;
 
 	if (!conf) {
@@ -353,6 +361,7 @@ int daemon_run(const char *config_path)
 	daemon.loop = loop_new();
 	daemon.started_us = loop_now_us(daemon.loop);
 	adopt(&daemon, conf, texts, count);
+	daemon.degraded = degraded;
 	if (start(&daemon) == 0) {
 		loop_run(daemon.loop);
 		status = daemon.exit_status;

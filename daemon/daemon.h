@@ -12,6 +12,7 @@
 struct addrs;
 struct control;
 struct dataplane;
+struct gate;
 struct resolver;
 struct trace;
 struct trigger;
@@ -34,6 +35,7 @@ struct daemon {
 	struct dataplane *dp;
 	struct trace *trace;
 	struct trigger *trigger;
+	struct gate *gate;
 	struct resolver *resolver;
 	struct control *control;
 	struct loop_signal hangup, terminate, interrupt;

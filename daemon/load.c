@@ -5,7 +5,12 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define LAST_GOOD "last-good"
 
 struct conf *load_configuration(const char *path, char ***texts, size_t *count)
 {
@@ -35,4 +40,37 @@ void load_free_texts(char **texts, size_t count)
 	for (size_t i = 0; i < count; i++)
 		free(texts[i]);
 	free(texts);
+}
+
+struct conf *load_or_last(const char *path, char ***texts, size_t *count, char **degraded)
+{
+	struct conf *conf = load_configuration(path, texts, count);
+	char *saved;
+
+	*degraded = NULL;
+	if (conf)
+		return conf;
+	/* Where the broken files say state is kept cannot be known: the built-in folder counts. */
+	saved = conf_saved_path(OE_STATEDIR "/" LAST_GOOD);
+	conf = load_configuration(saved, NULL, NULL);
+	if (conf) {
+		*degraded = mem_printf(
+			"%s does not load; the last configuration that did is in use (%s)", path, saved);
+		log_error("%s", *degraded);
+	}
+	free(saved);
+	return conf;
+}
+
+void load_keep(const struct conf *conf)
+{
+	char *folder = mem_printf("%s/%s", conf->setup.state_dir, LAST_GOOD);
+	int error;
+
+	/* Made by systemd as a rule. */
+	mkdir(conf->setup.state_dir, 0700);
+	error = conf_save(conf, folder);
+	if (error)
+		log_warning("cannot keep the configuration in %s: %s", folder, strerror(-error));
+	free(folder);
 }

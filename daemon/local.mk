@@ -4,6 +4,7 @@ oe_resolverd_SOURCES = \
 	daemon/addrs.c daemon/addrs.h \
 	daemon/control.c daemon/control.h \
 	daemon/daemon.c daemon/daemon.h \
+	daemon/gate.c daemon/gate.h \
 	daemon/jobs.c daemon/jobs.h \
 	daemon/lines.c daemon/lines.h \
 	daemon/load.c daemon/load.h \

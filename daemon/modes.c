@@ -12,6 +12,7 @@
 #include "lib/loop.h"
 #include "xfrm/dataplane.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct mode {
@@ -97,8 +98,13 @@ static int run(const char *what, const struct conf *conf,
 
 int mode_closed(const char *config_path)
 {
-	struct conf *conf = load_configuration(config_path, NULL, NULL);
+	char **texts, *degraded;
+	size_t count;
+	struct conf *conf = load_or_last(config_path, &texts, &count, &degraded);
 	int status;
+
+	load_free_texts(texts, count);
+	free(degraded);
 
 	if (!conf) {
 		log_error("--closed: nothing was installed: the configuration does not load");

@@ -28,21 +28,10 @@
 
 #define WORKERS 2
 #define IKE_PORT 500
-/* Rule N3: one answer starts at most so many negotiations. */
-#define MAX_STARTS_PER_ANSWER 8
 
 /* A CHILD SA that the data plane has; `child.pair` has no keys. */
 struct tunnel {
 	struct ike_child child;
-	UT_hash_handle hh;
-};
-
-/* A resolver that waits for policy; the handle is the same on both sides. */
-struct gate_wait {
-	uint64_t handle;
-	struct trigger *trigger;
-	resolver_decided decided;
-	void *arg;
 	UT_hash_handle hh;
 };
 
@@ -53,11 +42,8 @@ struct trigger {
 	struct ike *ike;
 	struct jobs *jobs;
 	struct tunnel *tunnels; /* by child id */
-	struct gate_wait *waits; /* by handle */
 	struct loop_timer ike_timer;
 	struct loop_timer policy_timer;
-	uint64_t answer_query; /* N3: the query whose answer is being walked, */
-	unsigned answer_starts; /* and how many negotiations it has started */
 	bool flushed;
 	uint64_t *gone; /* flow ids, while a reload goes on */
 	size_t gone_count;
@@ -420,149 +406,6 @@ static void take_event(void *arg, const struct ike_event *event)
 	}
 }
 
-/* --- the resolver's gate ---------------------------------------------------------------- */
-
-static enum resolver_verdict to_resolver(enum policy_verdict verdict)
-{
-	switch (verdict) {
-	case POLICY_PASS:
-	case POLICY_OPEN:
-		return RESOLVER_PASS;
-	case POLICY_ENCRYPTED:
-		return RESOLVER_TUNNELLED;
-	case POLICY_WAIT:
-		return RESOLVER_WAIT;
-	case POLICY_WITHHELD:
-		return RESOLVER_WITHHELD;
-	case POLICY_DENIED:
-		return RESOLVER_BLOCKED;
-	}
-	return RESOLVER_WITHHELD;
-}
-
-static void to_decision(const struct policy_answer *answer, struct resolver_decision *out)
-{
-	*out = (struct resolver_decision){
-		.verdict = to_resolver(answer->verdict), .max_ttl_s = answer->max_ttl_s};
-	if (answer->line)
-		snprintf(out->group, sizeof(out->group), "%s", policy_traits(answer->group)->name);
-	snprintf(out->cause, sizeof(out->cause), "%s", answer->cause);
-}
-
-static void forget_wait(struct gate_wait *wait)
-{
-	HASH_DEL(wait->trigger->waits, wait);
-	free(wait);
-}
-
-static void policy_has_decided(void *arg, const struct policy_answer *answer)
-{
-	struct gate_wait *wait = arg;
-	resolver_decided decided = wait->decided;
-	void *decided_arg = wait->arg;
-	struct resolver_decision decision;
-
-	to_decision(answer, &decision);
-	forget_wait(wait);
-	decided(decided_arg, &decision);
-}
-
-/* The group's rule at once, where a negotiation cannot be started. */
-static void refuse(const struct policy_answer *expected, const char *cause, struct policy_answer *out)
-{
-	bool closed = expected->group == POLICY_PRIVATE;
-
-	*out = *expected;
-	out->verdict = closed ? POLICY_WITHHELD : POLICY_OPEN;
-	out->max_ttl_s = closed ? UINT32_MAX : 1;
-	snprintf(out->cause, sizeof(out->cause), "%s", cause);
-}
-
-/* True when this answer may start one more negotiation (N3). */
-static bool may_start(struct trigger *trigger, uint64_t query)
-{
-	if (trigger->answer_query != query) {
-		trigger->answer_query = query;
-		trigger->answer_starts = 0;
-	}
-	return trigger->answer_starts++ < MAX_STARTS_PER_ANSWER;
-}
-
-/*
- * Asked in the order of cost: the lines, the route, the flow. False when
- * *answer says all; else a negotiation from *local is to be started or joined.
- */
-static bool needs_negotiation(struct trigger *trigger, uint64_t query, const struct addr *addr,
-	struct addr *local, struct policy_answer *answer)
-{
-	policy_explain(trigger->policy, NULL, addr, answer);
-	if (answer->verdict != POLICY_WAIT)
-		return false;
-	if (!addrs_source(trigger->parts.addrs, addr, local)) {
-		refuse(answer, "no route", answer);
-		return false;
-	}
-	policy_explain(trigger->policy, local, addr, answer);
-	if (answer->verdict != POLICY_WAIT)
-		return false;
-	if (!may_start(trigger, query)) {
-		refuse(answer, "too many addresses in one answer", answer);
-		return false;
-	}
-	return true;
-}
-
-static void gate_want(void *arg, uint64_t query, const char *qname, const struct addr *addr,
-	resolver_decided decided, void *decided_arg, struct resolver_decision *out, uint64_t *handle)
-{
-	struct trigger *trigger = arg;
-	struct policy_answer answer;
-	struct gate_wait *wait;
-	struct addr local;
-
-	(void)qname;
-	if (!needs_negotiation(trigger, query, addr, &local, &answer)) {
-		to_decision(&answer, out);
-		return;
-	}
-	trace_waits_for(trigger->parts.trace, query, addr);
-	wait = mem_new(struct gate_wait);
-	wait->trigger = trigger;
-	wait->decided = decided;
-	wait->arg = decided_arg;
-	wait->handle = policy_want(trigger->policy, &local, addr, POLICY_TRIGGER_DNS, 0,
-		policy_has_decided, wait, &answer, now(trigger));
-	to_decision(&answer, out);
-	if (answer.verdict != POLICY_WAIT) {
-		free(wait);
-		return;
-	}
-	HASH_ADD(hh, trigger->waits, handle, sizeof(wait->handle), wait);
-	*handle = wait->handle;
-}
-
-static void gate_cancel(void *arg, uint64_t handle)
-{
-	struct trigger *trigger = arg;
-	struct gate_wait *wait;
-
-	HASH_FIND(hh, trigger->waits, &handle, sizeof(handle), wait);
-	if (!wait)
-		return;
-	policy_cancel(trigger->policy, handle);
-	forget_wait(wait);
-}
-
-static void gate_hurry(void *arg, uint64_t handle)
-{
-	struct trigger *trigger = arg;
-
-	policy_hurry(trigger->policy, handle, now(trigger));
-}
-
-const struct resolver_gate trigger_gate = {
-	.want = gate_want, .cancel = gate_cancel, .hurry = gate_hurry};
-
 /* --- events of sockets and data plane ------------------------------------------------------ */
 
 void trigger_datagram(void *arg, const struct path *path, const uint8_t *data, size_t len)
@@ -653,7 +496,6 @@ struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf
 
 void trigger_free(struct trigger *trigger)
 {
-	struct gate_wait *wait, *next_wait;
 	struct tunnel *tunnel, *next;
 
 	if (!trigger)
@@ -663,8 +505,6 @@ void trigger_free(struct trigger *trigger)
 	policy_free(trigger->policy);
 	loop_timer_stop(trigger->parts.loop, &trigger->ike_timer);
 	loop_timer_stop(trigger->parts.loop, &trigger->policy_timer);
-	HASH_ITER (hh, trigger->waits, wait, next_wait)
-		forget_wait(wait);
 	HASH_ITER (hh, trigger->tunnels, tunnel, next) {
 		HASH_DEL(trigger->tunnels, tunnel);
 		free(tunnel);
@@ -790,7 +630,7 @@ void trigger_shutdown(struct trigger *trigger)
 	ike_shutdown(trigger->ike, now(trigger));
 }
 
-const struct policy *trigger_policy(const struct trigger *trigger)
+struct policy *trigger_policy(const struct trigger *trigger)
 {
 	return trigger->policy;
 }

@@ -14,7 +14,6 @@
 #include "conf/conf.h"
 #include "ike/ike.h"
 #include "policy/policy.h"
-#include "resolver/resolver.h"
 #include "xfrm/dataplane.h"
 
 struct addrs;
@@ -55,11 +54,8 @@ void trigger_datagram(void *arg, const struct path *path, const uint8_t *data, s
 void trigger_unreachable(void *arg, const struct path *path, const uint8_t *quoted, size_t len);
 void trigger_acquire(void *arg, const struct dp_acquire *acquire);
 void trigger_expire(void *arg, const struct dp_expire *expire);
-/* The resolver's gate; its argument is the trigger. */
-extern const struct resolver_gate trigger_gate;
-
-/* For reports. */
-const struct policy *trigger_policy(const struct trigger *trigger);
+/* For reports, and for the gate. */
+struct policy *trigger_policy(const struct trigger *trigger);
 const struct ike *trigger_ike(const struct trigger *trigger);
 bool trigger_flushed(const struct trigger *trigger);
 /* The youngest CHILD SA of a flow; false when it has none. */

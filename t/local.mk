@@ -1,1 +1,3 @@
-# t/: lint tests and what belongs to no folder.
+# t/: what belongs to no folder: lint of the whole tree.
+LINT_TESTS += t/lint/includes.t t/lint/pure.t t/lint/shape.t
+EXTRA_DIST += t/lint/Tree.pm
