@@ -26,7 +26,7 @@ struct message *message_parse(const uint8_t *packet, size_t len)
 	struct message *message;
 	ldns_pkt *pkt;
 
-	if (len < HEADER_LEN || ldns_wire2pkt(&pkt, packet, len) != LDNS_STATUS_OK)
+	if (!message_scan(packet, len) || ldns_wire2pkt(&pkt, packet, len) != LDNS_STATUS_OK)
 		return NULL;
 	message = mem_new(struct message);
 	message->pkt = pkt;

@@ -49,6 +49,11 @@ enum message_parsed message_parse_query(
 /* An upstream's answer, parsed. Owned by the query that it answers. */
 struct message;
 
+/*
+ * True when the records of a message can be walked and none is a TSIG, which
+ * no answer to us has: ldns 1.8 loses memory on a second one.
+ */
+bool message_scan(const uint8_t *packet, size_t len);
 /* NULL when it cannot be parsed. */
 struct message *message_parse(const uint8_t *packet, size_t len);
 void message_free(struct message *message);

@@ -18,6 +18,7 @@
 #define FLAG_AD 0x0020
 #define FLAG_CD 0x0010
 #define TYPE_OPT 41
+#define TYPE_TSIG 250
 #define CLASS_IN 1
 #define EDNS_DO 0x8000
 #define EDNS_SIZE 1232
@@ -168,6 +169,33 @@ enum message_parsed message_parse_query(
 		return MESSAGE_REPLY;
 	}
 	return MESSAGE_QUERY;
+}
+
+bool message_scan(const uint8_t *packet, size_t len)
+{
+	struct reader r = reader_init(packet, len);
+	uint16_t questions;
+	unsigned records = 0;
+
+	reader_skip(&r, 4);
+	questions = reader_u16(&r);
+	for (int section = 0; section < 3; section++)
+		records += reader_u16(&r);
+	for (unsigned i = 0; i < questions && !r.failed; i++) {
+		skip_name(&r);
+		reader_skip(&r, 4);
+	}
+	for (unsigned i = 0; i < records && !r.failed; i++) {
+		uint16_t type;
+
+		skip_name(&r);
+		type = reader_u16(&r);
+		reader_skip(&r, 6);
+		reader_skip(&r, reader_u16(&r));
+		if (type == TYPE_TSIG)
+			return false;
+	}
+	return !r.failed;
 }
 
 /* RFC 6891 6.1 and RFC 8914: OPT with an extended error. */
