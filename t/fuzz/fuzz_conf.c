@@ -30,12 +30,9 @@ static void read_group(struct source *source, char *text, size_t len)
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
 		struct policy_conn conn = {.name = (char *)"fuzz", .group = groups[i]};
 		struct line_list lines = {0};
-		struct policy_config config = {.conns = &conn, .conn_count = 1};
 		char *copy = mem_dup(text, len + 1);
 
 		group_text(source->report, "fuzz", copy, len, &conn, 0, &lines);
-		config.lines = lines.lines;
-		config.line_count = lines.count;
 		/* Every line has a slot below the bound that the kernel's priorities rely on (P1). */
 		for (size_t j = 0; j < lines.count; j++) {
 			if (policy_line_slot(&lines.lines[j]) >= POLICY_SLOTS)
