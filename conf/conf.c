@@ -36,9 +36,8 @@ static void add_missing_conn(struct source *source, struct conf *conf, const cha
 		report_warning(source->report, place, "file %s has no conn; it has no effect", name);
 		return;
 	}
-	if (group == POLICY_PRIVATE)
-		report_warning(source->report, place,
-			"file private has no conn private: its lines are closed, nothing is negotiated");
+	report_warning(source->report, place,
+		"file %s has no conn %s: its lines are closed, nothing is negotiated", name, name);
 	conf->policy.conns = mem_resize(
 		conf->policy.conns, conf->policy.conn_count + 1, sizeof(*conf->policy.conns));
 	conn = &conf->policy.conns[conf->policy.conn_count++];
@@ -170,10 +169,11 @@ struct conf *conf_load(const char *path, struct conf_report *report)
 	parse_file(&source, path, (struct place){0});
 	for (size_t i = 0; i < source.count; i++)
 		check_params(report, &source.sections[i]);
+	sections_resolve(&source);
 	build_setup(&source, conf);
 	build_conns(&source, conf);
 	read_groups(&source, conf);
-	secrets_file(&source, conf->setup.secrets_file, &psks);
+	secrets_file(&source, conf->setup.secrets_file, (struct place){0}, &psks);
 	conf->ike.psks = psks.psks;
 	conf->ike.psk_count = psks.count;
 	conf->flat = sections_flatten(&source);

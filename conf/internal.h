@@ -4,12 +4,15 @@
  * stand in the files, before they mean anything. Included by conf/ only.
  *
  *   bytes -> parser.c -> sections and parameters -> keyword.c (are they known,
- *   are the values possible) -> build.c (what they mean) -> struct conf
+ *   are the values possible) -> resolve.c (which of them count) -> setup.c and
+ *   conn.c (what they mean) -> struct conf
  */
 #ifndef CONF_INTERNAL_H
 #define CONF_INTERNAL_H
 
 #include "conf/conf.h"
+
+#include <sys/types.h>
 
 /* Where something stands. `file` is owned by conf.files. */
 struct place {
@@ -28,7 +31,17 @@ struct section {
 	struct place place;
 	struct param *params;
 	size_t count;
-	bool visiting; /* while also= is followed */
+	/* All that count for it, the first of equals wins (resolve.c); owned elsewhere. */
+	const struct param **all;
+	size_t all_count;
+	const struct section *taken_by; /* the last that took this over */
+};
+
+/* A file that is being read; on the stack of whoever reads it. */
+struct open_file {
+	const struct open_file *outer; /* that includes it */
+	dev_t device;
+	ino_t inode;
 };
 
 struct source {
@@ -37,11 +50,13 @@ struct source {
 	size_t count;
 	char ***files; /* every file read, owned by struct conf */
 	size_t *file_count;
+	const struct open_file *open;
 	unsigned depth; /* of includes */
 };
 
 #define CONF_MAX_FILE (256u << 20)
 #define CONF_MAX_DEPTH 16
+#define CONF_MAX_FILES 10000
 
 /* --- report.c ---------------------------------------------------------------------------- */
 void report_error(struct conf_report *report, struct place place, const char *format, ...)
@@ -52,12 +67,21 @@ void report_warning(struct conf_report *report, struct place place, const char *
 /* --- file.c ------------------------------------------------------------------------------- */
 /* The whole file with a NUL behind it; NULL with errno. Caller frees. */
 char *file_read(const char *path, size_t *len);
+/* Begins to read a file; false, reported at `from`, when includes run in a circle or too deep. */
+bool file_enter(struct source *source, const char *path, struct place from, struct open_file *file);
+void file_leave(struct source *source);
+/* Calls `found` for each file that an include= names; a plain name that is none is an error. */
+typedef void (*file_found)(struct source *source, const char *path, struct place from, void *arg);
+void file_include(struct source *source, const char *pattern, struct place from, file_found found,
+	void *arg);
 /* Notes that a file was read; the text that is kept. */
 const char *file_note(struct source *source, const char *path);
 /* `path`, or beside `base` when it is relative. Caller frees. */
 char *file_beside(const char *base, const char *path);
 
 /* --- parser.c ------------------------------------------------------------------------------- */
+/* Ends the text where a comment begins: a '#' outside quotes, at the start of a word. */
+void text_cut_comment(char *text);
 /* Parses bytes (a NUL behind them) as ipsec.conf; follows includes when `follow`. */
 void parse_text(struct source *source, const char *file, char *text, size_t len, bool follow);
 void parse_file(struct source *source, const char *path, struct place from);
@@ -65,23 +89,43 @@ void sections_free(struct source *source);
 /* All sections as one text without includes; caller frees. */
 char *sections_flatten(const struct source *source);
 
+/* --- resolve.c ---------------------------------------------------------------------------------- */
+/* Follows also= and conn %default, once all files are read. */
+void sections_resolve(struct source *source);
+/* The parameter that counts; NULL when there is none. */
+const struct param *section_param(const struct section *section, const char *key);
+const char *section_text(const struct section *section, const char *key);
+/* Milliseconds, UINT32_MAX at most. */
+uint32_t section_time(const struct section *section, const char *key, uint32_t otherwise_ms);
+uint32_t section_number(const struct section *section, const char *key, uint32_t otherwise);
+
 /* --- keyword.c --------------------------------------------------------------------------------- */
 /* Unknown options, impossible values and options without effect, for one section. */
 void check_params(struct conf_report *report, const struct section *section);
+/* What a number without a unit counts for this option, in milliseconds. */
+uint32_t keyword_time_unit(const char *name);
 
 /* --- value.c ------------------------------------------------------------------------------------- */
-/* "3s", "3000ms", "3", "1m", "8h", "1d": milliseconds. */
-bool value_time_ms(const char *text, uint64_t *out);
+/* "3s", "3000ms", "1m", "8h", "1d", "3" (of `unit_ms`): milliseconds. */
+bool value_time_ms(const char *text, uint32_t unit_ms, uint64_t *out);
 bool value_number(const char *text, uint64_t max, uint64_t *out);
-bool value_bool(const char *text, bool *out);
 /* One of "a | b | c". */
 bool value_is_one_of(const char *text, const char *list);
+/* "rsasig,ecdsa", "rsa-sha2_256 | null": each word, up to its hash, one of `list`. */
+bool value_is_auth_list(const char *text, const char *list);
+#define VALUE_LIST_ENDS ",| \t-"
 bool value_id(const char *text, struct ike_id_spec *out);
-/* `ike=` or `esp=`: fills `out`; *left_out gets the names that this build has not (may be ""). */
-bool value_suite(const char *text, bool is_ike, struct ike_suite *out, char **left_out);
 bool value_protocol(const char *text, uint8_t *out);
 bool value_port(const char *text, uint8_t proto, uint16_t *out);
 bool value_is_name_pattern(const char *text);
+
+/* --- algorithm.c ---------------------------------------------------------------------------------- */
+/*
+ * `ike=` or `esp=` into the list of each kind of algorithm. True: *text gets
+ * the names that this build has not ("" when none was left out). False: *text
+ * says why not. The caller frees *text.
+ */
+bool value_suite(const char *value, bool is_ike, struct ike_suite *out, char **text);
 
 /* --- group_file.c ------------------------------------------------------------------------------------ */
 /* A group's lines. */
@@ -97,13 +141,13 @@ void group_number_lines(const struct policy_config *config);
 /* --- secrets.c ------------------------------------------------------------------------------------------ */
 struct psk_list {
 	struct ike_psk *psks;
-	size_t count;
+	size_t count, room;
 };
 void secrets_text(struct source *source, const char *file, char *text, size_t len,
 	struct psk_list *out, bool follow);
-void secrets_file(struct source *source, const char *path, struct psk_list *out);
+void secrets_file(struct source *source, const char *path, struct place from, struct psk_list *out);
 
-/* --- build.c ---------------------------------------------------------------------------------------------- */
+/* --- setup.c, conn.c ---------------------------------------------------------------------------------------------- */
 void build_setup(struct source *source, struct conf *conf);
 void build_conns(struct source *source, struct conf *conf);
 

@@ -10,13 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { TEXT, TIME, NUMBER, WORD, BOOL, ID, IGNORED };
+/* TIME_MS: a number without a unit is milliseconds, elsewhere it is seconds. AUTHS: a list of methods. */
+enum kind { TEXT, TIME, TIME_MS, NUMBER, WORD, AUTHS, ID, IGNORED };
 
 struct keyword {
 	const char *section;
 	const char *name;
 	enum kind kind;
-	const char *values; /* of WORD: the words; else how people should write it */
+	const char *values; /* of WORD and AUTHS: the words; else how people should write it */
 	const char *default_text;
 	const char *help;
 };
@@ -60,13 +61,13 @@ static const struct keyword keywords[] = {
 		"Pre-shared keys, in the syntax of ipsec.secrets."},
 	{SETUP, "max-halfopen-ike", NUMBER, "NUMBER", "50000",
 		"How many negotiations that strangers have begun may be open at once."},
+	{SETUP, "shuntlifetime", TIME, "TIME", "15m",
+		"The longest time that a failure is remembered, for conns that do not say."},
 	NONE(SETUP, "protostack"),
 	NONE(SETUP, "interfaces"),
 	NONE(SETUP, "uniqueids"),
 	NONE(SETUP, "virtual-private"),
-	NONE(SETUP, "virtual_private"),
 	NONE(SETUP, "nat-traversal"),
-	NONE(SETUP, "nat_traversal"),
 	NONE(SETUP, "oe"),
 	NONE(SETUP, "ikeport"),
 	NONE(SETUP, "nhelpers"),
@@ -101,11 +102,39 @@ static const struct keyword keywords[] = {
 	NONE(SETUP, "ikev1-policy"),
 	NONE(SETUP, "expire-shunt-interval"),
 	NONE(SETUP, "expire-lifetime"),
-	NONE(SETUP, "shuntlifetime"),
 	NONE(SETUP, "global-redirect"),
 	NONE(SETUP, "global-redirect-to"),
 	NONE(SETUP, "syslog"),
 	NONE(SETUP, "statsbin"),
+	NONE(SETUP, "crl-timeout"),
+	NONE(SETUP, "curl-iface"),
+	NONE(SETUP, "curl-timeout"),
+	NONE(SETUP, "drop-oppo-null"),
+	NONE(SETUP, "fragicmp"),
+	NONE(SETUP, "force-keepalive"),
+	NONE(SETUP, "hidetos"),
+	NONE(SETUP, "ike-socket-bufsize"),
+	NONE(SETUP, "ike-socket-errqueue"),
+	NONE(SETUP, "ipsec-interface-managed"),
+	NONE(SETUP, "klipsdebug"),
+	NONE(SETUP, "nflog-all"),
+	NONE(SETUP, "ocsp-cache-min-age"),
+	NONE(SETUP, "ocsp-cache-max-age"),
+	NONE(SETUP, "overridemtu"),
+	NONE(SETUP, "perpeerlog"),
+	NONE(SETUP, "perpeerlogdir"),
+	NONE(SETUP, "plutofork"),
+	NONE(SETUP, "plutoopts"),
+	NONE(SETUP, "plutorestartoncrash"),
+	NONE(SETUP, "plutowait"),
+	NONE(SETUP, "postpluto"),
+	NONE(SETUP, "prepluto"),
+	NONE(SETUP, "retransmits"),
+	NONE(SETUP, "secctx-attr-type"),
+	NONE(SETUP, "seedbits"),
+	NONE(SETUP, "session-resumption"),
+	NONE(SETUP, "strictcrlpolicy"),
+	NONE(SETUP, "xfrmlifetime"),
 
 	{CONN, "also", TEXT, "CONN", "", "Takes over what another conn says and this one does not."},
 	{CONN, "auto", WORD, "ondemand | route | add | start | up | keep | ignore", "ignore",
@@ -116,18 +145,20 @@ static const struct keyword keywords[] = {
 		"This end; the route to the peer decides."},
 	{CONN, "right", TEXT, "%opportunisticgroup | %group", "",
 		"The group file of the conn's name says who the other end is."},
-	{CONN, "authby", TEXT, AUTH_WORDS, "rsasig", "How both ends show who they are."},
-	END("auth", WORD, AUTH_WORDS, "authby=", "How this end shows who it is."),
+	{CONN, "authby", AUTHS, AUTH_WORDS, "rsasig", "How both ends show who they are."},
+	END("auth", AUTHS, AUTH_WORDS, "authby=", "How this end shows who it is."),
 	END("id", ID, "%null | %fromcert | %any | @NAME | USER@HOST | ADDRESS", "the address",
 		"The identity of this end."),
 	{CONN, "negotiationshunt", WORD, SHUNT_WORDS, "hold",
 		"What packets do while a negotiation lasts."},
 	{CONN, "failureshunt", WORD, SHUNT_WORDS, "by group",
 		"What packets do after a negotiation has failed."},
-	{CONN, "shuntlifetime", TIME, "TIME", "15m", "The longest time that a failure is remembered."},
+	{CONN, "shuntlifetime", TIME, "TIME", "as in config setup",
+		"The longest time that a failure is remembered."},
 	{CONN, "retransmit-timeout", TIME, "TIME", "5s", "When a silent peer is given up."},
-	{CONN, "retransmit-interval", TIME, "TIME", "250ms",
-		"The first retransmission; each later one waits twice as long."},
+	{CONN, "retransmit-interval", TIME_MS, "TIME", "250ms",
+		"The first retransmission; each later one waits twice as long. A bare number is "
+		"milliseconds."},
 	{CONN, "dpddelay", TIME, "TIME", "30s", "After so much silence the peer is asked; 0 is never."},
 	{CONN, "replay-window", NUMBER, "PACKETS", "128", "How much reordering ESP accepts."},
 	{CONN, "ike", TEXT, "CIPHER[-PRF][;GROUP],…", "aes_gcm256,aes_gcm128-sha2_256;x25519,ecp256",
@@ -196,6 +227,57 @@ static const struct keyword keywords[] = {
 	NONE(CONN, "vti-shared"),
 	NONE(CONN, "ipsec-interface"),
 	NONE(CONN, "enable-tcp"),
+	NONE(CONN, "accept-redirect"),
+	NONE(CONN, "accept-redirect-to"),
+	NONE(CONN, "ah"),
+	NONE(CONN, "autoindex"),
+	NONE(CONN, "cisco-split"),
+	NONE(CONN, "clones"),
+	NONE(CONN, "connalias"),
+	NONE(CONN, "encap-dscp"),
+	NONE(CONN, "fake-strongswan"),
+	NONE(CONN, "forceencaps"),
+	NONE(CONN, "ikepad"),
+	NONE(CONN, "ikev2-allow-narrowing"),
+	NONE(CONN, "ignore-peer-dns"),
+	NONE(CONN, "intermediate"),
+	NONE(CONN, "ipsec-max-bytes"),
+	NONE(CONN, "ipsec-max-packets"),
+	NONE(CONN, "iptfs"),
+	NONE(CONN, "iptfs-dropping"),
+	NONE(CONN, "iptfs-fragmentation"),
+	NONE(CONN, "iptfs-init-delay"),
+	NONE(CONN, "iptfs-max-queue-size"),
+	NONE(CONN, "iptfs-packet-size"),
+	NONE(CONN, "iptfs-reorder-window"),
+	NONE(CONN, "labeled-ipsec"),
+	NONE(CONN, "loopback"),
+	NONE(CONN, "modecfgbanner"),
+	NONE(CONN, "modecfgdns"),
+	NONE(CONN, "modecfgdns1"),
+	NONE(CONN, "modecfgdns2"),
+	NONE(CONN, "modecfgdomain"),
+	NONE(CONN, "modecfgdomains"),
+	NONE(CONN, "nat-ikev1-method"),
+	NONE(CONN, "nm-configured"),
+	NONE(CONN, "pam-authorize"),
+	NONE(CONN, "pfsgroup"),
+	NONE(CONN, "ppk-ids"),
+	NONE(CONN, "redirect-to"),
+	NONE(CONN, "remote-peer-type"),
+	NONE(CONN, "rekeywindow"),
+	NONE(CONN, "sareftrack"),
+	NONE(CONN, "sec-label"),
+	NONE(CONN, "send-esp-tfc-padding-not-supported"),
+	NONE(CONN, "send-redirect"),
+	NONE(CONN, "send-vendorid"),
+	NONE(CONN, "session-resumption"),
+	NONE(CONN, "sha2-truncbug"),
+	NONE(CONN, "share-lease"),
+	NONE(CONN, "tcp-remoteport"),
+	NONE(CONN, "tcponly"),
+	NONE(CONN, "xauthby"),
+	NONE(CONN, "xauthfail"),
 	END_NONE("subnet"),
 	END_NONE("subnets"),
 	END_NONE("nexthop"),
@@ -212,6 +294,14 @@ static const struct keyword keywords[] = {
 	END_NONE("username"),
 	END_NONE("vti"),
 	END_NONE("interface-ip"),
+	END_NONE("allowany"),
+	END_NONE("groups"),
+	END_NONE("ikeport"),
+	END_NONE("nat"),
+	END_NONE("pubkey"),
+	END_NONE("subnetwithin"),
+	END_NONE("xauthusername"),
+	END_NONE("xauthname"),
 };
 
 size_t conf_keyword_count(void)
@@ -243,6 +333,13 @@ static const struct keyword *find(const char *section, const char *name)
 			return &keywords[i];
 	}
 	return NULL;
+}
+
+uint32_t keyword_time_unit(const char *name)
+{
+	const struct keyword *keyword = find(CONN, name);
+
+	return keyword && keyword->kind == TIME_MS ? 1 : 1000;
 }
 
 /* --- "did you mean" ----------------------------------------------------------------------------- */
@@ -316,15 +413,15 @@ static bool is_possible(const struct keyword *keyword, const char *value)
 {
 	struct ike_id_spec id;
 	uint64_t number;
-	bool yes;
 
 	switch (keyword->kind) {
 	case TIME:
-		return value_time_ms(value, &number);
+	case TIME_MS:
+		return value_time_ms(value, keyword_time_unit(keyword->name), &number);
 	case NUMBER:
 		return value_number(value, UINT32_MAX, &number);
-	case BOOL:
-		return value_bool(value, &yes);
+	case AUTHS:
+		return value_is_auth_list(value, keyword->values);
 	case WORD:
 		return value_is_one_of(value, keyword->values);
 	case ID:
@@ -345,6 +442,9 @@ void check_params(struct conf_report *report, const struct section *section)
 		const struct param *param = &section->params[i];
 		const struct keyword *keyword = find(kind, param->key);
 
+		/* x-… is the reader's own remark, by libreswan's manual. */
+		if (strncmp(param->key, "x-", 2) == 0)
+			continue;
 		if (!keyword)
 			report_unknown(report, kind, param);
 		else if (keyword->kind == IGNORED)

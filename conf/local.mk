@@ -1,16 +1,19 @@
 # conf/: ipsec.conf, group files and secrets into the structs of the wings.
 noinst_LIBRARIES += libconf.a
 libconf_a_SOURCES = \
-	conf/build.c \
+	conf/algorithm.c \
 	conf/conf.c conf/conf.h \
+	conf/conn.c \
 	conf/file.c \
 	conf/group_file.c \
 	conf/internal.h \
 	conf/keyword.c \
 	conf/parser.c \
 	conf/report.c \
+	conf/resolve.c \
 	conf/save.c \
 	conf/secrets.c \
+	conf/setup.c \
 	conf/value.c
 
 FUZZ_TARGETS += t/fuzz/fuzz_conf
@@ -21,3 +24,17 @@ UNIT_TESTS += t/fuzz/replay_conf
 t_fuzz_replay_conf_SOURCES = t/fuzz/replay.c t/fuzz/fuzz_conf.c t/tap.h
 t_fuzz_replay_conf_LDADD = $(CONF_LIBS)
 EXTRA_DIST += t/fuzz/corpus/conf
+
+UNIT_TESTS += t/unit/conf_grammar t/unit/conf_seed t/unit/conf_mistakes t/unit/conf_groups \
+	t/unit/conf_secrets
+t_unit_conf_grammar_SOURCES = t/unit/conf_grammar.c t/unit/conf_files.h t/tap.h
+t_unit_conf_grammar_LDADD = $(CONF_LIBS)
+t_unit_conf_seed_SOURCES = t/unit/conf_seed.c t/unit/conf_files.h t/tap.h
+t_unit_conf_seed_LDADD = $(CONF_LIBS)
+t_unit_conf_mistakes_SOURCES = t/unit/conf_mistakes.c t/unit/conf_files.h t/tap.h
+t_unit_conf_mistakes_LDADD = $(CONF_LIBS)
+t_unit_conf_groups_SOURCES = t/unit/conf_groups.c t/unit/conf_files.h t/tap.h
+t_unit_conf_groups_LDADD = $(CONF_LIBS)
+t_unit_conf_secrets_SOURCES = t/unit/conf_secrets.c t/unit/conf_files.h t/tap.h
+t_unit_conf_secrets_LDADD = $(CONF_LIBS)
+EXTRA_DIST += t/data/seed/ipsec.conf t/data/seed/oe-certificate.conf

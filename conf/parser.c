@@ -11,7 +11,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +20,19 @@ struct cursor {
 	unsigned line; /* of what is taken next */
 };
 
-/* Joins continued lines; false at the end. `*place_line` is the first physical line. */
+static bool is_comment(const char *text, size_t len)
+{
+	while (len && isspace((unsigned char)*text)) {
+		text++;
+		len--;
+	}
+	return len && *text == '#';
+}
+
+/*
+ * Joins continued lines; false at the end. `*place_line` is the first physical
+ * line. A comment never goes on: it would swallow an option unseen.
+ */
 static bool take_line(struct cursor *cursor, struct strbuf *out, unsigned *place_line)
 {
 	bool more = true;
@@ -36,7 +47,7 @@ static bool take_line(struct cursor *cursor, struct strbuf *out, unsigned *place
 		size_t len = (size_t)((newline ? newline : cursor->end) - cursor->at);
 
 		cursor->line++;
-		more = len > 0 && cursor->at[len - 1] == '\\';
+		more = len > 0 && cursor->at[len - 1] == '\\' && !is_comment(cursor->at, len);
 		strbuf_add(out, cursor->at, more ? len - 1 : len);
 		cursor->at = newline ? newline + 1 : cursor->end;
 	}
@@ -58,8 +69,7 @@ static void trim_end(char *text)
 		text[--len] = '\0';
 }
 
-/* Ends the text where a comment begins: a '#' outside quotes, at the start of a word. */
-static void cut_comment(char *text)
+void text_cut_comment(char *text)
 {
 	bool quoted = false;
 
@@ -108,6 +118,9 @@ static struct section *open_section(struct source *source, const char *name, str
 	for (size_t i = 0; i < source->count; i++) {
 		section = &source->sections[i];
 		if (name && section->name && strcmp(section->name, name) == 0) {
+			/* Defaults come in as many pieces as there are files. */
+			if (strcmp(name, "%default") == 0)
+				return section;
 			report_warning(source->report, place,
 				"conn %s was begun at %s:%u; both count as one", name,
 				section->place.file, section->place.line);
@@ -127,13 +140,15 @@ static void warn_if_again(
 	struct conf_report *report, const struct section *section, const struct param *param)
 {
 	for (size_t i = 0; i < section->count; i++) {
-		if (strcmp(section->params[i].key, param->key) == 0 &&
-			strcmp(param->key, "also") != 0) {
-			report_warning(report, param->place,
-				"'%s' is given again (first in line %u); the last counts", param->key,
-				section->params[i].place.line);
-			return;
-		}
+		const struct place *first = &section->params[i].place;
+
+		if (strcmp(section->params[i].key, param->key) != 0 ||
+			strcmp(param->key, "also") == 0)
+			continue;
+		report_warning(report, param->place,
+			"'%s' is given again (first at %s:%u); the last counts", param->key,
+			first->file, first->line);
+		return;
 	}
 }
 
@@ -151,8 +166,9 @@ static void add_param(
 	trim_end(text);
 	param.key = mem_strdup(text);
 	param.value = mem_strdup(skip_space(equals + 1));
+	/* libreswan reads '_' and '-' in names alike. */
 	for (char *at = param.key; *at; at++)
-		*at = (char)tolower((unsigned char)*at);
+		*at = *at == '_' ? '-' : (char)tolower((unsigned char)*at);
 	if (!section)
 		report_error(source->report, place, "'%s' stands in no section", param.key);
 	else if (param.key[0] == '\0')
@@ -172,25 +188,18 @@ static void add_param(
 
 /* --- include ------------------------------------------------------------------------------------ */
 
+static void include_file(struct source *source, const char *path, struct place from, void *arg)
+{
+	(void)arg;
+	parse_file(source, path, from);
+}
+
 static void include(struct source *source, char *pattern, struct place place)
 {
-	glob_t found;
-	char *path;
-
-	if (!unquote(pattern) || !*pattern) {
+	if (!unquote(pattern) || !*pattern)
 		report_error(source->report, place, "include needs a file");
-		return;
-	}
-	path = file_beside(place.file, pattern);
-	/* A pattern that matches nothing is an empty folder, a plain name must exist. */
-	if (glob(path, GLOB_BRACE, NULL, &found) == 0) {
-		for (size_t i = 0; i < found.gl_pathc; i++)
-			parse_file(source, found.gl_pathv[i], place);
-		globfree(&found);
-	} else if (!strpbrk(path, "*?[{")) {
-		report_error(source->report, place, "cannot include %s: %s", path, strerror(ENOENT));
-	}
-	free(path);
+	else
+		file_include(source, pattern, place, include_file, NULL);
 }
 
 /* True when the line opened a section or included something; *section is the current one then. */
@@ -205,7 +214,8 @@ static bool take_header(struct source *source, char *text, struct place place, b
 	if (strcmp(word, "config") == 0 && strcmp(rest, "setup") == 0) {
 		*section = (size_t)(open_section(source, NULL, place) - source->sections);
 	} else if (strcmp(word, "conn") == 0 && *rest && !strchr(rest, '=')) {
-		unquote(rest);
+		if (!unquote(rest))
+			report_error(source->report, place, "quotes of the name do not match");
 		*section = (size_t)(open_section(source, rest, place) - source->sections);
 	} else if (strcmp(word, "include") == 0) {
 		if (follow)
@@ -241,7 +251,7 @@ void parse_text(struct source *source, const char *file, char *text, size_t len,
 			continue;
 		}
 		body = skip_space(body);
-		cut_comment(body);
+		text_cut_comment(body);
 		trim_end(body);
 		if (!*body || take_header(source, body, place, follow, &section))
 			continue;
@@ -253,22 +263,18 @@ void parse_text(struct source *source, const char *file, char *text, size_t len,
 
 void parse_file(struct source *source, const char *path, struct place from)
 {
+	struct open_file file;
 	size_t len;
 	char *text;
 
-	if (source->depth >= CONF_MAX_DEPTH) {
-		report_error(source->report, from, "includes are nested more than %d deep at %s",
-			CONF_MAX_DEPTH, path);
+	if (!file_enter(source, path, from, &file))
 		return;
-	}
 	text = file_read(path, &len);
-	if (!text) {
+	if (text)
+		parse_text(source, file_note(source, path), text, len, true);
+	else
 		report_error(source->report, from, "cannot read %s: %s", path, strerror(errno));
-		return;
-	}
-	source->depth++;
-	parse_text(source, file_note(source, path), text, len, true);
-	source->depth--;
+	file_leave(source);
 	free(text);
 }
 
@@ -282,6 +288,7 @@ void sections_free(struct source *source)
 			free(section->params[j].value);
 		}
 		free(section->params);
+		free(section->all);
 		free(section->name);
 	}
 	free(source->sections);

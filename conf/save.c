@@ -20,6 +20,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A copy has its own companions (write_sections). */
+static bool is_companion(const struct section *section, const struct param *param)
+{
+	return !section->name && (strcmp(param->key, "policies-dir") == 0 ||
+					 strcmp(param->key, "secretsfile") == 0);
+}
+
+static void add_param(struct strbuf *out, const struct param *param)
+{
+	/* Quotes within a value stand where they stood. */
+	const char *quote = strchr(param->value, '"') ? "" : "\"";
+
+	strbuf_printf(out, "\t%s=%s%s%s\n", param->key, quote, param->value, quote);
+}
+
 char *sections_flatten(const struct source *source)
 {
 	struct strbuf out = {0};
@@ -28,14 +43,12 @@ char *sections_flatten(const struct source *source)
 		const struct section *section = &source->sections[i];
 
 		if (section->name)
-			strbuf_printf(&out, "conn %s\n", section->name);
+			strbuf_printf(&out, "conn \"%s\"\n", section->name);
 		else
 			strbuf_printf(&out, "config setup\n");
 		for (size_t j = 0; j < section->count; j++) {
-			const char *quote = strchr(section->params[j].value, '"') ? "" : "\"";
-
-			strbuf_printf(&out, "\t%s=%s%s%s\n", section->params[j].key, quote,
-				section->params[j].value, quote);
+			if (!is_companion(section, &section->params[j]))
+				add_param(&out, &section->params[j]);
 		}
 	}
 	return strbuf_take(&out);
@@ -60,7 +73,7 @@ static int write_file(const char *folder, const char *name, const char *text, si
 	return error;
 }
 
-/* The sections, and where their companions are in this folder; what is said last counts. */
+/* The sections, and where their companions are in this folder. */
 static int write_sections(const struct conf *conf, const char *folder, const char *final)
 {
 	struct strbuf text = {0};
@@ -79,7 +92,8 @@ static int copy_group(const struct conf *conf, const char *folder, const char *n
 	char *target = mem_printf("policies/%s", name);
 	size_t len;
 	char *text = file_read(path, &len);
-	int error = text ? write_file(folder, target, text, len) : 0;
+	/* A group without a file has no lines; a file that cannot be read has some. */
+	int error = text ? write_file(folder, target, text, len) : errno == ENOENT ? 0 : -errno;
 
 	free(text);
 	free(path);

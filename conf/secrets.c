@@ -7,8 +7,8 @@
 #include "conf/internal.h"
 
 #include "ike/crypto/text.h"
+#include "ike/id.h"
 #include "lib/mem.h"
-#include "lib/strbuf.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -21,11 +21,12 @@
 
 struct words {
 	char *list[MAX_WORDS];
+	bool quoted[MAX_WORDS];
 	size_t count;
 	bool broken; /* an unmatched quote, or too many words */
 };
 
-/* Words of one entry, quotes taken off; a '#' at the start of a word ends it. */
+/* Words of one entry, quotes taken off. */
 static struct words split(char *text)
 {
 	struct words words = {0};
@@ -35,20 +36,22 @@ static struct words split(char *text)
 
 		while (isspace((unsigned char)*text))
 			text++;
-		if (!*text || *text == '#')
+		if (!*text)
 			return words;
 		if (words.count == MAX_WORDS) {
 			words.broken = true;
 			return words;
 		}
-		if (*text == '"') {
-			end = strchr(++text, '"');
-			if (!end) {
-				words.broken = true;
-				return words;
-			}
+		words.quoted[words.count] = *text == '"' || *text == '\'';
+		if (words.quoted[words.count]) {
+			end = strchr(text + 1, *text);
+			text++;
 		} else {
 			end = text + strcspn(text, " \t\r\n");
+		}
+		if (!end) {
+			words.broken = true;
+			return words;
 		}
 		words.list[words.count++] = text;
 		text = *end ? end + 1 : end;
@@ -56,32 +59,66 @@ static struct words split(char *text)
 	}
 }
 
-static bool decode_secret(const char *text, struct secret *out)
+/* What stands in quotes is text, whatever it begins with. */
+static bool decode_secret(const char *text, bool quoted, struct secret *out)
 {
-	if (strncasecmp(text, "0x", 2) == 0)
-		return text_decode_hex(text + 2, out);
-	if (strncasecmp(text, "0s", 2) == 0)
-		return text_decode_base64(text + 2, out);
+	if (!quoted && strncasecmp(text, "0x", 2) == 0)
+		return text_decode_hex(text + 2, out) && out->len > 0;
+	if (!quoted && strncasecmp(text, "0s", 2) == 0)
+		return text_decode_base64(text + 2, out) && out->len > 0;
+	if (!quoted && strncasecmp(text, "0t", 2) == 0)
+		text += 2;
 	return text[0] && secret_set(out, text, strlen(text));
 }
 
-/* Ids before the colon. "%any" and "0.0.0.0" are everybody: type 0. */
+/* "%any", "0.0.0.0" and "::" are everybody. False: not an identity that can have a PSK. */
+static bool take_id(const char *text, struct ike_id *out)
+{
+	struct ike_id_spec spec;
+	struct addr addr;
+
+	if (strcasecmp(text, "%any6") == 0 || (addr_parse(text, &addr) && addr_is_any(&addr)))
+		text = "%any";
+	if (!value_id(text, &spec))
+		return false;
+	if (spec.kind == IKE_ID_KIND_EXACT)
+		*out = spec.id;
+	else if (spec.kind == IKE_ID_KIND_ANY)
+		out->type = IKE_ID_TYPE_ANY;
+	else
+		return false;
+	return true;
+}
+
 static bool take_ids(struct conf_report *report, struct place place, const struct words *words,
 	size_t count, struct ike_psk *psk)
 {
 	psk->ids = mem_zalloc(count * sizeof(*psk->ids));
 	for (size_t i = 0; i < count; i++) {
-		struct ike_id_spec spec;
-
-		if (!value_id(words->list[i], &spec)) {
+		if (!take_id(words->list[i], &psk->ids[i])) {
 			report_error(report, place, "'%s' is no identity", words->list[i]);
 			return false;
 		}
-		if (spec.kind == IKE_ID_KIND_EXACT)
-			psk->ids[i] = spec.id;
 		psk->id_count++;
 	}
 	return true;
+}
+
+/* By hand, because realloc() would leave the old copy in free memory. */
+static void add_psk(struct psk_list *out, const struct ike_psk *psk)
+{
+	if (out->count == out->room) {
+		size_t room = out->room ? out->room * 2 : 8;
+		struct ike_psk *grown = mem_zalloc(room * sizeof(*grown));
+
+		if (out->count)
+			memcpy(grown, out->psks, out->count * sizeof(*grown));
+		secret_wipe(out->psks, out->count * sizeof(*grown));
+		free(out->psks);
+		out->psks = grown;
+		out->room = room;
+	}
+	out->psks[out->count++] = *psk;
 }
 
 static void take_psk(struct conf_report *report, struct place place, const struct words *words,
@@ -97,54 +134,43 @@ static void take_psk(struct conf_report *report, struct place place, const struc
 		free(psk.ids);
 		return;
 	}
-	if (!decode_secret(words->list[colon + 2], &psk.secret)) {
+	if (decode_secret(words->list[colon + 2], words->quoted[colon + 2], &psk.secret)) {
+		add_psk(out, &psk);
+	} else {
 		report_error(report, place, "the secret cannot be read (\"text\", 0xHEX or 0sBASE64; %d "
 					    "bytes at most)",
 			SECRET_MAX);
 		free(psk.ids);
-		return;
 	}
-	out->psks = mem_resize(out->psks, out->count + 1, sizeof(*out->psks));
-	out->psks[out->count++] = psk;
 	secret_clear(&psk.secret);
 }
 
-static void include(struct source *source, const struct words *words, struct place place,
-	struct psk_list *out)
+static void include_file(struct source *source, const char *path, struct place from, void *arg)
 {
-	char *path;
-
-	if (words->count != 2) {
-		report_error(source->report, place, "include needs a file");
-		return;
-	}
-	path = file_beside(place.file, words->list[1]);
-	if (source->depth >= CONF_MAX_DEPTH) {
-		report_error(source->report, place, "includes are nested too deep");
-	} else {
-		source->depth++;
-		secrets_file(source, path, out);
-		source->depth--;
-	}
-	free(path);
+	secrets_file(source, path, from, arg);
 }
 
 /* The place of the word ":"; "ID: PSK" has it stuck to the last id. */
 static size_t find_colon(struct words *words)
 {
 	for (size_t i = 0; i < words->count; i++) {
+		if (!words->quoted[i] && strcmp(words->list[i], ":") == 0)
+			return i;
+	}
+	for (size_t i = 0; i + 1 < words->count && words->count < MAX_WORDS; i++) {
 		size_t len = strlen(words->list[i]);
 
-		if (strcmp(words->list[i], ":") == 0)
-			return i;
-		if (len > 1 && words->list[i][len - 1] == ':' && words->count < MAX_WORDS) {
-			words->list[i][len - 1] = '\0';
-			memmove(&words->list[i + 2], &words->list[i + 1],
-				(words->count - i - 1) * sizeof(words->list[0]));
-			words->list[i + 1] = words->list[i] + len - 1;
-			words->count++;
-			return i + 1;
-		}
+		if (words->quoted[i] || len < 2 || words->list[i][len - 1] != ':')
+			continue;
+		words->list[i][len - 1] = '\0';
+		memmove(&words->list[i + 2], &words->list[i + 1],
+			(words->count - i - 1) * sizeof(words->list[0]));
+		memmove(&words->quoted[i + 2], &words->quoted[i + 1],
+			(words->count - i - 1) * sizeof(words->quoted[0]));
+		words->list[i + 1] = words->list[i] + len - 1;
+		words->quoted[i + 1] = false;
+		words->count++;
+		return i + 1;
 	}
 	return SIZE_MAX;
 }
@@ -162,8 +188,10 @@ static void take_entry(
 	if (words.count == 0)
 		return;
 	if (strcmp(words.list[0], "include") == 0) {
-		if (follow)
-			include(source, &words, place, out);
+		if (words.count != 2)
+			report_error(source->report, place, "include needs a file");
+		else if (follow)
+			file_include(source, words.list[1], place, include_file, out);
 		return;
 	}
 	colon = find_colon(&words);
@@ -176,56 +204,64 @@ static void take_entry(
 			"secrets of kind %s are not used by this version", words.list[colon + 1]);
 }
 
+/*
+ * Entries are put together in the text itself, so that no copy of a secret is
+ * made: what ends a line within an entry, and its comment, become spaces.
+ */
 void secrets_text(struct source *source, const char *file, char *text, size_t len,
 	struct psk_list *out, bool follow)
 {
 	struct place place = {.file = file, .line = 0}, begin = {.file = file, .line = 1};
-	struct strbuf entry = {0};
-	char *end = text + len;
+	char *end = text + len, *entry = NULL;
 
 	while (text < end) {
 		char *newline = memchr(text, '\n', (size_t)(end - text));
-		size_t line_len = (size_t)((newline ? newline : end) - text);
-		bool goes_on = line_len > 0 && isspace((unsigned char)*text);
+		char *stop = newline ? newline : end;
+		size_t kept;
 
 		place.line++;
-		if (!goes_on && entry.len) {
-			take_entry(source, entry.text, begin, out, follow);
-			secret_wipe(entry.text, entry.len);
-			entry.len = 0;
+		*stop = '\0';
+		if (entry && *text && !isspace((unsigned char)*text) && *text != '#') {
+			text[-1] = '\0';
+			take_entry(source, entry, begin, out, follow);
+			entry = NULL;
 		}
-		if (!entry.len)
+		if (!entry) {
+			entry = text;
 			begin = place;
-		/* A comment ends with its own line, not with the entry. */
-		strbuf_add(&entry, text, memchr(text, '#', line_len) && *text == '#' ? 0 : line_len);
-		strbuf_add(&entry, " ", 1);
-		text += line_len + 1;
+		}
+		text_cut_comment(text);
+		kept = strlen(text);
+		memset(text + kept, ' ', (size_t)(stop - text) - kept + (newline ? 1 : 0));
+		text = stop + 1;
 	}
-	if (entry.len)
-		take_entry(source, entry.text, begin, out, follow);
-	if (entry.text)
-		secret_wipe(entry.text, entry.room);
-	strbuf_clear(&entry);
+	if (entry)
+		take_entry(source, entry, begin, out, follow);
 }
 
-void secrets_file(struct source *source, const char *path, struct psk_list *out)
+/* `from` names what includes it. Who uses no PSK needs no file at all. */
+void secrets_file(struct source *source, const char *path, struct place from, struct psk_list *out)
 {
 	struct place place = {0};
+	struct open_file file;
 	struct stat st;
 	size_t len;
-	char *text = file_read(path, &len);
+	char *text;
 
-	if (!text) {
-		/* Who uses no PSK needs no file. */
-		if (errno != ENOENT)
-			report_error(source->report, place, "cannot read %s: %s", path, strerror(errno));
+	if (!file_enter(source, path, from, &file))
 		return;
+	text = file_read(path, &len);
+	if (text) {
+		place.file = file_note(source, path);
+		if (stat(path, &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)))
+			report_warning(source->report, place,
+				"secrets can be read by others (mode %04o)",
+				(unsigned)(st.st_mode & 07777));
+		secrets_text(source, place.file, text, len, out, true);
+		secret_wipe(text, len);
+		free(text);
+	} else if (errno != ENOENT) {
+		report_error(source->report, from, "cannot read %s: %s", path, strerror(errno));
 	}
-	place.file = file_note(source, path);
-	if (stat(path, &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)))
-		report_warning(source->report, place, "secrets can be read by others (mode %04o)",
-			(unsigned)(st.st_mode & 07777));
-	secrets_text(source, place.file, text, len, out, true);
-	secret_wipe(text, len);
-	free(text);
+	file_leave(source);
 }

@@ -4,7 +4,6 @@
 
 #include "ike/const.h"
 #include "lib/mem.h"
-#include "lib/strbuf.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -24,12 +23,12 @@ bool value_number(const char *text, uint64_t max, uint64_t *out)
 	return true;
 }
 
-bool value_time_ms(const char *text, uint64_t *out)
+bool value_time_ms(const char *text, uint32_t unit_ms, uint64_t *out)
 {
-	static const struct {
+	const struct {
 		const char *unit;
 		uint64_t ms;
-	} units[] = {{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+	} units[] = {{"", unit_ms}, {"s", 1000}, {"ms", 1}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
 	char *end;
 	unsigned long long value = strtoull(text, &end, 10);
 
@@ -42,12 +41,6 @@ bool value_time_ms(const char *text, uint64_t *out)
 		}
 	}
 	return false;
-}
-
-bool value_bool(const char *text, bool *out)
-{
-	*out = value_is_one_of(text, "yes | true | on | 1");
-	return *out || value_is_one_of(text, "no | false | off | 0");
 }
 
 bool value_is_one_of(const char *text, const char *list)
@@ -63,6 +56,23 @@ bool value_is_one_of(const char *text, const char *list)
 		list += strspn(list, " ");
 	}
 	return false;
+}
+
+bool value_is_auth_list(const char *text, const char *list)
+{
+	char *copy = mem_strdup(text), *save = NULL;
+	size_t good = 0, bad = 0;
+
+	for (char *word = strtok_r(copy, ",| \t", &save); word; word = strtok_r(NULL, ",| \t", &save)) {
+		/* "rsa-sha2_512" says which hash, too. */
+		word[strcspn(word, "-")] = '\0';
+		if (value_is_one_of(word, list))
+			good++;
+		else
+			bad++;
+	}
+	free(copy);
+	return good > 0 && bad == 0;
 }
 
 /* --- identities -------------------------------------------------------------------------------- */
@@ -97,6 +107,14 @@ bool value_id(const char *text, struct ike_id_spec *out)
 		return set_id(&out->id,
 			addr.family == ADDR_IPV4 ? IKE_ID_IPV4_ADDR : IKE_ID_IPV6_ADDR, addr.bytes,
 			addr_len(&addr));
+	if (strncmp(text, "@@", 2) == 0)
+		return strchr(text + 2, '@') &&
+		       set_id(&out->id, IKE_ID_RFC822_ADDR, text + 2, strlen(text + 2));
+	if (strncmp(text, "@[", 2) == 0 && text[strlen(text) - 1] == ']')
+		return set_id(&out->id, IKE_ID_KEY_ID, text + 2, strlen(text + 2) - 1);
+	/* "@#HEX" is a KEY_ID too, "@~HEX" a DN in DER: not in this version. */
+	if (text[0] == '@' && text[1] && strchr("[#~@", text[1]))
+		return false;
 	if (text[0] == '@')
 		return set_id(&out->id, IKE_ID_FQDN, text + 1, strlen(text + 1));
 	if (strchr(text, '@'))
@@ -105,105 +123,6 @@ bool value_id(const char *text, struct ike_id_spec *out)
 	if (strchr(text, '='))
 		return set_id(&out->id, IKE_ID_DER_ASN1_DN, text, strlen(text));
 	return set_id(&out->id, IKE_ID_FQDN, text, strlen(text)) && text[0] != '%';
-}
-
-/* --- algorithms ---------------------------------------------------------------------------------- */
-
-struct algorithm {
-	const char *name; /* without '_' and '-', lower case */
-	uint16_t id;
-	uint16_t bits; /* 0: both lengths */
-};
-
-static const struct algorithm ciphers[] = {{"aesgcm", IKE_ENCR_AES_GCM_16, 0},
-	{"aesgcm256", IKE_ENCR_AES_GCM_16, 256}, {"aesgcm128", IKE_ENCR_AES_GCM_16, 128},
-	{"aesgcmc256", IKE_ENCR_AES_GCM_16, 256}, {"aesgcmc128", IKE_ENCR_AES_GCM_16, 128},
-	{"aes256gcm16", IKE_ENCR_AES_GCM_16, 256}, {"aes128gcm16", IKE_ENCR_AES_GCM_16, 128},
-	{"aesgcm16256", IKE_ENCR_AES_GCM_16, 256}, {"aesgcm16128", IKE_ENCR_AES_GCM_16, 128}};
-static const struct algorithm prfs[] = {{"sha2", IKE_PRF_HMAC_SHA2_256, 0},
-	{"sha256", IKE_PRF_HMAC_SHA2_256, 0}, {"sha2256", IKE_PRF_HMAC_SHA2_256, 0},
-	{"sha384", IKE_PRF_HMAC_SHA2_384, 0}, {"sha2384", IKE_PRF_HMAC_SHA2_384, 0},
-	{"sha512", IKE_PRF_HMAC_SHA2_512, 0}, {"sha2512", IKE_PRF_HMAC_SHA2_512, 0}};
-static const struct algorithm groups[] = {{"x25519", IKE_GROUP_CURVE25519, 0},
-	{"curve25519", IKE_GROUP_CURVE25519, 0}, {"dh31", IKE_GROUP_CURVE25519, 0},
-	{"dh19", IKE_GROUP_ECP_256, 0}, {"ecp256", IKE_GROUP_ECP_256, 0},
-	{"dh20", IKE_GROUP_ECP_384, 0}, {"ecp384", IKE_GROUP_ECP_384, 0},
-	{"dh21", IKE_GROUP_ECP_521, 0}, {"ecp521", IKE_GROUP_ECP_521, 0}};
-
-static const struct algorithm *find(const struct algorithm *list, size_t count, const char *name)
-{
-	char plain[32];
-	size_t len = 0;
-
-	for (const char *at = name; *at && len + 1 < sizeof(plain); at++) {
-		if (*at != '_' && *at != '-')
-			plain[len++] = (char)tolower((unsigned char)*at);
-	}
-	plain[len] = '\0';
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(list[i].name, plain) == 0)
-			return &list[i];
-	}
-	return NULL;
-}
-
-static void add_id(uint16_t *list, size_t *count, uint16_t id)
-{
-	for (size_t i = 0; i < *count; i++) {
-		if (list[i] == id)
-			return;
-	}
-	if (*count < IKE_SUITE_MAX)
-		list[(*count)++] = id;
-}
-
-static void add_cipher(struct ike_suite *suite, uint16_t id, uint16_t bits)
-{
-	for (size_t i = 0; i < suite->encr_count; i++) {
-		if (suite->encr[i].id == id && suite->encr[i].key_bits == bits)
-			return;
-	}
-	if (suite->encr_count < IKE_SUITE_MAX)
-		suite->encr[suite->encr_count++] = (struct ike_encr_choice){id, bits};
-}
-
-/* One word: a cipher, a PRF or a group. False when it is none that we have. */
-static bool add_algorithm(struct ike_suite *suite, bool is_ike, const char *word)
-{
-	const struct algorithm *cipher = find(ciphers, ARRAY_LEN(ciphers), word);
-	const struct algorithm *prf = find(prfs, ARRAY_LEN(prfs), word);
-	const struct algorithm *group = find(groups, ARRAY_LEN(groups), word);
-
-	if (cipher && cipher->bits) {
-		add_cipher(suite, cipher->id, cipher->bits);
-	} else if (cipher) {
-		add_cipher(suite, cipher->id, 256);
-		add_cipher(suite, cipher->id, 128);
-	} else if (prf && is_ike) {
-		add_id(suite->prf, &suite->prf_count, prf->id);
-	} else if (group && is_ike) {
-		add_id(suite->ke, &suite->ke_count, group->id);
-	} else {
-		/* "aes_gcm-null" names the integrity that AEAD has not. */
-		return strcasecmp(word, "null") == 0 || strcasecmp(word, "none") == 0;
-	}
-	return true;
-}
-
-bool value_suite(const char *text, bool is_ike, struct ike_suite *out, char **left_out)
-{
-	char *copy = mem_strdup(text), *save = NULL;
-	struct strbuf missing = {0};
-
-	*out = (struct ike_suite){0};
-	for (char *word = strtok_r(copy, ",;+- \t", &save); word;
-		word = strtok_r(NULL, ",;+- \t", &save)) {
-		if (!add_algorithm(out, is_ike, word))
-			strbuf_printf(&missing, "%s%s", missing.len ? ", " : "", word);
-	}
-	free(copy);
-	*left_out = strbuf_take(&missing);
-	return out->encr_count > 0 || (is_ike && (out->prf_count > 0 || out->ke_count > 0));
 }
 
 /* --- group files ------------------------------------------------------------------------------------ */

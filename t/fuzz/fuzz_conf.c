@@ -18,6 +18,7 @@ static void read_conf(struct source *source, char *text, size_t len)
 	parse_text(source, "fuzz.conf", text, len, false);
 	for (size_t i = 0; i < source->count; i++)
 		check_params(source->report, &source->sections[i]);
+	sections_resolve(source);
 	build_setup(source, conf);
 	build_conns(source, conf);
 	conf_free(conf);

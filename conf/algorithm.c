@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ike= and esp= in libreswan's syntax: "aes_gcm256-sha2_512;x25519+dh19, ...".
+ * The engine proposes one list of each kind (RFC 7296 3.3), so proposals are
+ * joined. What this build lacks is left out; a kind of which nothing is left
+ * is an error, because the default was not asked for.
+ */
+#include "conf/internal.h"
+
+#include "ike/const.h"
+#include "lib/mem.h"
+#include "lib/strbuf.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind { CIPHER = 1, PRF = 2, GROUP = 4, NOTHING = 8 };
+
+struct algorithm {
+	const char *name; /* without '_', lower case */
+	enum kind kind;
+	uint16_t id;
+	uint16_t bits; /* of a cipher; 0: both lengths */
+};
+
+static const struct algorithm available[] = {
+	{"aesgcm", CIPHER, IKE_ENCR_AES_GCM_16, 0},
+	{"aesgcm256", CIPHER, IKE_ENCR_AES_GCM_16, 256},
+	{"aesgcm128", CIPHER, IKE_ENCR_AES_GCM_16, 128},
+	{"aesgcmc", CIPHER, IKE_ENCR_AES_GCM_16, 0},
+	{"aesgcmc256", CIPHER, IKE_ENCR_AES_GCM_16, 256},
+	{"aesgcmc128", CIPHER, IKE_ENCR_AES_GCM_16, 128},
+	{"aesgcm16256", CIPHER, IKE_ENCR_AES_GCM_16, 256},
+	{"aesgcm16128", CIPHER, IKE_ENCR_AES_GCM_16, 128},
+	{"aes256gcm16", CIPHER, IKE_ENCR_AES_GCM_16, 256},
+	{"aes128gcm16", CIPHER, IKE_ENCR_AES_GCM_16, 128},
+	{"sha2", PRF, IKE_PRF_HMAC_SHA2_256, 0},
+	{"sha256", PRF, IKE_PRF_HMAC_SHA2_256, 0},
+	{"sha2256", PRF, IKE_PRF_HMAC_SHA2_256, 0},
+	{"sha384", PRF, IKE_PRF_HMAC_SHA2_384, 0},
+	{"sha2384", PRF, IKE_PRF_HMAC_SHA2_384, 0},
+	{"sha512", PRF, IKE_PRF_HMAC_SHA2_512, 0},
+	{"sha2512", PRF, IKE_PRF_HMAC_SHA2_512, 0},
+	{"x25519", GROUP, IKE_GROUP_CURVE25519, 0},
+	{"curve25519", GROUP, IKE_GROUP_CURVE25519, 0},
+	{"dh31", GROUP, IKE_GROUP_CURVE25519, 0},
+	{"dh19", GROUP, IKE_GROUP_ECP_256, 0},
+	{"ecp256", GROUP, IKE_GROUP_ECP_256, 0},
+	{"dh20", GROUP, IKE_GROUP_ECP_384, 0},
+	{"ecp384", GROUP, IKE_GROUP_ECP_384, 0},
+	{"dh21", GROUP, IKE_GROUP_ECP_521, 0},
+	{"ecp521", GROUP, IKE_GROUP_ECP_521, 0},
+	/* "aes_gcm-null" names the integrity that an AEAD cipher has not. */
+	{"null", NOTHING, 0, 0},
+	{"none", NOTHING, 0, 0},
+	{"dh0", NOTHING, 0, 0},
+};
+
+/* Known, not here; digits at the end (a key length, a group's number) are taken off first. */
+static const struct algorithm elsewhere[] = {
+	{"aes", CIPHER, 0, 0},
+	{"aescbc", CIPHER, 0, 0},
+	{"aesctr", CIPHER, 0, 0},
+	{"aesccm", CIPHER, 0, 0},
+	{"aesccma", CIPHER, 0, 0},
+	{"aesccmb", CIPHER, 0, 0},
+	{"aesccmc", CIPHER, 0, 0},
+	{"aesgcm", CIPHER, 0, 0},
+	{"aesgcma", CIPHER, 0, 0},
+	{"aesgcmb", CIPHER, 0, 0},
+	{"aesgcmc", CIPHER, 0, 0},
+	{"3des", CIPHER, 0, 0},
+	{"3descbc", CIPHER, 0, 0},
+	{"camellia", CIPHER, 0, 0},
+	{"camelliacbc", CIPHER, 0, 0},
+	{"camelliactr", CIPHER, 0, 0},
+	{"chacha20poly", CIPHER, 0, 0},
+	{"nullauthaesgmac", CIPHER, 0, 0},
+	{"md", PRF, 0, 0},
+	{"sha", PRF, 0, 0},
+	{"hmacsha", PRF, 0, 0},
+	{"aesxcbc", PRF, 0, 0},
+	{"aescmac", PRF, 0, 0},
+	{"modp", GROUP, 0, 0},
+	{"dh", GROUP, 0, 0},
+	{"ecp", GROUP, 0, 0},
+	{"curve", GROUP, 0, 0},
+	{"x", GROUP, 0, 0},
+	{"mlkem", GROUP, 0, 0},
+};
+
+struct reading {
+	struct ike_suite *suite;
+	bool is_ike;
+	unsigned named, got; /* kinds */
+	struct strbuf left_out;
+	char *wrong; /* the first word that is no algorithm at all */
+};
+
+static const struct algorithm *find(
+	const struct algorithm *list, size_t count, const char *name, size_t len)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strlen(list[i].name) == len && memcmp(list[i].name, name, len) == 0)
+			return &list[i];
+	}
+	return NULL;
+}
+
+static void add_id(uint16_t *list, size_t *count, uint16_t id)
+{
+	for (size_t i = 0; i < *count; i++) {
+		if (list[i] == id)
+			return;
+	}
+	if (*count < IKE_SUITE_MAX)
+		list[(*count)++] = id;
+}
+
+static void add_cipher(struct ike_suite *suite, uint16_t id, uint16_t bits)
+{
+	for (size_t i = 0; i < suite->encr_count; i++) {
+		if (suite->encr[i].id == id && suite->encr[i].key_bits == bits)
+			return;
+	}
+	if (suite->encr_count < IKE_SUITE_MAX)
+		suite->encr[suite->encr_count++] = (struct ike_encr_choice){id, bits};
+}
+
+static void add_algorithm(struct ike_suite *suite, const struct algorithm *algorithm)
+{
+	switch (algorithm->kind) {
+	case CIPHER:
+		if (algorithm->bits != 128)
+			add_cipher(suite, algorithm->id, 256);
+		if (algorithm->bits != 256)
+			add_cipher(suite, algorithm->id, 128);
+		break;
+	case PRF:
+		add_id(suite->prf, &suite->prf_count, algorithm->id);
+		break;
+	case GROUP:
+		add_id(suite->ke, &suite->ke_count, algorithm->id);
+		break;
+	case NOTHING:
+		break;
+	}
+}
+
+/* One word, its '_' taken out and lower case. */
+static void take_word(struct reading *reading, const char *word, const char *plain)
+{
+	size_t len = strlen(plain);
+	const struct algorithm *found = find(available, ARRAY_LEN(available), plain, len);
+	/* ESP has no PRF, and no key exchange of its own yet. */
+	bool fits = found && (reading->is_ike || found->kind == CIPHER || found->kind == NOTHING);
+
+	if (fits) {
+		add_algorithm(reading->suite, found);
+		reading->named |= found->kind;
+		reading->got |= found->kind;
+		return;
+	}
+	while (!found && len && isdigit((unsigned char)plain[len - 1]))
+		len--;
+	if (!found)
+		found = find(elsewhere, ARRAY_LEN(elsewhere), plain, len);
+	if (!found) {
+		if (!reading->wrong)
+			reading->wrong = mem_strdup(word);
+		return;
+	}
+	strbuf_printf(&reading->left_out, "%s%s", reading->left_out.len ? ", " : "", word);
+	if (reading->is_ike || found->kind == CIPHER)
+		reading->named |= found->kind;
+}
+
+/* "aes_gcm-256" and "AES_GCM_256" are one word each: a length belongs to the name before it. */
+static void take_text(struct reading *reading, const char *value)
+{
+	static const char ends[] = ",;+- \t";
+
+	for (const char *at = value + strspn(value, ends); *at; at += strspn(at, ends)) {
+		size_t len = strcspn(at, ends);
+		char *word, *plain, *out;
+
+		if (at[len] == '-' && isdigit((unsigned char)at[len + 1])) {
+			size_t digits = strspn(at + len + 1, "0123456789");
+
+			if (strcspn(at + len + 1, ends) == digits)
+				len += 1 + digits;
+		}
+		word = mem_strndup(at, len);
+		plain = out = mem_strdup(word);
+		for (const char *from = word; *from; from++) {
+			if (*from != '_' && *from != '-')
+				*out++ = (char)tolower((unsigned char)*from);
+		}
+		*out = '\0';
+		take_word(reading, word, plain);
+		free(plain);
+		free(word);
+		at += len;
+	}
+}
+
+static const char *missing_kind(unsigned kinds)
+{
+	if (kinds & CIPHER)
+		return "no cipher";
+	return kinds & PRF ? "no PRF" : "no key exchange";
+}
+
+bool value_suite(const char *value, bool is_ike, struct ike_suite *out, char **text)
+{
+	struct reading reading = {.suite = out, .is_ike = is_ike};
+	unsigned missing;
+	char *left_out;
+
+	*out = (struct ike_suite){0};
+	take_text(&reading, value);
+	missing = reading.named & ~reading.got;
+	left_out = strbuf_take(&reading.left_out);
+	*text = left_out;
+	if (reading.named && !reading.wrong && !missing)
+		return true;
+	if (reading.wrong)
+		*text = mem_printf("'%s' is no algorithm", reading.wrong);
+	else if (missing)
+		*text = mem_printf("%s of these is available in this build", missing_kind(missing));
+	else
+		*text = mem_strdup("names no algorithm");
+	free(left_out);
+	free(reading.wrong);
+	return false;
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What conns mean: groups (rules G1, G2) and how they negotiate (G7). Values
+ * were found possible before (keyword.c).
+ */
+#include "conf/internal.h"
+
+#include "ike/const.h"
+#include "lib/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_RETRANSMIT_TIMEOUT_MS 5000
+#define DEFAULT_RETRANSMIT_INTERVAL_MS 250
+#define DEFAULT_DPD_MS 30000
+
+static const char *const group_words = "%opportunisticgroup | %group";
+
+static bool is_word(const char *text, const char *list)
+{
+	return text && value_is_one_of(text, list);
+}
+
+/* --- the ends -------------------------------------------------------------------------------- */
+
+/* The group is nearly always right=; where it is left=, the ends change places. */
+static bool is_mirrored(const struct section *conn)
+{
+	return is_word(section_text(conn, "left"), group_words) &&
+	       !is_word(section_text(conn, "right"), group_words);
+}
+
+static const struct param *end_param(const struct section *conn, bool own, const char *key)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s%s", own != is_mirrored(conn) ? "left" : "right", key);
+	return section_param(conn, name);
+}
+
+static const char *end_text(const struct section *conn, bool own, const char *key)
+{
+	const struct param *param = end_param(conn, own, key);
+
+	return param ? param->value : NULL;
+}
+
+/* A misspelt %group would leave a group out, so no unknown word is passed over. */
+static void check_right(struct conf_report *report, const struct section *conn)
+{
+	const struct param *param = section_param(conn, "right");
+
+	if (!param || param->value[0] != '%' || is_word(param->value, group_words) ||
+		is_word(param->value, "%any | %any4 | %any6 | %defaultroute | %opportunistic"))
+		return;
+	report_error(report, param->place,
+		"right=%s: expected %%opportunisticgroup, %%group, %%any, %%defaultroute or an address",
+		param->value);
+}
+
+/* --- which group a conn is (G2) --------------------------------------------------------------------- */
+
+static bool is_open(const char *shunt)
+{
+	return is_word(shunt, "pass | passthrough");
+}
+
+static void warn_weaker(struct conf_report *report, const struct section *conn, const char *key)
+{
+	const struct param *param = section_param(conn, key);
+
+	report_warning(report, param->place, "%s=%s is weaker than what %s means; it has no effect",
+		key, param->value, conn->name);
+}
+
+/* The row of one of the five names is the floor: what is stricter counts, what is weaker is said. */
+static enum policy_group floor_of(
+	struct conf_report *report, const struct section *conn, enum policy_group group)
+{
+	const char *type = section_text(conn, "type");
+	const char *automatic = section_text(conn, "auto");
+
+	if (is_word(type, "drop | reject"))
+		return POLICY_BLOCK;
+	if (is_word(type, "passthrough") && group != POLICY_CLEAR)
+		warn_weaker(report, conn, "type");
+	if (is_word(automatic, "ignore"))
+		warn_weaker(report, conn, "auto");
+	if (is_word(automatic, "add") && policy_traits(group)->initiates)
+		warn_weaker(report, conn, "auto");
+	return group;
+}
+
+static enum policy_group group_of(struct conf_report *report, const struct section *conn)
+{
+	enum policy_group group;
+	const char *type = section_text(conn, "type");
+
+	if (policy_group_by_name(conn->name, &group))
+		return floor_of(report, conn, group);
+	if (is_word(type, "passthrough"))
+		return POLICY_CLEAR;
+	if (is_word(type, "drop | reject"))
+		return POLICY_BLOCK;
+	if (is_word(section_text(conn, "auto"), "add"))
+		return POLICY_CLEAR_OR_PRIVATE;
+	return is_open(section_text(conn, "failureshunt")) ? POLICY_PRIVATE_OR_CLEAR
+							   : POLICY_PRIVATE;
+}
+
+static bool shunt_passes(struct conf_report *report, const struct section *conn, const char *key,
+	bool may_pass, bool otherwise)
+{
+	const char *shunt = section_text(conn, key);
+
+	if (!shunt)
+		return otherwise;
+	if (is_open(shunt) && !may_pass) {
+		warn_weaker(report, conn, key);
+		return false;
+	}
+	return is_open(shunt);
+}
+
+static void fill_policy(struct conf_report *report, const struct section *conn,
+	uint32_t shunt_lifetime_ms, struct policy_conn *out)
+{
+	bool may_pass;
+
+	out->name = mem_strdup(conn->name);
+	out->group = group_of(report, conn);
+	may_pass = policy_traits(out->group)->may_pass;
+	out->negotiation_pass = shunt_passes(report, conn, "negotiationshunt", may_pass, false);
+	out->failure_pass = shunt_passes(report, conn, "failureshunt", may_pass, may_pass);
+	out->shunt_lifetime_s = section_time(conn, "shuntlifetime", shunt_lifetime_ms) / 1000;
+	out->ike_conn = SIZE_MAX;
+}
+
+/* --- how a conn negotiates ------------------------------------------------------------------------------ */
+
+/* What an authby= lists first counts. */
+static enum ike_auth auth_of(const char *text)
+{
+	char *first = mem_strndup(text, strcspn(text, VALUE_LIST_ENDS));
+	enum ike_auth auth = IKE_AUTH_UNAVAILABLE;
+
+	if (is_word(first, "null"))
+		auth = IKE_AUTH_NULL;
+	else if (is_word(first, "secret | psk"))
+		auth = IKE_AUTH_PSK;
+	else if (is_word(first, "never"))
+		auth = IKE_AUTH_NEVER;
+	free(first);
+	return auth;
+}
+
+/* G7: what cannot be done is never done in another way. */
+static enum ike_auth fill_end(const struct section *conn, bool own, struct ike_id_spec *id, char **why)
+{
+	const char *text = end_text(conn, own, "auth");
+	enum ike_auth auth;
+
+	if (!text)
+		text = section_text(conn, "authby");
+	auth = text ? auth_of(text) : IKE_AUTH_UNAVAILABLE;
+	if (auth == IKE_AUTH_UNAVAILABLE && !*why)
+		*why = mem_printf("%s end's authentication by %s needs certificates or raw keys",
+			own ? "this" : "the other", text ? text : "rsasig (the default)");
+	text = end_text(conn, own, "id");
+	if (text)
+		value_id(text, id);
+	return auth;
+}
+
+static void fill_auth(struct conf_report *report, const struct section *conn, struct ike_conn *out)
+{
+	out->local_auth = fill_end(conn, true, &out->local_id, &out->unavailable);
+	out->remote_auth = fill_end(conn, false, &out->remote_id, &out->unavailable);
+	if (out->unavailable)
+		report_warning(report, conn->place,
+			"conn %s: %s, which this version has not: every negotiation of it fails, "
+			"and nothing is sent",
+			conn->name, out->unavailable);
+}
+
+static void fill_suite(struct conf_report *report, const struct section *conn, const char *key,
+	bool is_ike, struct ike_suite *out)
+{
+	const struct param *param = section_param(conn, key);
+	char *text;
+
+	if (!param)
+		return;
+	if (!value_suite(param->value, is_ike, out, &text))
+		report_error(report, param->place, "%s=%s: %s", key, param->value, text);
+	else if (*text)
+		report_warning(report, param->place,
+			"%s: not available in this build, left out: %s", key, text);
+	free(text);
+}
+
+static void refuse_ikev1(struct conf_report *report, const struct section *conn)
+{
+	static const char *const keys[] = {"ikev2", "keyexchange"};
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const struct param *param = section_param(conn, keys[i]);
+
+		if (param && is_word(param->value, "never | no | ikev1"))
+			report_error(report, param->place, "%s=%s: there is IKEv2 only", keys[i],
+				param->value);
+	}
+}
+
+static void fill_timers(const struct section *conn, struct ike_conn *out)
+{
+	out->retransmit_timeout_ms =
+		section_time(conn, "retransmit-timeout", DEFAULT_RETRANSMIT_TIMEOUT_MS);
+	out->retransmit_interval_ms =
+		section_time(conn, "retransmit-interval", DEFAULT_RETRANSMIT_INTERVAL_MS);
+	out->dpd_delay_ms = section_time(conn, "dpddelay", DEFAULT_DPD_MS);
+}
+
+static void fill_ike(struct conf_report *report, const struct section *conn, struct ike_conn *out)
+{
+	uint32_t window = section_number(conn, "replay-window", 0);
+
+	out->name = mem_strdup(conn->name);
+	fill_auth(report, conn, out);
+	refuse_ikev1(report, conn);
+	fill_suite(report, conn, "ike", true, &out->ike);
+	fill_suite(report, conn, section_param(conn, "esp") ? "esp" : "phase2alg", false, &out->esp);
+	out->mode = is_word(section_text(conn, "type"), "transport") ? IPSEC_TRANSPORT : IPSEC_TUNNEL;
+	fill_timers(conn, out);
+	if (window > UINT16_MAX)
+		report_error(report, section_param(conn, "replay-window")->place,
+			"replay-window is %u at most", UINT16_MAX);
+	out->replay_window = (uint16_t)window;
+}
+
+/* --- conns -------------------------------------------------------------------------------------------------- */
+
+static bool negotiates(const struct section *conn, const struct policy_conn *policy)
+{
+	const struct policy_traits *traits = policy_traits(policy->group);
+
+	/* %group means: whatever the group says, but never IKE (libreswan's meaning of the word). */
+	return (traits->initiates || traits->accepts) &&
+	       !is_word(section_text(conn, is_mirrored(conn) ? "left" : "right"), "%group") &&
+	       !is_word(section_text(conn, "authby"), "never");
+}
+
+static void add_group(struct conf_report *report, const struct section *conn, struct conf *conf)
+{
+	struct policy_config *policy = &conf->policy;
+	struct ike_config *ike = &conf->ike;
+	struct policy_conn *out;
+
+	policy->conns = mem_resize(policy->conns, policy->conn_count + 1, sizeof(*policy->conns));
+	out = &policy->conns[policy->conn_count++];
+	*out = (struct policy_conn){0};
+	fill_policy(report, conn, conf->setup.shunt_lifetime_ms, out);
+	/* Its name is the name of its file. */
+	if (strchr(conn->name, '/') || conn->name[0] == '.')
+		report_error(report, conn->place, "conn %s cannot be the name of a group's file",
+			conn->name);
+	if (!negotiates(conn, out))
+		return;
+	ike->conns = mem_resize(ike->conns, ike->conn_count + 1, sizeof(*ike->conns));
+	memset(&ike->conns[ike->conn_count], 0, sizeof(*ike->conns));
+	fill_ike(report, conn, &ike->conns[ike->conn_count]);
+	out->ike_conn = ike->conn_count++;
+}
+
+static void take_conn(struct conf_report *report, const struct section *conn, struct conf *conf)
+{
+	const char *automatic = section_text(conn, "auto");
+	enum policy_group group;
+	bool named = policy_group_by_name(conn->name, &group);
+
+	if (strcmp(conn->name, "%default") == 0 || (is_word(automatic, "ignore") && !named))
+		return;
+	check_right(report, conn);
+	if (named || is_mirrored(conn) || is_word(section_text(conn, "right"), group_words))
+		add_group(report, conn, conf);
+	else if (automatic)
+		report_warning(report, conn->place,
+			"only group connections are supported by this version "
+			"(right=%%opportunisticgroup); conn %s is ignored",
+			conn->name);
+}
+
+void build_conns(struct source *source, struct conf *conf)
+{
+	for (size_t i = 0; i < source->count; i++) {
+		if (source->sections[i].name)
+			take_conn(source->report, &source->sections[i], conf);
+	}
+}

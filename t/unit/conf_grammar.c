@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ipsec.conf(5) syntax: sections, comments, quotes, continuation, also=, %default, include. */
+#include "t/unit/conf_files.h"
+
+#define NULL_GROUP "\tright=%opportunisticgroup\n\tauthby=null\n"
+
+static uint32_t timeout_of(const struct conf *conf, const char *name)
+{
+	const struct ike_conn *ike = files_ike(conf, name);
+
+	return ike ? ike->retransmit_timeout_ms : 0;
+}
+
+static void test_lines(void)
+{
+	struct conf *conf = files_load_text(
+		"# a comment \\\nconn one # and another\n" NULL_GROUP
+		"\n  # dpddelay=1\n\tdpddelay = 7s\t# seconds\n"
+		"\tleftid=\"@a # b\"\n\trightid=@c#d\n"
+		"\tretransmit-timeout=\\\n4s\n\tRetransmit_Interval=100\n");
+	const struct ike_conn *ike = files_ike(conf, "one");
+
+	ok(conf && ike, "comments, blank lines and space are passed over");
+	is_int(ike->dpd_delay_ms, 7000, "space around '=' and a comment behind");
+	is_int(ike->local_id.id.len, 5, "a '#' in quotes is text");
+	is_int(ike->remote_id.id.len, 3, "a '#' within a word is text");
+	is_int(ike->retransmit_timeout_ms, 4000, "a line goes on after a backslash");
+	is_int(ike->retransmit_interval_ms, 100, "names in any case, '_' as '-'; a bare interval is ms");
+	conf_free(conf);
+}
+
+static void test_inheritance(void)
+{
+	struct conf *conf = files_load_text("conn %default\n\tretransmit-timeout=9s\n\tdpddelay=9s\n"
+					    "conn base\n\tretransmit-timeout=8s\n\talso=deep\n"
+					    "conn deep\n\tretransmit-timeout=7s\n\treplay-window=64\n"
+					    "conn own\n" NULL_GROUP
+					    "\tretransmit-timeout=6s\n\talso=base\n"
+					    "conn taken\n" NULL_GROUP "\talso=base\n"
+					    "conn plain\n" NULL_GROUP);
+
+	ok(conf, "also= and %%default load");
+	is_int(timeout_of(conf, "own"), 6000, "a conn's own counts before also=");
+	is_int(timeout_of(conf, "taken"), 8000, "also= counts before %default, the nearer first");
+	is_int(timeout_of(conf, "plain"), 9000, "%default counts for the rest");
+	is_int(files_ike(conf, "taken")->replay_window, 64, "also= of also= counts too");
+	ok(!files_group(conf, "base"), "a conn without a group is a building block");
+	conf_free(conf);
+}
+
+static void test_default_also(void)
+{
+	struct conf *conf = files_load_text("conn %default\n\talso=base\n"
+					    "conn base\n" NULL_GROUP "\tretransmit-timeout=5s\n"
+					    "conn one\n\tdpddelay=1s\n");
+
+	is_int(timeout_of(conf, "one"), 5000, "%default may use also=, and its base be a conn itself");
+	conf_free(conf);
+}
+
+static void test_circle(void)
+{
+	ok(!files_load_text("conn a\n\talso=b\nconn b\n\talso=c\nconn c\n\talso=a\n"),
+		"a circle of also= is refused");
+	ok(files_said(CONF_ERROR, "oe.conf:9: also=a leads back to itself"), "with its place");
+}
+
+/* Every conn takes over every other: there are 30! ways through, and one is enough. */
+static void test_many_ways(void)
+{
+	struct strbuf text = {0};
+
+	for (unsigned i = 0; i < 30; i++) {
+		strbuf_printf(&text, "conn c%u\n", i);
+		for (unsigned j = 0; j < 30; j++) {
+			if (j != i)
+				strbuf_printf(&text, "\talso=c%u\n", j);
+		}
+	}
+	ok(!files_load_text(text.text), "thirty conns that all take over each other end soon");
+	strbuf_clear(&text);
+}
+
+static void test_twice(void)
+{
+	struct conf *conf = files_load_text("conn one\n" NULL_GROUP "\tdpddelay=1s\n\tdpddelay=2s\n");
+
+	is_int(files_ike(conf, "one")->dpd_delay_ms, 2000, "the same key twice: the last counts");
+	ok(files_said(CONF_WARNING, "oe.conf:8: 'dpddelay' is given again (first at"), "with a warning");
+	conf_free(conf);
+}
+
+static void test_setup(void)
+{
+	struct conf *conf;
+
+	files_write("more.conf", "config setup\n\tdns-hold=1500ms\n");
+	conf = files_load_text("\tdns-forward=192.0.2.53 [2001:db8::53]:5353\n"
+			       "\tdns-listen=127.0.0.1:5300\n\tdns-allow=192.0.2.0/24\n"
+			       "\tdns-hold-grace=50ms\n\tdns-max-held=10\n\tdebug=all\n"
+			       "\tstatedir=/s\n\tcontrol-socket=/c\nshuntlifetime=60\n"
+			       "include more.conf\nconn one\n" NULL_GROUP);
+	ok(conf, "config setup in two files counts as one");
+	is_int(conf->resolver.hold_ms, 1500, "dns-hold");
+	is_int(conf->resolver.hold_grace_ms, 50, "dns-hold-grace");
+	is_int(conf->resolver.max_held, 10, "dns-max-held");
+	is_int((intmax_t)conf->resolver.forward_count, 2, "dns-forward");
+	is_int(conf->resolver.forward[1].port, 5353, "with a port");
+	ok(conf->resolver.listen_count == 1 && !conf->resolver.listen_is_default, "dns-listen");
+	is_int((intmax_t)conf->resolver.allow_count, 1, "dns-allow");
+	ok(conf->setup.log_debug, "debug");
+	is_str(conf->setup.state_dir, "/s", "statedir");
+	is_str(conf->setup.control_socket, "/c", "control-socket");
+	is_int(files_group(conf, "one")->shunt_lifetime_s, 60, "shuntlifetime for every conn");
+	conf_free(conf);
+}
+
+static void test_defaults(void)
+{
+	struct conf *conf;
+
+	files_write("empty.conf", "config setup\n\tsecretsfile=@/none\n\tpolicies-dir=@/none\n");
+	conf = files_load("empty.conf");
+	ok(conf && files_report.count == 0, "an empty configuration is one, without a word");
+	is_int(conf->resolver.hold_ms, 2000, "dns-hold is 2 s by default");
+	is_int(conf->resolver.hold_grace_ms, 100, "dns-hold-grace is 100 ms");
+	ok(conf->resolver.listen_count == 2 && conf->resolver.listen_is_default, "two listeners");
+	conf_free(conf);
+}
+
+static void test_include(void)
+{
+	struct conf *conf;
+
+	files_write("d/1.conf", "conn one\n" NULL_GROUP "include 2.conf\n");
+	files_write("d/2.conf", "conn two\n" NULL_GROUP);
+	conf = files_load_text("include d/1*.conf\ninclude empty/*.conf\n");
+	ok(files_group(conf, "one") && files_group(conf, "two"), "includes nest, relative to their file");
+	ok(conf && conf->file_count == 3, "every file is known");
+	conf_free(conf);
+	files_write("self.conf", "include self.conf\ninclude s*.conf\n");
+	ok(!files_load("self.conf"), "a file that includes itself is refused");
+	ok(files_said(CONF_ERROR, "self.conf:2:"), "by pattern too, with its place");
+	files_write("ring1.conf", "include ring2.conf\n");
+	files_write("ring2.conf", "include ring1.conf\n");
+	ok(!files_load("ring1.conf") && files_report.errors == 1, "a circle is said once");
+}
+
+static void test_depth(void)
+{
+	for (int i = 0; i < 20; i++) {
+		char *name = mem_printf("deep%d.conf", i);
+		char *text = mem_printf("include deep%d.conf\ninclude deep%d.conf\n", i + 1, i + 1);
+
+		files_write(name, i < 19 ? text : "");
+		free(name);
+		free(text);
+	}
+	ok(!files_load("deep0.conf"), "too deep a nest is refused, however wide it is");
+	ok(files_said(CONF_ERROR, "nested more than 16 deep"), "and named");
+}
+
+static void test_not_groups(void)
+{
+	struct conf *conf = files_load_text("conn static\n\tleft=192.0.2.1\n\tright=192.0.2.2\n"
+					    "\tauto=start\nconn quiet\n\tright=192.0.2.2\n\tauto=ignore\n");
+
+	ok(conf && conf->policy.conn_count == 0, "a conn between two hosts loads and is left out");
+	ok(files_said(CONF_WARNING, "oe.conf:4: only group connections"), "with a warning");
+	is_int((intmax_t)files_warnings(), 1, "auto=ignore without one");
+	conf_free(conf);
+	ok(!files_load_text("conn x\n\tright=%oportunisticgroup\n\tauto=route\n"),
+		"a misspelt group is no host");
+}
+
+static void test_suites(void)
+{
+	struct conf *conf = files_load_text("conn one\n" NULL_GROUP
+					    "\tike=aes_gcm256-sha2_512+sha2_256;x25519,AES_GCM-128;dh19\n"
+					    "\tesp=aes256-sha2_256,aes_gcm128-null\n");
+	const struct ike_conn *ike = files_ike(conf, "one");
+
+	ok(ike && ike->ike.encr_count == 2 && ike->ike.encr[0].key_bits == 256 &&
+			ike->ike.encr[1].key_bits == 128,
+		"two ciphers in their order, the length stuck on or apart");
+	ok(ike && ike->ike.prf_count == 2 && ike->ike.prf[0] == 7 && ike->ike.prf[1] == 5, "two PRFs");
+	ok(ike && ike->ike.ke_count == 2 && ike->ike.ke[0] == 31 && ike->ike.ke[1] == 19, "two groups");
+	ok(ike && ike->esp.encr_count == 1 && ike->esp.encr[0].key_bits == 128, "esp: what there is");
+	ok(files_said(CONF_WARNING, "esp: not available in this build, left out: aes256, sha2_256"),
+		"and what is left out is said");
+	conf_free(conf);
+	ok(!files_load_text("conn one\n" NULL_GROUP "\tike=aes_gcm256;modp2048\n"),
+		"a key exchange that is not here does not become another one");
+	ok(!files_load_text("conn one\n" NULL_GROUP "\tike=aes_gmc256\n") &&
+			files_said(CONF_ERROR, "'aes_gmc256' is no algorithm"),
+		"a misspelt algorithm is an error");
+}
+
+static void test_ends(void)
+{
+	struct conf *conf = files_load_text("conn one\n\tleft=%opportunisticgroup\n\tleftauth=secret\n"
+					    "\trightauth=null\n\tleftid=@peer\n");
+	const struct ike_conn *ike = files_ike(conf, "one");
+
+	ok(ike && ike->local_auth == IKE_AUTH_NULL && ike->remote_auth == IKE_AUTH_PSK &&
+			ike->remote_id.kind == IKE_ID_KIND_EXACT,
+		"left=%%opportunisticgroup: the ends change places");
+	conf_free(conf);
+	conf = files_load_text("conn one\n\tright=%opportunisticgroup\n");
+	ike = files_ike(conf, "one");
+	ok(ike && ike->local_auth == IKE_AUTH_UNAVAILABLE && ike->unavailable,
+		"no authby= means certificates, never NULL (G7)");
+	conf_free(conf);
+}
+
+int main(void)
+{
+	files_begin();
+	test_lines();
+	test_inheritance();
+	test_default_also();
+	test_circle();
+	test_many_ways();
+	test_twice();
+	test_setup();
+	test_defaults();
+	test_include();
+	test_depth();
+	test_not_groups();
+	test_suites();
+	test_ends();
+	return files_done();
+}
