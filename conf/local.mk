@@ -38,3 +38,9 @@ t_unit_conf_groups_LDADD = $(CONF_LIBS)
 t_unit_conf_secrets_SOURCES = t/unit/conf_secrets.c t/unit/conf_files.h t/tap.h
 t_unit_conf_secrets_LDADD = $(CONF_LIBS)
 EXTRA_DIST += t/data/seed/ipsec.conf t/data/seed/oe-certificate.conf
+
+check_PROGRAMS += t/lint/keywords
+t_lint_keywords_SOURCES = t/lint/keywords.c
+t_lint_keywords_LDADD = $(CONF_LIBS)
+LINT_TESTS += t/lint/options.t
+dist_man_MANS += doc/oe.conf.5
