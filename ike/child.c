@@ -41,6 +41,7 @@ static void fill_pair(
 	pair->selector = *selector;
 	pair->encr = sa->handshake->esp.encr;
 	pair->integ = IPSEC_INTEG_NONE;
+	pair->peer_sends_first = sa->role == IKE_RESPONDER;
 	pair->replay_window = ike_sa_conn(sa)->replay_window;
 	pair->in.src = pair->out.dst = sa->path.remote.addr;
 	pair->in.dst = pair->out.src = sa->path.local.addr;

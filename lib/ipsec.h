@@ -69,6 +69,11 @@ struct sa_pair {
 	uint16_t replay_window;	    /* packets; 0 takes the data plane's default */
 	uint16_t encap_local_port;  /* UDP encapsulation; 0: none */
 	uint16_t encap_remote_port;
+	/*
+	 * We answered: the peer has its end only when our last message is there.
+	 * Packets that wait for the pair leave after the peer's first (K1).
+	 */
+	bool peer_sends_first;
 	struct selector selector;
 };
 

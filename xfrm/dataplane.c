@@ -75,6 +75,8 @@ static void take_expire(struct dataplane *dp, const struct nlmsghdr *message)
 		return;
 	if (state.spi == 0)
 		larval_forget(dp, state.seq);
+	else if (!state.hard && entry_tag_is_ours(state.tag))
+		flow_peer_sent(dp, state.spi);
 	else if (entry_tag_is_ours(state.tag))
 		dp->events.expire(dp->arg,
 			&(struct dp_expire){

@@ -203,6 +203,9 @@ struct nl_msg *encode_sa(const struct ipsec_sa *sa, const struct sa_pair *pair, 
 	info.id.proto = IPPROTO_ESP;
 	info.saddr = address(&sa->src);
 	info.lft = unlimited();
+	/* One soft expire at the peer's first packet (kernel.md 0.10): it has the pair now. */
+	if (inbound && pair->peer_sends_first)
+		info.lft.soft_packet_limit = 1;
 	info.reqid = reqid;
 	info.family = family_of(&sa->dst);
 	info.mode = pair->mode == IPSEC_TUNNEL ? XFRM_MODE_TUNNEL : XFRM_MODE_TRANSPORT;

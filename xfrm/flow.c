@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What waits for a peer's first packet leaves after this without it: a retransmission has come by then. */
+#define AWAIT_US 300000u
+
 struct line *line_find(const struct dataplane *dp, uint32_t id)
 {
 	struct line *line;
@@ -36,21 +39,18 @@ static uint32_t fresh_reqid(struct dataplane *dp)
 	return ++dp->last_reqid;
 }
 
-static struct flow *want(struct dataplane *dp, const struct dp_flow *flow)
+static void drop_deferred(struct flow *flow)
 {
-	struct flow *found = find(dp, flow);
-
-	if (found)
-		return found;
-	found = mem_new(struct flow);
-	found->flow = *flow;
-	found->reqid = fresh_reqid(dp);
-	HASH_ADD(hh, dp->flows, flow, FLOW_KEY_LEN, found);
-	return found;
+	if (flow->deferred)
+		sa_pair_wipe(flow->deferred);
+	free(flow->deferred);
+	flow->deferred = NULL;
 }
 
 static void forget(struct dataplane *dp, struct flow *flow)
 {
+	loop_timer_stop(dp->loop, &flow->awaited);
+	drop_deferred(flow);
 	HASH_DEL(dp->flows, flow);
 	free(flow);
 }
@@ -101,6 +101,98 @@ static void release_line(struct dataplane *dp, const struct dp_line *line, const
 		mirror_touch(dp, &key);
 }
 
+static void protect(struct entry *entry, const struct flow *flow, bool out)
+{
+	entry->action = ENTRY_PROTECT;
+	entry->mode = flow->mode;
+	entry->reqid = flow->reqid;
+	entry->tmpl_src = out ? flow->flow.local : flow->flow.remote;
+	entry->tmpl_dst = out ? flow->flow.remote : flow->flow.local;
+}
+
+static int put_host(struct dataplane *dp, const struct dp_line *line, const struct flow *flow,
+	enum entry_dir dir)
+{
+	struct entry entry = {.priority = entry_priority(line->slot, ENTRY_ESTABLISHED)};
+
+	/* A forwarding host is no end of a transport-mode SA. */
+	if (dir == ENTRY_FWD && flow->mode == IPSEC_TRANSPORT)
+		return 0;
+	protect(&entry, flow, dir == ENTRY_OUT);
+	entry.key = host_key(line, flow, dir);
+	return mirror_put(dp, &entry, true);
+}
+
+static int put_inbound(struct dataplane *dp, const struct dp_line *line, const struct flow *flow)
+{
+	int error = put_host(dp, line, flow, ENTRY_IN);
+
+	return error ? error : put_host(dp, line, flow, ENTRY_FWD);
+}
+
+/* The last step: packets that wait leave now, through the SA (kernel.md A2 5 to 7). */
+static int put_outbound(struct dataplane *dp, const struct dp_line *line, struct flow *flow)
+{
+	int error = put_host(dp, line, flow, ENTRY_OUT);
+
+	if (error)
+		return error;
+	loop_timer_stop(dp->loop, &flow->awaited);
+	flow->stance = FLOW_ESTABLISHED;
+	release_line(dp, line, flow);
+	larval_clear(dp, &flow->flow.remote);
+	return 0;
+}
+
+static int put_outbound_sa(
+	struct dataplane *dp, const struct dp_line *line, const struct flow *flow, const struct sa_pair *pair)
+{
+	return netlink_request(dp->nl,
+		encode_sa(&pair->out, pair, flow->reqid, entry_tag(line->id, line->closed), false));
+}
+
+static void release_awaited(struct flow *flow)
+{
+	struct line *line = line_find(flow->dp, flow->flow.line);
+
+	loop_timer_stop(flow->dp->loop, &flow->awaited);
+	if (line && flow->deferred)
+		put_outbound_sa(flow->dp, &line->line, flow, flow->deferred);
+	drop_deferred(flow);
+	if (line && flow->stance == FLOW_AWAITED)
+		put_outbound(flow->dp, &line->line, flow);
+}
+
+static void awaited_long_enough(struct loop_timer *timer)
+{
+	release_awaited(timer->arg);
+}
+
+void flow_peer_sent(struct dataplane *dp, uint32_t in_spi)
+{
+	struct flow *flow, *next;
+
+	HASH_ITER (hh, dp->flows, flow, next) {
+		if (loop_timer_active(&flow->awaited) && flow->pairs && flow->pairs->in_spi == in_spi)
+			release_awaited(flow);
+	}
+}
+
+static struct flow *want(struct dataplane *dp, const struct dp_flow *flow)
+{
+	struct flow *found = find(dp, flow);
+
+	if (found)
+		return found;
+	found = mem_new(struct flow);
+	found->flow = *flow;
+	found->reqid = fresh_reqid(dp);
+	found->dp = dp;
+	found->awaited = (struct loop_timer){.fired = awaited_long_enough, .arg = found};
+	HASH_ADD(hh, dp->flows, flow, FLOW_KEY_LEN, found);
+	return found;
+}
+
 int flow_hold(struct dataplane *dp, const struct dp_flow *wanted)
 {
 	struct line *line = line_find(dp, wanted->line);
@@ -110,7 +202,7 @@ int flow_hold(struct dataplane *dp, const struct dp_flow *wanted)
 	if (!line)
 		return -ENOENT;
 	flow = want(dp, wanted);
-	if (flow->stance == FLOW_ESTABLISHED)
+	if (flow->stance >= FLOW_AWAITED)
 		return 0;
 	error = put_hold(dp, &line->line, flow);
 	if (!error)
@@ -132,7 +224,7 @@ int flow_shunt(struct dataplane *dp, const struct dp_flow *wanted, enum dp_stanc
 	if (line->line.closed && stance == DP_ALLOW)
 		return -EPERM;
 	flow = want(dp, wanted);
-	if (flow->stance == FLOW_ESTABLISHED)
+	if (flow->stance >= FLOW_AWAITED)
 		return 0;
 	entry.key = host_key(&line->line, flow, ENTRY_OUT);
 	entry.priority = entry_priority(line->line.slot, ENTRY_HOST);
@@ -147,38 +239,27 @@ int flow_shunt(struct dataplane *dp, const struct dp_flow *wanted, enum dp_stanc
 
 /* --- establishing ------------------------------------------------------------------------------ */
 
-static void protect(struct entry *entry, const struct flow *flow, const struct sa_pair *pair, bool out)
+static void note_pair(struct flow *flow, const struct sa_pair *pair)
 {
-	entry->action = ENTRY_PROTECT;
-	entry->mode = pair->mode;
-	entry->reqid = flow->reqid;
-	entry->tmpl_src = out ? flow->flow.local : flow->flow.remote;
-	entry->tmpl_dst = out ? flow->flow.remote : flow->flow.local;
+	struct pair *noted = mem_new(struct pair);
+
+	*noted = (struct pair){.in_spi = pair->in.spi,
+		.out_spi = pair->out.spi,
+		.in_dst = pair->in.dst,
+		.out_dst = pair->out.dst,
+		.next = flow->pairs};
+	flow->pairs = noted;
 }
 
-static int put_host(struct dataplane *dp, const struct dp_line *line, const struct flow *flow,
-	const struct sa_pair *pair, enum entry_dir dir)
+/* The kernel sends on the newest SA at once: one that the peer may not have yet has to wait. */
+static int put_or_defer_outbound(
+	struct dataplane *dp, const struct dp_line *line, struct flow *flow, const struct sa_pair *pair)
 {
-	struct entry entry = {.priority = entry_priority(line->slot, ENTRY_ESTABLISHED)};
-
-	/* A forwarding host is no end of a transport-mode SA. */
-	if (dir == ENTRY_FWD && pair->mode == IPSEC_TRANSPORT)
-		return 0;
-	protect(&entry, flow, pair, dir == ENTRY_OUT);
-	entry.key = host_key(line, flow, dir);
-	return mirror_put(dp, &entry, true);
-}
-
-static int put_policies(struct dataplane *dp, const struct dp_line *line, const struct flow *flow,
-	const struct sa_pair *pair)
-{
-	int error = put_host(dp, line, flow, pair, ENTRY_IN);
-
-	if (!error)
-		error = put_host(dp, line, flow, pair, ENTRY_FWD);
-	if (!error)
-		error = put_host(dp, line, flow, pair, ENTRY_OUT);
-	return error;
+	if (flow->stance < FLOW_AWAITED || !pair->peer_sends_first || flow->deferred)
+		return put_outbound_sa(dp, line, flow, pair);
+	flow->deferred = mem_dup(pair, sizeof(*pair));
+	loop_timer_start(dp->loop, &flow->awaited, AWAIT_US);
+	return 0;
 }
 
 static int put_states(
@@ -186,23 +267,15 @@ static int put_states(
 {
 	uint32_t tag = entry_tag(line->id, line->closed);
 	int error = netlink_request(dp->nl, encode_sa(&pair->in, pair, flow->reqid, tag, true));
-	struct pair *noted;
 
 	if (error)
 		return error;
-	error = netlink_request(dp->nl, encode_sa(&pair->out, pair, flow->reqid, tag, false));
-	if (error) {
+	error = put_or_defer_outbound(dp, line, flow, pair);
+	if (error)
 		netlink_request(dp->nl, encode_sa_delete(&pair->in.dst, pair->in.spi));
-		return error;
-	}
-	noted = mem_new(struct pair);
-	*noted = (struct pair){.in_spi = pair->in.spi,
-		.out_spi = pair->out.spi,
-		.in_dst = pair->in.dst,
-		.out_dst = pair->out.dst,
-		.next = flow->pairs};
-	flow->pairs = noted;
-	return 0;
+	else
+		note_pair(flow, pair);
+	return error;
 }
 
 static void delete_pair(struct dataplane *dp, const struct pair *pair)
@@ -224,6 +297,7 @@ int flow_establish(struct dataplane *dp, const struct dp_flow *wanted, const str
 {
 	struct line *line = line_find(dp, wanted->line);
 	struct flow *flow;
+	bool waits;
 	int error;
 
 	if (!line)
@@ -235,15 +309,19 @@ int flow_establish(struct dataplane *dp, const struct dp_flow *wanted, const str
 	/* A second pair beside the first is found through the same reqid. */
 	if (flow->stance == FLOW_ESTABLISHED)
 		return 0;
-	error = put_policies(dp, &line->line, flow, pair);
-	if (error) {
-		drop_newest_pair(dp, flow);
-		return error;
+	waits = flow->stance == FLOW_HELD && pair->peer_sends_first;
+	flow->mode = pair->mode;
+	error = put_inbound(dp, &line->line, flow);
+	if (!error && waits) {
+		flow->stance = FLOW_AWAITED;
+		loop_timer_start(dp->loop, &flow->awaited, AWAIT_US);
+		return 0;
 	}
-	flow->stance = FLOW_ESTABLISHED;
-	release_line(dp, &line->line, flow);
-	larval_clear(dp, &wanted->remote);
-	return 0;
+	if (!error)
+		error = put_outbound(dp, &line->line, flow);
+	if (error)
+		drop_newest_pair(dp, flow);
+	return error;
 }
 
 int flow_remove_pair(struct dataplane *dp, const struct dp_flow *wanted, const struct sa_pair *pair)
@@ -255,6 +333,8 @@ int flow_remove_pair(struct dataplane *dp, const struct dp_flow *wanted, const s
 
 		if (found->in_spi != pair->in.spi)
 			continue;
+		if (flow->deferred && flow->deferred->in.spi == pair->in.spi)
+			drop_deferred(flow);
 		delete_pair(dp, found);
 		*link = found->next;
 		free(found);
@@ -314,7 +394,7 @@ int flow_idle(struct dataplane *dp, const struct dp_flow *wanted)
 
 	if (!flow)
 		return 0;
-	was_established = flow->stance == FLOW_ESTABLISHED;
+	was_established = flow->stance >= FLOW_AWAITED;
 	/* Out first: while SAs and inbound policies go, packets wait in a hold (kernel.md A2, end). */
 	if (line && was_established)
 		put_hold(dp, &line->line, flow);

@@ -39,13 +39,22 @@ struct pair {
 /* What is hashed and compared of struct dp_flow: without the padding at its end. */
 #define FLOW_KEY_LEN (offsetof(struct dp_flow, remote) + sizeof(struct addr))
 
-enum flow_stance { FLOW_IDLE, FLOW_HELD, FLOW_SHUNTED, FLOW_ESTABLISHED };
+/*
+ * AWAITED: SAs and inbound policies stand, packets still wait in the hold
+ * until the peer has sent (or some time has passed).
+ */
+enum flow_stance { FLOW_IDLE, FLOW_HELD, FLOW_SHUNTED, FLOW_AWAITED, FLOW_ESTABLISHED };
 
 /* What one host has under one line. Freed when it is idle. */
 struct flow {
 	struct dp_flow flow;
 	enum flow_stance stance;
 	uint32_t reqid;
+	enum ipsec_mode mode; /* of the pair that is awaited */
+	struct dataplane *dp;
+	struct loop_timer awaited;
+	/* A second pair that we answered: its outbound SA comes when the peer has sent on it (K1). */
+	struct sa_pair *deferred; /* owned, with its keys; NULL: none */
 	struct pair *pairs;
 	UT_hash_handle hh;
 };
@@ -121,6 +130,8 @@ int flow_shunt(struct dataplane *dp, const struct dp_flow *flow, enum dp_stance 
 int flow_establish(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair);
 int flow_remove_pair(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair);
 int flow_idle(struct dataplane *dp, const struct dp_flow *flow);
+/* The peer has sent its first packet on a pair: what waits may leave. */
+void flow_peer_sent(struct dataplane *dp, uint32_t in_spi);
 /* A shunt's end in the kernel. */
 void flow_policy_expired(struct dataplane *dp, struct mirrored *mirrored);
 /* Its line is gone: the SAs too. The policies are the sweep's. */
