@@ -1,1 +1,20 @@
-# contrib/: see HACKING.md for how a folder's fragment is written.
+# contrib/: systemd units and examples.
+systemdsystemunit_DATA = contrib/oe-resolverd.service contrib/oe-resolverd-closed.service
+EXTRA_DIST += contrib/oe-resolverd.service.in contrib/oe-resolverd-closed.service.in
+CLEANFILES += $(systemdsystemunit_DATA)
+
+contrib/%.service: contrib/%.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) contrib && sed 's|@sbindir[@]|$(sbindir)|g' $< > $@
+
+example_files = \
+	contrib/examples/null/oe.conf \
+	contrib/examples/null/policies/clear \
+	contrib/examples/null/policies/private \
+	contrib/examples/null/policies/private-or-clear \
+	contrib/examples/psk/oe.conf \
+	contrib/examples/psk/oe.secrets \
+	contrib/examples/psk/policies/clear \
+	contrib/examples/psk/policies/private \
+	contrib/examples/psk/policies/private-or-clear
+EXTRA_DIST += $(example_files)
+nobase_dist_doc_DATA = $(example_files)
