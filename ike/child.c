@@ -32,6 +32,21 @@ static bool derive_keys(struct ike_sa *sa)
 	return good;
 }
 
+/*
+ * A peer that initiates again has lost what it initiated before: what we send
+ * on that is lost too. (Where we initiated the other, the two have crossed.)
+ */
+static bool replaces_lost(const struct ike_sa *sa)
+{
+	const struct ike_sa *other = ike_sas_of_user(sa->ike, sa->user);
+
+	for (; other; other = other->user_next) {
+		if (other != sa && other->role == IKE_RESPONDER)
+			return true;
+	}
+	return false;
+}
+
 static void fill_pair(
 	struct ike_sa *sa, const struct selector *selector, enum ipsec_mode mode, uint32_t out_spi)
 {
@@ -41,7 +56,7 @@ static void fill_pair(
 	pair->selector = *selector;
 	pair->encr = sa->handshake->esp.encr;
 	pair->integ = IPSEC_INTEG_NONE;
-	pair->peer_sends_first = sa->role == IKE_RESPONDER;
+	pair->peer_sends_first = sa->role == IKE_RESPONDER && !replaces_lost(sa);
 	pair->replay_window = ike_sa_conn(sa)->replay_window;
 	pair->in.src = pair->out.dst = sa->path.remote.addr;
 	pair->in.dst = pair->out.src = sa->path.local.addr;

@@ -205,7 +205,7 @@ static uint8_t mask_byte(uint8_t prefix_len, size_t index)
 
 	if (bits >= 8)
 		return 0xff;
-	return bits <= 0 ? 0 : (uint8_t)(0xff << (8 - bits));
+	return bits <= 0 ? 0 : (uint8_t)(0xffu << (8 - bits) & 0xffu);
 }
 
 bool prefix_parse(const char *text, struct prefix *out, bool *host_bits)
