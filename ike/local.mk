@@ -58,3 +58,5 @@ t_fuzz_fuzz_ike_message_LDADD = $(IKE_LIBS)
 UNIT_TESTS += t/fuzz/replay_ike_message
 t_fuzz_replay_ike_message_SOURCES = t/fuzz/replay.c t/fuzz/fuzz_ike_message.c t/tap.h
 t_fuzz_replay_ike_message_LDADD = $(IKE_LIBS)
+
+EXTRA_DIST += t/fuzz/corpus/ike_engine t/fuzz/corpus/ike_message
