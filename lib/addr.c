@@ -205,7 +205,9 @@ static uint8_t mask_byte(uint8_t prefix_len, size_t index)
 
 	if (bits >= 8)
 		return 0xff;
-	return bits <= 0 ? 0 : (uint8_t)(0xffu << (8 - bits) & 0xffu);
+	if (bits <= 0)
+		return 0;
+	return (uint8_t)(0xffu << (8 - bits));
 }
 
 bool prefix_parse(const char *text, struct prefix *out, bool *host_bits)

@@ -8,3 +8,9 @@ libpolicy_a_SOURCES = \
 	policy/reconfigure.c \
 	policy/table.c policy/table.h \
 	policy/waiter.c
+
+UNIT_TESTS += t/unit/policy_table t/unit/policy_flow
+t_unit_policy_table_SOURCES = t/unit/policy_table.c t/tap.h
+t_unit_policy_table_LDADD = $(POLICY_LIBS)
+t_unit_policy_flow_SOURCES = t/unit/policy_flow.c t/tap.h
+t_unit_policy_flow_LDADD = $(POLICY_LIBS)
