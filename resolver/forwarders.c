@@ -9,23 +9,32 @@
 
 #define DNS_PORT 53
 
+/* Where we listen on all addresses, those of loopback are ours too. */
 static bool is_self(const struct endpoint *endpoint, const struct endpoint *self, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (endpoint_equal(endpoint, &self[i]))
 			return true;
+		if (addr_is_any(&self[i].addr) && self[i].port == endpoint->port &&
+			self[i].addr.family == endpoint->addr.family &&
+			addr_is_loopback(&endpoint->addr))
+			return true;
 	}
 	return false;
 }
 
-/* "nameserver ADDRESS"; resolv.conf(5). An IPv6 zone ("%eth0") is cut off with the line. */
+/*
+ * "nameserver ADDRESS"; resolv.conf(5). A link-local address needs a zone
+ * ("%eth0"), which an endpoint does not have: it is passed over.
+ */
 static bool parse_line(const char *line, struct endpoint *out)
 {
 	char text[ADDR_TEXT];
 
 	out->port = DNS_PORT;
-	return sscanf(line, " nameserver %63[0-9a-fA-F.:]", text) == 1 &&
-	       addr_parse(text, &out->addr);
+	return sscanf(line, " nameserver%*[ \t]%63[0-9a-fA-F.:]", text) == 1 &&
+	       addr_parse(text, &out->addr) &&
+	       (!addr_is_special(&out->addr) || addr_is_loopback(&out->addr));
 }
 
 static size_t read_file(const char *path, const struct endpoint *self, size_t self_count,

@@ -2,7 +2,7 @@
 /*
  * UDP and TCP listeners (listener.h). TCP follows RFC 7766: several queries a
  * connection, answers in any order, closed when idle. Connections are bounded;
- * the idlest makes room.
+ * the one that was silent for longest makes room.
  */
 #include "resolver/listener.h"
 
@@ -33,6 +33,7 @@ struct connection {
 	uint64_t id;
 	int fd;
 	struct endpoint remote;
+	struct addr local; /* that was asked, also where we listen on all */
 	struct loop_io io;
 	struct loop_timer idle;
 	struct strbuf in, out;
@@ -47,7 +48,7 @@ struct listener {
 	void *arg;
 	int udp, tcp;
 	struct loop_io udp_io, tcp_io;
-	struct connection *connections; /* longest first */
+	struct connection *connections; /* longest silent first */
 	size_t connection_count;
 	uint64_t last_id;
 	uint8_t buffer[DATAGRAM_MAX];
@@ -137,7 +138,7 @@ static void take_messages(struct listener *listener, uint64_t id)
 		size_t len = (size_t)(text[0] << 8 | text[1]);
 		struct client client = {.listener = listener,
 			.remote = connection->remote,
-			.local = listener->endpoint.addr,
+			.local = connection->local,
 			.connection = id};
 
 		if (connection->in.len < LENGTH_LEN + len)
@@ -151,10 +152,13 @@ static void take_messages(struct listener *listener, uint64_t id)
 static void connection_ready(struct loop_io *io, int events)
 {
 	struct connection *connection = io->arg;
+	struct listener *listener = connection->listener;
 	char buffer[4096];
 	ssize_t got = 0;
 
-	loop_timer_start(connection->listener->loop, &connection->idle, TCP_IDLE_US);
+	loop_timer_start(listener->loop, &connection->idle, TCP_IDLE_US);
+	DL_DELETE(listener->connections, connection);
+	DL_APPEND(listener->connections, connection);
 	if ((events & LOOP_WRITE) && !flush_out(connection))
 		return;
 	if (!(events & LOOP_READ))
@@ -166,8 +170,19 @@ static void connection_ready(struct loop_io *io, int events)
 	}
 	if (got > 0) {
 		strbuf_add(&connection->in, buffer, (size_t)got);
-		take_messages(connection->listener, connection->id);
+		take_messages(listener, connection->id);
 	}
+}
+
+static struct addr local_of(int fd)
+{
+	struct sockaddr_storage storage = {0};
+	socklen_t len = sizeof(storage);
+	struct endpoint local = {0};
+
+	if (getsockname(fd, (struct sockaddr *)&storage, &len) == 0)
+		endpoint_from_sockaddr((struct sockaddr *)&storage, &local);
+	return local.addr;
 }
 
 static void accept_ready(struct loop_io *io, int events)
@@ -189,6 +204,7 @@ static void accept_ready(struct loop_io *io, int events)
 	connection->id = ++listener->last_id;
 	connection->fd = fd;
 	endpoint_from_sockaddr((struct sockaddr *)&storage, &connection->remote);
+	connection->local = local_of(fd);
 	connection->io = (struct loop_io){.ready = connection_ready, .arg = connection};
 	connection->idle = (struct loop_timer){.fired = idle, .arg = connection};
 	DL_APPEND(listener->connections, connection);

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TYPE_SVCB 64
-#define TYPE_HTTPS 65
 #define SVCB_IPV4HINT 4
 #define SVCB_IPV6HINT 6
 #define RR_ADDRS 64
@@ -51,11 +49,14 @@ int message_rcode(const struct message *message)
 struct rr_addrs {
 	struct addr list[RR_ADDRS];
 	size_t count;
+	bool unclear; /* there may be more: too many, or malformed */
 };
 
 static void add_addr(struct rr_addrs *out, const uint8_t *bytes, size_t len)
 {
-	if (bytes && out->count < RR_ADDRS && addr_from_bytes(bytes, len, &out->list[out->count]))
+	if (out->count == RR_ADDRS || !addr_from_bytes(bytes, len, &out->list[out->count]))
+		out->unclear = true;
+	else
 		out->count++;
 }
 
@@ -63,6 +64,8 @@ static void add_hints(struct rr_addrs *out, struct reader *value, size_t len)
 {
 	while (reader_left(value) >= len)
 		add_addr(out, reader_bytes(value, len), len);
+	if (reader_left(value))
+		out->unclear = true;
 }
 
 /* RFC 9460 2.2: priority, target name, parameters. */
@@ -74,7 +77,7 @@ static void read_svcb(struct rr_addrs *out, const uint8_t *rdata, size_t len)
 	reader_skip(&r, 2);
 	while ((label = reader_u8(&r)) != 0)
 		reader_skip(&r, label);
-	while (reader_left(&r) >= 4) {
+	while (reader_left(&r)) {
 		uint16_t key = reader_u16(&r);
 		uint16_t value_len = reader_u16(&r);
 		struct reader value = reader_sub(&r, value_len);
@@ -84,6 +87,8 @@ static void read_svcb(struct rr_addrs *out, const uint8_t *rdata, size_t len)
 		else if (key == SVCB_IPV6HINT)
 			add_hints(out, &value, 16);
 	}
+	if (r.failed)
+		out->unclear = true;
 }
 
 /* The rdata in wire form, whether ldns knows the type or not. */
@@ -98,6 +103,8 @@ static void read_svcb_rr(struct rr_addrs *out, const ldns_rr *rr)
 		writer_bytes(&w, ldns_rdf_data(rdf), ldns_rdf_size(rdf));
 	}
 	read_svcb(out, rdata, w.len);
+	if (w.failed)
+		out->unclear = true;
 }
 
 static struct rr_addrs rr_addrs(const ldns_rr *rr)
@@ -108,7 +115,7 @@ static struct rr_addrs rr_addrs(const ldns_rr *rr)
 	if ((type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA) && ldns_rr_rd_count(rr) == 1)
 		add_addr(&out, ldns_rdf_data(ldns_rr_rdf(rr, 0)),
 			ldns_rdf_size(ldns_rr_rdf(rr, 0)));
-	else if (type == TYPE_SVCB || type == TYPE_HTTPS)
+	else if (type == MESSAGE_TYPE_SVCB || type == MESSAGE_TYPE_HTTPS)
 		read_svcb_rr(&out, rr);
 	return out;
 }
@@ -159,14 +166,16 @@ static const struct message_fate *fate_of(
 static struct message_fate rr_fate(
 	const ldns_rr *rr, const struct message_fate *fates, size_t count)
 {
-	struct message_fate out = {.usable = true, .max_ttl_s = UINT32_MAX};
 	struct rr_addrs addrs = rr_addrs(rr);
+	struct message_fate out = {.usable = !addrs.unclear, .max_ttl_s = UINT32_MAX};
 
 	for (size_t i = 0; i < addrs.count; i++) {
 		const struct message_fate *fate = fate_of(fates, count, &addrs.list[i]);
 
-		if (!fate)
+		if (!fate) {
+			out.usable = false;
 			continue;
+		}
 		out.usable = out.usable && fate->usable;
 		out.first = out.first || fate->first;
 		if (fate->max_ttl_s < out.max_ttl_s)
@@ -217,7 +226,8 @@ static void count_sections(ldns_pkt *pkt)
 void message_apply(struct message *message, const struct message_fate *fates, size_t count, bool whole)
 {
 	apply_list(message, ldns_pkt_answer(message->pkt), fates, count, whole);
-	apply_list(message, ldns_pkt_additional(message->pkt), fates, count, whole);
+	/* No set there is promised to be complete. */
+	apply_list(message, ldns_pkt_additional(message->pkt), fates, count, false);
 	count_sections(message->pkt);
 }
 

@@ -21,7 +21,13 @@ enum {
 	MESSAGE_BADVERS = 16,
 };
 
-enum { MESSAGE_TYPE_A = 1, MESSAGE_TYPE_AAAA = 28 };
+enum {
+	MESSAGE_TYPE_A = 1,
+	MESSAGE_TYPE_AAAA = 28,
+	MESSAGE_TYPE_SVCB = 64,
+	MESSAGE_TYPE_HTTPS = 65,
+	MESSAGE_TYPE_ANY = 255,
+};
 
 /* A query as its client sent it. */
 struct message_query {
@@ -69,8 +75,10 @@ struct message_fate {
 	uint32_t max_ttl_s; /* A7 */
 };
 /*
- * Applies fates; addresses without one stay. Records that carry an address
- * that is not usable go (unless `whole`: A6). An answer that was changed loses AD.
+ * Applies fates. Records go that carry an address that is not usable, or one
+ * without a fate (nobody has judged it), or that cannot be read to the end.
+ * With `whole` (A6) the answer section stays as it is, only in another order.
+ * An answer that was changed loses AD.
  */
 void message_apply(struct message *message, const struct message_fate *fates, size_t count, bool whole);
 /* Takes everything out but the question: NODATA without SOA (A5). */

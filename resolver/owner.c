@@ -13,20 +13,40 @@
 
 #define LINK_MAX_LEN 64
 
-/* The inode of the first UDP socket with the port. */
-static unsigned long find_inode(const char *table, uint16_t port)
+/* As /proc/net/udp writes addresses: 32-bit words of network order read in the host's. */
+static void format_words(const struct addr *addr, char out[ADDR_TEXT])
+{
+	*out = '\0';
+	for (size_t i = 0; i < addr_len(addr); i += 4) {
+		uint32_t word;
+
+		memcpy(&word, addr->bytes + i, sizeof(word));
+		out += snprintf(out, 9, "%08X", word);
+	}
+}
+
+static bool is_wildcard(const char *words)
+{
+	return strspn(words, "0") == strlen(words);
+}
+
+/* The inode of the first UDP socket that is in the endpoint's way. */
+static unsigned long find_inode(const char *table, const struct endpoint *endpoint)
 {
 	FILE *file = fopen(table, "re");
 	unsigned long inode = 0;
-	char line[512];
+	char line[512], wanted[ADDR_TEXT];
 
+	format_words(&endpoint->addr, wanted);
 	while (file && inode == 0 && fgets(line, sizeof(line), file)) {
-		unsigned local_port;
+		char words[40];
+		unsigned port;
 		unsigned long found;
 
-		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*s %*s %*s %*s %*s %*s %*s %lu",
-			    &local_port, &found) == 2 &&
-			local_port == port)
+		if (sscanf(line, " %*d: %39[0-9A-Fa-f]:%x %*s %*s %*s %*s %*s %*s %*s %lu", words,
+			    &port, &found) == 3 &&
+			port == endpoint->port &&
+			(is_wildcard(words) || is_wildcard(wanted) || strcmp(words, wanted) == 0))
 			inode = found;
 	}
 	if (file)
@@ -73,7 +93,7 @@ char *owner_of_udp_port(const struct endpoint *endpoint)
 {
 	unsigned long inode = find_inode(
 		endpoint->addr.family == ADDR_IPV4 ? "/proc/net/udp" : "/proc/net/udp6",
-		endpoint->port);
+		endpoint);
 	char *wanted = mem_printf("socket:[%lu]", inode);
 	DIR *proc = inode ? opendir("/proc") : NULL;
 	const struct dirent *entry;

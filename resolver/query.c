@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define SETTLE_US 100000u /* what the gate gets to say its last word after the deadline */
+#define MAX_IN_FLIGHT 8192u /* beyond: a client that floods; what it asks is not taken */
 #define UDP_LIMIT 1232u	  /* larger answers go by TCP: fragments are lost (RFC 9715) */
 
 static void tell(struct query *query, enum resolver_stage stage, const char *text)
@@ -26,7 +27,9 @@ static const char *type_name(uint16_t type, char out[16])
 		return "A";
 	case MESSAGE_TYPE_AAAA:
 		return "AAAA";
-	case 65:
+	case MESSAGE_TYPE_SVCB:
+		return "SVCB";
+	case MESSAGE_TYPE_HTTPS:
 		return "HTTPS";
 	}
 	snprintf(out, 16, "TYPE%u", type);
@@ -64,6 +67,7 @@ void query_release(struct query *query)
 	struct resolver *resolver = query->resolver;
 
 	cancel_waits(query);
+	hold_clear(&query->hold);
 	leave_hold(query);
 	upstream_cancel(query->upstream);
 	loop_timer_stop(resolver->loop, &query->deadline);
@@ -118,7 +122,7 @@ static void answer_message(struct query *query, const char *text)
 /* A8: code and a text that names address, group and cause. */
 static void set_cause(struct query *query)
 {
-	const struct hold_item *item = hold_first_unusable(&query->hold);
+	const struct hold_item *item = hold_culprit(&query->hold);
 	char addr[ADDR_TEXT];
 
 	if (!item)
@@ -131,10 +135,10 @@ static void set_cause(struct query *query)
 		item->decision.cause[0] ? ": " : "", item->decision.cause);
 }
 
-static void release_usable(struct query *query)
+/* `whole`: who checks signatures gets the set as it was signed (A6). */
+static void release_records(struct query *query, bool whole)
 {
 	struct message_fate fates[HOLD_MAX];
-	size_t usable = hold_usable(&query->hold);
 	char text[64];
 
 	for (size_t i = 0; i < query->hold.count; i++) {
@@ -145,10 +149,29 @@ static void release_usable(struct query *query)
 			.first = item->decision.verdict == RESOLVER_TUNNELLED,
 			.max_ttl_s = item->decision.max_ttl_s};
 	}
-	/* A6: who checks signatures gets the set whole. */
-	message_apply(query->answer, fates, query->hold.count, query->question.dnssec_ok);
-	snprintf(text, sizeof(text), "%zu of %zu addresses", usable, query->hold.count);
+	message_apply(query->answer, fates, query->hold.count, whole);
+	if (query->hold.count == 0)
+		snprintf(text, sizeof(text), "no addresses");
+	else
+		snprintf(text, sizeof(text), "%zu of %zu addresses", hold_usable(&query->hold),
+			query->hold.count);
 	answer_message(query, text);
+}
+
+static bool asks_addresses(const struct query *query)
+{
+	return query->question.type == MESSAGE_TYPE_A || query->question.type == MESSAGE_TYPE_AAAA;
+}
+
+static enum hold_kind kind_of(const struct query *query)
+{
+	uint16_t type = query->question.type;
+
+	if (query->question.dnssec_ok &&
+		(asks_addresses(query) || type == MESSAGE_TYPE_SVCB || type == MESSAGE_TYPE_HTTPS ||
+			type == MESSAGE_TYPE_ANY))
+		return HOLD_KIND_SIGNED;
+	return asks_addresses(query) ? HOLD_KIND_ADDRESS : HOLD_KIND_RECORDS;
 }
 
 static void ask_other_family(struct query *query);
@@ -166,19 +189,22 @@ static void conclude(struct query *query)
 		return;
 	}
 	set_cause(query);
-	if (hold_usable(&query->hold)) {
-		release_usable(query);
-	} else if (hold_only_blocked(&query->hold)) {
+	switch (hold_shape(&query->hold, kind_of(query))) {
+	case HOLD_SHAPE_USABLE:
+		release_records(query, false);
+		break;
+	case HOLD_SHAPE_WHOLE:
+		release_records(query, true);
+		break;
+	case HOLD_SHAPE_NODATA:
 		answer_error(query, MESSAGE_NOERROR);
-	} else if (query->question.dnssec_ok || (query->question.type != MESSAGE_TYPE_A &&
-							query->question.type != MESSAGE_TYPE_AAAA)) {
-		/* A record of another kind that only hints at addresses is not worth a failure. */
-		answer_error(query, query->question.type == MESSAGE_TYPE_A ||
-						    query->question.type == MESSAGE_TYPE_AAAA
-					    ? MESSAGE_SERVFAIL
-					    : MESSAGE_NOERROR);
-	} else {
+		break;
+	case HOLD_SHAPE_OTHER:
 		ask_other_family(query);
+		break;
+	case HOLD_SHAPE_FAIL:
+		answer_error(query, MESSAGE_SERVFAIL);
+		break;
 	}
 }
 
@@ -206,13 +232,21 @@ static void look_again(struct query *query)
 {
 	struct resolver *resolver = query->resolver;
 
-	if (query->walking)
-		return;
-	if (hold_waiting(&query->hold) == 0)
+	switch (hold_look(&query->hold)) {
+	case HOLD_KEEP:
+		break;
+	case HOLD_GRACE:
+		/* Of the other family nobody wants to know more than that one can be used. */
+		if (query->phase == QUERY_OTHER)
+			conclude(query);
+		else if (!loop_timer_active(&query->grace))
+			loop_timer_start(resolver->loop, &query->grace,
+				resolver->config.hold_grace_ms * UINT64_C(1000));
+		break;
+	case HOLD_GO:
 		conclude(query);
-	else if (hold_usable(&query->hold) && !loop_timer_active(&query->grace))
-		loop_timer_start(resolver->loop, &query->grace,
-			resolver->config.hold_grace_ms * UINT64_C(1000));
+		break;
+	}
 }
 
 static void decided(void *arg, const struct resolver_decision *decision)
@@ -240,6 +274,7 @@ static void deadline_over(struct loop_timer *timer)
 		return;
 	}
 	query->hurried = true;
+	resolver->counters.timeouts++;
 	loop_timer_start(resolver->loop, &query->deadline, SETTLE_US);
 	for (size_t i = 0; i < query->hold.count; i++) {
 		if (query->hold.items[i].decision.verdict == RESOLVER_WAIT)
@@ -251,19 +286,15 @@ static void walk_addresses(struct query *query, const struct message *message)
 {
 	struct resolver *resolver = query->resolver;
 	struct addr addrs[HOLD_MAX];
-	size_t count = message_addresses(message, addrs, HOLD_MAX);
 
-	query->walking = true;
-	query->hold.count = 0;
-	for (size_t i = 0; i < count; i++) {
-		struct hold_item *item = &query->hold.items[query->hold.count++];
+	hold_init(&query->hold, addrs, message_addresses(message, addrs, HOLD_MAX), query);
+	for (size_t i = 0; i < query->hold.count; i++) {
+		struct hold_item *item = &query->hold.items[i];
 
-		*item = (struct hold_item){.addr = addrs[i], .query = query};
-		resolver->gate->want(resolver->gate_arg, query->id, query->question.text, &addrs[i],
-			decided, item, &item->decision, &item->handle);
+		resolver->gate->want(resolver->gate_arg, query->id, query->question.text,
+			&item->addr, decided, item, &item->decision, &item->handle);
 		tell_decision(query, item);
 	}
-	query->walking = false;
 }
 
 static void start_hold(struct query *query, enum query_phase phase)
@@ -322,10 +353,8 @@ static void take_answer(void *arg, const struct upstream_answer *answer)
 	walk_addresses(query, query->answer);
 	if (hold_waiting(&query->hold))
 		start_hold(query, QUERY_HELD);
-	else if (query->hold.count)
-		conclude(query);
 	else
-		answer_message(query, "no addresses");
+		conclude(query);
 }
 
 static void take_other(void *arg, const struct upstream_answer *answer)
@@ -335,7 +364,7 @@ static void take_other(void *arg, const struct upstream_answer *answer)
 		has_answer(answer) ? message_parse(answer->packet, answer->len) : NULL;
 
 	query->upstream = NULL;
-	query->hold.count = 0;
+	hold_clear(&query->hold);
 	if (message)
 		walk_addresses(query, message);
 	message_free(message);
@@ -370,6 +399,7 @@ static void ask_other_family(struct query *query)
 
 /* --- the beginning ---------------------------------------------------------------------------------------- */
 
+/* A12. A source that is the address it asks is this host's; so is a loopback one, the kernel sees to it. */
 static bool may_ask(const struct resolver *resolver, const struct client *client)
 {
 	const struct addr *addr = &client->remote.addr;
@@ -438,32 +468,42 @@ static void begin(struct resolver *resolver, const struct client *client,
 		query->upstream = pending;
 }
 
+/* A query as it came; true when it is to be resolved, else it is done with. */
+static bool admit(struct resolver *resolver, const struct client *client, const uint8_t *data,
+	size_t len, struct message_query *question)
+{
+	int rcode;
+	enum message_parsed parsed = message_parse_query(data, len, question, &rcode);
+
+	if (parsed == MESSAGE_DROP) {
+		resolver->counters.malformed++;
+		return false;
+	}
+	if (!may_ask(resolver, client)) {
+		parsed = MESSAGE_REPLY;
+		rcode = MESSAGE_REFUSED;
+	}
+	if (parsed == MESSAGE_QUERY)
+		return true;
+	resolver->counters.malformed += rcode == MESSAGE_FORMERR;
+	resolver->counters.refused += rcode == MESSAGE_REFUSED;
+	refuse(client, question, rcode);
+	return false;
+}
+
 void query_take(struct resolver *resolver, const struct client *client, const uint8_t *data, size_t len)
 {
 	struct message_query question;
 	struct query_key key;
 	struct query *known;
-	int rcode;
 
-	if (!may_ask(resolver, client)) {
-		resolver->counters.refused++;
+	if (!admit(resolver, client, data, len, &question))
 		return;
-	}
-	switch (message_parse_query(data, len, &question, &rcode)) {
-	case MESSAGE_DROP:
-		resolver->counters.malformed++;
-		return;
-	case MESSAGE_REPLY:
-		resolver->counters.malformed += rcode == MESSAGE_FORMERR;
-		refuse(client, &question, rcode);
-		return;
-	case MESSAGE_QUERY:
-		break;
-	}
 	fill_key(&key, client, &question);
 	HASH_FIND(hh, resolver->queries, &key, sizeof(key), known);
-	if (known)
-		return; /* A9: its answer is on its way */
+	/* A9: the answer of a known one is on its way. */
+	if (known || HASH_COUNT(resolver->queries) >= MAX_IN_FLIGHT)
+		return;
 	resolver->counters.queries++;
 	begin(resolver, client, &question, &key);
 }

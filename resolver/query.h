@@ -46,7 +46,6 @@ struct query {
 	struct message_error cause; /* of what was taken out, kept while the other family is asked */
 	struct loop_timer deadline, grace;
 	bool hurried;
-	bool walking; /* the gate is being asked: decisions come later */
 	UT_hash_handle hh;
 };
 

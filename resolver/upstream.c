@@ -18,7 +18,10 @@
 #include <sys/time.h>
 #include <unbound-event.h>
 #include <unbound.h>
+#include <unistd.h>
 #include <utlist.h>
+
+#define HEADER_LEN 12
 
 /* --- the event base ---------------------------------------------------------------------------- */
 
@@ -220,8 +223,10 @@ struct context {
 	struct context *next;
 };
 
+/* Ends when libunbound answers, though it was cancelled before; or with the upstream. */
 struct upstream_query {
 	struct upstream *upstream;
+	struct upstream_query *prev, *next;
 	struct context *context;
 	int async_id;
 	bool starting; /* inside ub_resolve_event() */
@@ -234,6 +239,9 @@ struct upstream {
 	struct base base;
 	struct context *contexts; /* those in use and those retired */
 	struct context *current;  /* validates, if there is an anchor */
+	struct upstream_query *queries;
+	struct endpoint *forward; /* of the contexts in use */
+	size_t forward_count;
 	struct context *unchecked; /* for clients that set CD; the same where nothing validates */
 	struct loop_timer reap;
 };
@@ -320,23 +328,56 @@ struct upstream *upstream_new(struct loop *loop)
 	return upstream;
 }
 
+static void end_query(struct upstream_query *query)
+{
+	DL_DELETE(query->upstream->queries, query);
+	free(query);
+}
+
 void upstream_free(struct upstream *upstream)
 {
+	struct upstream_query *query, *next;
+
 	if (!upstream)
 		return;
+	/* libunbound answers what is under way when its context goes: nobody is to hear of it. */
+	DL_FOREACH (upstream->queries, query)
+		upstream_cancel(query);
 	while (upstream->contexts)
 		delete_context(upstream, upstream->contexts);
+	DL_FOREACH_SAFE (upstream->queries, query, next)
+		end_query(query);
 	loop_timer_stop(upstream->base.loop, &upstream->reap);
+	free(upstream->forward);
 	free(upstream);
+}
+
+/* The cache is worth keeping; an anchor's file may say something new under the same name. */
+static bool is_same(const struct upstream *upstream, const struct upstream_config *config)
+{
+	if (!upstream->current || config->trust_anchor_file ||
+		upstream->current != upstream->unchecked ||
+		upstream->forward_count != config->forward_count)
+		return false;
+	for (size_t i = 0; i < config->forward_count; i++) {
+		if (!endpoint_equal(&upstream->forward[i], &config->forward[i]))
+			return false;
+	}
+	return true;
 }
 
 int upstream_configure(struct upstream *upstream, const struct upstream_config *config)
 {
 	bool validates = config->trust_anchor_file != NULL;
-	struct context *checked = new_context(upstream, config, validates);
-	struct context *unchecked =
-		checked && validates ? new_context(upstream, config, false) : checked;
+	struct context *checked, *unchecked;
 
+	if (is_same(upstream, config))
+		return 0;
+	/* libunbound would find out at the first query only. */
+	if (validates && access(config->trust_anchor_file, R_OK) != 0)
+		return -errno;
+	checked = new_context(upstream, config, validates);
+	unchecked = checked && validates ? new_context(upstream, config, false) : checked;
 	if (!checked || !unchecked) {
 		retire(upstream, checked);
 		return -EINVAL;
@@ -346,6 +387,9 @@ int upstream_configure(struct upstream *upstream, const struct upstream_config *
 	retire(upstream, upstream->current);
 	upstream->current = checked;
 	upstream->unchecked = unchecked;
+	free(upstream->forward);
+	upstream->forward = mem_dup(config->forward, config->forward_count * sizeof(*config->forward));
+	upstream->forward_count = config->forward_count;
 	return 0;
 }
 
@@ -354,11 +398,12 @@ int upstream_configure(struct upstream *upstream, const struct upstream_config *
 static void answered(void *arg, int rcode, void *packet, int len, int sec, char *why_bogus, int limited)
 {
 	struct upstream_query *query = arg;
-	struct upstream_answer answer = {.rcode = rcode,
+	/* libunbound's own code is of its failures; in a message stands the server's. */
+	struct upstream_answer answer = {.rcode = len >= HEADER_LEN ? ((uint8_t *)packet)[3] & 0xf : rcode,
 		.secure = sec == 2,
 		.bogus = sec == 1 ? (why_bogus ? why_bogus : "bogus") : NULL,
-		.packet = len > 0 ? packet : NULL,
-		.len = len > 0 ? (size_t)len : 0};
+		.packet = len >= HEADER_LEN ? packet : NULL,
+		.len = len >= HEADER_LEN ? (size_t)len : 0};
 	bool starting = query->starting;
 
 	(void)limited;
@@ -369,7 +414,7 @@ static void answered(void *arg, int rcode, void *packet, int len, int sec, char 
 	if (query->done)
 		query->done(query->arg, &answer);
 	if (!starting)
-		free(query);
+		end_query(query);
 }
 
 struct upstream_query *upstream_start(struct upstream *upstream, const char *name, uint16_t type,
@@ -384,6 +429,7 @@ struct upstream_query *upstream_start(struct upstream *upstream, const char *nam
 	query->arg = arg;
 	query->starting = true;
 	query->context->in_flight++;
+	DL_APPEND(upstream->queries, query);
 	if (ub_resolve_event(query->context->ub, name, type, class, query, answered,
 		    &query->async_id) != 0) {
 		query->context->in_flight--;
@@ -393,7 +439,7 @@ struct upstream_query *upstream_start(struct upstream *upstream, const char *nam
 	query->starting = false;
 	if (!query->answered)
 		return query;
-	free(query);
+	end_query(query);
 	return NULL;
 }
 
