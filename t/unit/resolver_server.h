@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A DNS server for the resolver's tests: a thread, one UDP socket on
+ * 127.0.0.1, a table of names. It answers with the addresses of the family that
+ * was asked for, else with NODATA or NXDOMAIN, and counts.
+ */
+#ifndef T_UNIT_RESOLVER_SERVER_H
+#define T_UNIT_RESOLVER_SERVER_H
+
+#include "t/unit/resolver_packet.h"
+
+#include <ctype.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct served {
+	const char *name;
+	const char *addrs;     /* "192.0.2.1 2001:db8::1" */
+	unsigned delay_ms;     /* before the answer; others wait meanwhile */
+	bool silent;	       /* never answered */
+	const uint8_t *https;  /* rdata of an HTTPS record */
+	size_t https_len;
+	unsigned many;	       /* A records 198.18.0.N, N below this, besides */
+};
+
+struct server {
+	int fd;
+	struct endpoint endpoint;
+	const struct served *names; /* ended by a NULL name */
+	pthread_t thread;
+	atomic_bool stopping;
+	atomic_uint asked;
+};
+
+static void read_question(const uint8_t *data, size_t len, char name[256], uint16_t *type)
+{
+	struct reader r = reader_init(data, len);
+	size_t at = 0;
+
+	reader_skip(&r, 12);
+	for (uint8_t label = reader_u8(&r); label && at + label < 254; label = reader_u8(&r)) {
+		if (at)
+			name[at++] = '.';
+		for (uint8_t i = 0; i < label; i++)
+			name[at++] = (char)tolower(reader_u8(&r));
+	}
+	name[at] = '\0';
+	*type = reader_u16(&r);
+}
+
+static void put_addrs(struct packet *reply, const struct served *served, uint16_t type)
+{
+	char list[512], *rest = list, *text;
+
+	snprintf(list, sizeof(list), "%s", served->addrs ? served->addrs : "");
+	while ((text = strsep(&rest, " ")) != NULL) {
+		if ((strchr(text, ':') != NULL) == (type == 28) && (type == 1 || type == 28))
+			packet_addr(reply, ANSWER, NULL, text, 300);
+	}
+	for (unsigned i = 0; i < served->many && type == 1; i++) {
+		char addr[32];
+
+		snprintf(addr, sizeof(addr), "198.18.0.%u", i);
+		packet_addr(reply, ANSWER, NULL, addr, 300);
+	}
+	if (served->https && type == 65)
+		packet_rr(reply, ANSWER, NULL, 65, 300, served->https, served->https_len);
+}
+
+static void serve(struct server *server, const uint8_t *data, size_t len,
+	const struct sockaddr *from, socklen_t from_len)
+{
+	static const uint8_t soa[] = {1, 'n', 0, 1, 'h', 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0,
+		1, 0, 0, 0, 0, 60};
+	const struct served *served = server->names;
+	struct packet reply;
+	char name[256];
+	uint16_t type;
+
+	read_question(data, len, name, &type);
+	while (served->name && strcmp(served->name, name) != 0)
+		served++;
+	atomic_fetch_add(&server->asked, 1);
+	if (served->silent)
+		return;
+	if (served->delay_ms)
+		usleep(served->delay_ms * 1000);
+	packet_begin(&reply, (uint16_t)(data[0] << 8 | data[1]),
+		served->name ? 0x8580 : 0x8583, name, type);
+	/* libunbound compares letters: it may have mixed them. */
+	memcpy(reply.data + 12, data + 12, reply.w.len - 16);
+	if (served->name)
+		put_addrs(&reply, served, type);
+	if (reply.counts[ANSWER] == 0)
+		packet_rr(&reply, AUTHORITY, "example", 6, 60, soa, sizeof(soa));
+	packet_opt(&reply, 1232, false);
+	sendto(server->fd, reply.data, reply.w.len, 0, from, from_len);
+}
+
+static void *server_main(void *arg)
+{
+	struct server *server = arg;
+	struct pollfd ready = {.fd = server->fd, .events = POLLIN};
+
+	while (!atomic_load(&server->stopping)) {
+		uint8_t data[2048];
+		struct sockaddr_storage from;
+		socklen_t from_len = sizeof(from);
+		ssize_t got;
+
+		if (poll(&ready, 1, 20) != 1)
+			continue;
+		got = recvfrom(server->fd, data, sizeof(data), 0, (struct sockaddr *)&from, &from_len);
+		if (got > 16)
+			serve(server, data, (size_t)got, (struct sockaddr *)&from, from_len);
+	}
+	return NULL;
+}
+
+__attribute__((unused)) static bool server_start(struct server *server, const struct served *names)
+{
+	struct sockaddr_storage storage = {0};
+	socklen_t len = sizeof(storage);
+	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+
+	*server = (struct server){.names = names};
+	server->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (bind(server->fd, (struct sockaddr *)&any, sizeof(any)) != 0 ||
+		getsockname(server->fd, (struct sockaddr *)&storage, &len) != 0 ||
+		!endpoint_from_sockaddr((struct sockaddr *)&storage, &server->endpoint))
+		return false;
+	return pthread_create(&server->thread, NULL, server_main, server) == 0;
+}
+
+__attribute__((unused)) static void server_stop(struct server *server)
+{
+	atomic_store(&server->stopping, true);
+	pthread_join(server->thread, NULL);
+	close(server->fd);
+}
+
+#endif

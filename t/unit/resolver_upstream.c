@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * libunbound in our loop, against a server on loopback; and the clash of event
+ * libraries: libev exports libevent's names, and libunbound must find libevent's.
+ */
+#include "lib/loop.h"
+#include "resolver/upstream.h"
+#include "t/tap.h"
+#include "t/unit/resolver_server.h"
+
+#include <dlfcn.h>
+
+static const struct served names[] = {
+	{.name = "www.peer.example", .addrs = "192.0.2.1 2001:db8::1"},
+	{.name = "slow.example", .addrs = "192.0.2.2", .delay_ms = 200},
+	{.name = "silent.example", .silent = true},
+	{0},
+};
+
+static struct loop *loop;
+static struct upstream *upstream;
+
+struct result {
+	unsigned calls;
+	int rcode;
+	bool has_packet;
+	struct reply reply;
+};
+
+static void done(void *arg, const struct upstream_answer *answer)
+{
+	struct result *result = arg;
+
+	result->calls++;
+	result->rcode = answer->rcode;
+	result->has_packet = answer->packet != NULL;
+	if (answer->packet)
+		result->reply = read_reply(answer->packet, answer->len);
+	loop_stop(loop);
+}
+
+static void too_late(struct loop_timer *timer)
+{
+	(void)timer;
+	loop_stop(loop);
+}
+
+static void run_ms(unsigned ms)
+{
+	struct loop_timer limit = {.fired = too_late};
+
+	loop_timer_start(loop, &limit, ms * 1000u);
+	loop_run(loop);
+	loop_timer_stop(loop, &limit);
+}
+
+static void test_binding(void)
+{
+	static const char *const symbols[] = {"event_base_new", "event_set", "event_add",
+		"event_base_set", "event_base_loop"};
+	bool right = true;
+
+	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++) {
+		void *found = dlsym(RTLD_DEFAULT, symbols[i]);
+		Dl_info info = {0};
+
+		if (!found) {
+			diag("%s: nowhere", symbols[i]);
+			continue;
+		}
+		dladdr(found, &info);
+		diag("%s: %s", symbols[i], info.dli_fname);
+		right = right && info.dli_fname && strstr(info.dli_fname, "libevent");
+	}
+	ok(right, "libunbound's events are libevent's, not the imitation in libev");
+}
+
+static void test_lookups(struct server *server)
+{
+	struct result first = {0}, again = {0}, missing = {0};
+	struct upstream_query *pending =
+		upstream_start(upstream, "www.peer.example", 1, 1, false, done, &first);
+
+	ok(pending && first.calls == 0, "not in the cache: the answer comes later");
+	run_ms(5000);
+	ok(first.calls == 1 && first.rcode == 0 && first.reply.good, "and comes once");
+	is_str(reply_addr(&first.reply, 0), "192.0.2.1", "with its address");
+	ok(!upstream_start(upstream, "www.peer.example", 1, 1, false, done, &again) &&
+			again.calls == 1,
+		"from the cache it comes at once");
+	is_str(reply_addr(&again.reply, 0), "192.0.2.1", "and is the same");
+	is_int(atomic_load(&server->asked), 1, "nobody was asked for it twice");
+	if (upstream_start(upstream, "missing.example", 1, 1, false, done, &missing))
+		run_ms(5000);
+	ok(missing.calls == 1 && missing.rcode == 3, "a name that is not there");
+}
+
+static void test_cancel(void)
+{
+	struct result slow = {0};
+
+	upstream_cancel(upstream_start(upstream, "slow.example", 1, 1, false, done, &slow));
+	run_ms(500);
+	is_int(slow.calls, 0, "a cancelled query says nothing");
+	ok(!upstream_start(upstream, "slow.example", 1, 1, false, done, &slow) && slow.calls == 1,
+		"though its answer is in the cache");
+}
+
+static void test_configure(struct server *server)
+{
+	static struct server other; /* serves to the end of the program */
+	static const struct served elsewhere[] = {{.name = "www.peer.example", .addrs = "192.0.2.99"},
+		{.name = "silent.example", .silent = true}, {0}};
+	struct upstream_config config = {.forward = &server->endpoint, .forward_count = 1};
+	struct result old = {0}, new = {0}, same = {0};
+
+	is_int(upstream_configure(upstream, &config), 0, "the same configuration again");
+	ok(!upstream_start(upstream, "www.peer.example", 1, 1, false, done, &same) && same.calls == 1,
+		"keeps the cache");
+	if (!server_start(&other, elsewhere))
+		exit(1);
+	upstream_start(upstream, "slow.example", 28, 1, false, done, &old);
+	config.forward = &other.endpoint;
+	is_int(upstream_configure(upstream, &config), 0, "another forwarder");
+	if (upstream_start(upstream, "www.peer.example", 1, 1, false, done, &new))
+		run_ms(5000);
+	is_str(reply_addr(&new.reply, 0), "192.0.2.99", "is asked from now on");
+	while (!old.calls)
+		run_ms(5000);
+	ok(old.calls == 1 && old.rcode == 0, "what was under way ends with the old one");
+	config.trust_anchor_file = "/nonexistent/anchor";
+	ok(upstream_configure(upstream, &config) < 0, "an anchor that is not there is refused");
+	new = (struct result){0};
+	ok(!upstream_start(upstream, "www.peer.example", 1, 1, false, done, &new) && new.calls == 1,
+		"and nothing has changed");
+}
+
+int main(void)
+{
+	struct server server;
+	struct upstream_config config = {.forward = &server.endpoint, .forward_count = 1};
+	struct result forgotten = {0};
+
+	if (!server_start(&server, names))
+		return 1;
+	loop = loop_new();
+	upstream = upstream_new(loop);
+	is_int(upstream_configure(upstream, &config), 0, "a forwarder on loopback");
+	test_lookups(&server);
+	test_cancel();
+	test_configure(&server);
+	test_binding();
+	upstream_start(upstream, "silent.example", 1, 1, false, done, &forgotten);
+	run_ms(50);
+	upstream_free(upstream);
+	is_int(forgotten.calls, 0, "what is under way at the end says nothing");
+	server_stop(&server);
+	loop_free(loop);
+	return tap_done();
+}
