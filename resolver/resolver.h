@@ -61,8 +61,6 @@ struct resolver_observer {
 	/* `qname` is in presentation form without the final dot; lower case. */
 	void (*stage)(void *arg, uint64_t query, const char *qname, enum resolver_stage stage,
 		const char *text);
-	/* Prepares a socket of ours before its first use, e.g. IPsec bypass; may be NULL. 0 or -errno. */
-	int (*socket_made)(void *arg, int fd, uint8_t family);
 };
 
 /* Neither gate nor observer is copied: they must outlive the resolver. */
