@@ -1,1 +1,0 @@
-# bench/: see HACKING.md for how a folder's fragment is written.
