@@ -33,7 +33,8 @@ for my $file (c_files()) {
 	my $from = folder_of($file);
 	for (includes($file)) {
 		my ($line, $kind, $name) = @$_;
-		if ($kind eq '"') {
+		# Our own folders are seen in angle brackets too.
+		if ($kind eq '"' || exists $may{folder_of($name)}) {
 			$graph{$file}{$name} = 1;
 			next if $from eq 't' || $name eq 'config.h';
 			my $to = folder_of($name);
