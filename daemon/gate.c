@@ -108,14 +108,14 @@ static bool may_start(struct gate *gate, uint64_t query)
 static bool needs_negotiation(struct gate *gate, uint64_t query, const struct addr *addr,
 	struct addr *local, struct policy_answer *answer)
 {
-	policy_explain(gate->policy, NULL, addr, answer);
+	policy_explain(gate->policy, NULL, addr, answer, loop_now_us(gate->loop));
 	if (answer->verdict != POLICY_WAIT)
 		return false;
 	if (!addrs_source(gate->addrs, addr, local)) {
 		refuse(answer, "no route", answer);
 		return false;
 	}
-	policy_explain(gate->policy, local, addr, answer);
+	policy_explain(gate->policy, local, addr, answer, loop_now_us(gate->loop));
 	if (answer->verdict != POLICY_WAIT)
 		return false;
 	if (!may_start(gate, query)) {

@@ -143,6 +143,7 @@ static void enter(struct policy *policy, struct flow *flow)
 	case POLICY_NEGOTIATING:
 		flow->failing = false;
 		flow->opened = false;
+		flow->refused = false;
 		policy->negotiating++;
 		heap_remove(&policy->due, &flow->due);
 		break;
@@ -228,6 +229,7 @@ bool flow_open_now(struct policy *policy, struct flow *flow)
 		return false;
 	if (!flow->opened) {
 		flow->opened = true;
+		flow->refused = false;
 		shunt(policy, flow, true, OPEN_LIFETIME_S);
 	}
 	return true;

@@ -25,6 +25,7 @@ struct flow {
 	struct policy_flow info; /* what others see */
 	struct flow_key key;
 	bool opened;	    /* a shunt lets packets pass while the negotiation goes on (A4) */
+	bool refused;	    /* the data plane would not: who cannot wait goes without */
 	bool shunt_pending; /* the data plane has not acknowledged the latest shunt */
 	bool failing;	    /* N5: a hint says that it will fail */
 	uint64_t *waiters; /* handles; those that are gone are skipped */
@@ -91,19 +92,21 @@ const struct policy_conn *flow_conn(const struct policy *policy, const struct fl
 /* --- waiter.c ------------------------------------------------------------------------- */
 struct waiter *waiter_new(struct policy *policy, const struct addr *local, const struct addr *remote,
 	policy_decided decided, void *arg);
-void waiter_joins(struct waiter *waiter, struct flow *flow);
+void waiter_joins(struct policy *policy, struct waiter *waiter, struct flow *flow);
 void waiter_free(struct policy *policy, struct waiter *waiter);
 struct waiter *waiter_find(const struct policy *policy, uint64_t handle);
 /* Looks again at everyone who waits for the flow; the decided are queued for delivery. */
 void waiters_look(struct policy *policy, struct flow *flow);
 void waiter_look(struct policy *policy, struct waiter *waiter);
+/* The same for everyone, when flows have gone. */
+void waiters_look_all(struct policy *policy);
 /* Calls the queued ones; callbacks may call policy again. */
 void waiters_deliver(struct policy *policy);
 
 /* --- policy.c ----------------------------------------------------------------------------- */
 /* What is known of an address now. `hurried`: a wait that is over counts as what the group says. */
 void policy_evaluate(const struct policy *policy, const struct addr *local, const struct addr *remote,
-	bool hurried, struct policy_answer *out);
+	bool hurried, struct policy_answer *out, uint64_t now_us);
 /* Tells the timer; the end of every public call. */
 void policy_settle(struct policy *policy);
 /* True for special and own addresses (G6). */

@@ -9,8 +9,10 @@ libpolicy_a_SOURCES = \
 	policy/table.c policy/table.h \
 	policy/waiter.c
 
-UNIT_TESTS += t/unit/policy_table t/unit/policy_flow
+UNIT_TESTS += t/unit/policy_table t/unit/policy_flow t/unit/policy_change
 t_unit_policy_table_SOURCES = t/unit/policy_table.c t/tap.h
 t_unit_policy_table_LDADD = $(POLICY_LIBS)
-t_unit_policy_flow_SOURCES = t/unit/policy_flow.c t/tap.h
+t_unit_policy_flow_SOURCES = t/unit/policy_flow.c t/unit/policy_world.h t/tap.h
 t_unit_policy_flow_LDADD = $(POLICY_LIBS)
+t_unit_policy_change_SOURCES = t/unit/policy_change.c t/unit/policy_world.h t/tap.h
+t_unit_policy_change_LDADD = $(POLICY_LIBS)

@@ -74,7 +74,9 @@ static enum policy_verdict judge_initiating(
 	case POLICY_NEGOTIATING:
 		if (flow->opened)
 			return flow->shunt_pending ? POLICY_WAIT : POLICY_OPEN;
-		if (!conn->failure_pass && (hurried || flow->failing))
+		if (hurried && (flow->refused || !conn->failure_pass))
+			return POLICY_WITHHELD;
+		if (flow->failing && !conn->failure_pass)
 			return POLICY_WITHHELD;
 		return POLICY_WAIT;
 	case POLICY_TUNNELLED:
@@ -104,20 +106,20 @@ static enum policy_verdict judge(
 	return POLICY_PASS;
 }
 
-static uint32_t seconds_left(const struct policy *policy, const struct flow *flow)
+static uint32_t seconds_left(const struct flow *flow, uint64_t now_us)
 {
-	if (flow->info.until_us == POLICY_NEVER || flow->info.until_us <= policy->now_us)
+	if (flow->info.until_us == POLICY_NEVER || flow->info.until_us <= now_us)
 		return 1;
-	return (uint32_t)((flow->info.until_us - policy->now_us + SECOND_US - 1) / SECOND_US);
+	return (uint32_t)((flow->info.until_us - now_us + SECOND_US - 1) / SECOND_US);
 }
 
 static void fill(const struct policy *policy, const struct policy_line *line, const struct flow *flow,
-	enum policy_verdict verdict, struct policy_answer *out)
+	enum policy_verdict verdict, struct policy_answer *out, uint64_t now_us)
 {
 	out->verdict = verdict;
 	out->line = line->id;
 	out->group = policy->conns[line->conn].group;
-	out->max_ttl_s = verdict == POLICY_OPEN ? seconds_left(policy, flow) : UINT32_MAX;
+	out->max_ttl_s = verdict == POLICY_OPEN ? seconds_left(flow, now_us) : UINT32_MAX;
 	out->cause[0] = '\0';
 	if (flow && (verdict == POLICY_OPEN || verdict == POLICY_WITHHELD))
 		snprintf(out->cause, sizeof(out->cause), "%s",
@@ -131,7 +133,7 @@ static void fill(const struct policy *policy, const struct policy_line *line, co
  * ports follows, the strictest of them decides.
  */
 void policy_evaluate(const struct policy *policy, const struct addr *local, const struct addr *remote,
-	bool hurried, struct policy_answer *out)
+	bool hurried, struct policy_answer *out, uint64_t now_us)
 {
 	struct table_walk walk = table_walk(policy->table, remote);
 	const struct policy_line *line;
@@ -147,23 +149,23 @@ void policy_evaluate(const struct policy *policy, const struct addr *local, cons
 
 		waits = waits || verdict == POLICY_WAIT;
 		if (line->proto == 0) {
-			fill(policy, line, flow, verdict, out);
+			fill(policy, line, flow, verdict, out, now_us);
 			break;
 		}
 		/* A port that is blocked does not take the host's address away. */
 		if (verdict > out->verdict && verdict != POLICY_DENIED)
-			fill(policy, line, flow, verdict, out);
+			fill(policy, line, flow, verdict, out, now_us);
 	}
 	if (waits)
 		out->verdict = POLICY_WAIT;
 }
 
 void policy_explain(const struct policy *policy, const struct addr *local,
-	const struct addr *remote, struct policy_answer *out)
+	const struct addr *remote, struct policy_answer *out, uint64_t now_us)
 {
 	static const struct addr nobody;
 
-	policy_evaluate(policy, local ? local : &nobody, remote, false, out);
+	policy_evaluate(policy, local ? local : &nobody, remote, false, out, now_us);
 }
 
 /* --- wanting -------------------------------------------------------------------------------- */
@@ -217,7 +219,7 @@ static void join_flows(struct policy *policy, struct waiter *waiter)
 			flow_find_key(policy, line->id, &waiter->local, &waiter->remote);
 
 		if (flow)
-			waiter_joins(waiter, flow);
+			waiter_joins(policy, waiter, flow);
 		if (line->proto == 0)
 			break;
 	}
@@ -232,7 +234,7 @@ uint64_t policy_want(struct policy *policy, const struct addr *local, const stru
 	policy->now_us = now_us;
 	if (!policy_exempt(policy, remote))
 		start_lines(policy, local, remote, trigger, acquire_line);
-	policy_evaluate(policy, local, remote, false, out);
+	policy_evaluate(policy, local, remote, false, out, now_us);
 	if (out->verdict != POLICY_WAIT || !decided) {
 		policy_settle(policy);
 		return 0;
@@ -335,8 +337,10 @@ void policy_shunt_done(struct policy *policy, uint64_t id, bool good, uint64_t n
 	/* What the kernel refused to open is closed: say so rather than hope. */
 	if (!good && flow->info.state == POLICY_CLEAR_UNTIL)
 		flow_set_state(policy, flow, POLICY_BLOCKED_UNTIL, "the kernel refused the shunt");
-	if (!good)
+	if (!good && flow->opened) {
 		flow->opened = false;
+		flow->refused = true;
+	}
 	waiters_look(policy, flow);
 	policy_settle(policy);
 }
@@ -364,6 +368,7 @@ void policy_forget_failures(struct policy *policy, const struct addr *remote, ui
 			flow->info.state == POLICY_BLOCKED_UNTIL)
 			flow_set_state(policy, flow, POLICY_IDLE, "failure forgotten");
 	}
+	waiters_look_all(policy);
 	policy_settle(policy);
 }
 

@@ -121,7 +121,7 @@ uint64_t policy_want(struct policy *policy, const struct addr *local, const stru
  * which is enough to tell that no negotiation is needed.
  */
 void policy_explain(const struct policy *policy, const struct addr *local,
-	const struct addr *remote, struct policy_answer *out);
+	const struct addr *remote, struct policy_answer *out, uint64_t now_us);
 void policy_cancel(struct policy *policy, uint64_t handle);
 /*
  * The waiter's time is over (A4): private-or-clear flows get what failureshunt

@@ -21,17 +21,26 @@ static char *own_file(struct policy *policy, const char *file)
 	return policy->files[policy->file_count++] = mem_strdup(file);
 }
 
+/* Whoever filled it: what must stay closed does (G2). */
+static void own_conn(struct policy_conn *conn)
+{
+	bool may_pass = policy_traits(conn->group)->may_pass;
+
+	conn->name = mem_strdup(conn->name);
+	conn->negotiation_pass = conn->negotiation_pass && may_pass;
+	conn->failure_pass = conn->failure_pass && may_pass;
+	if (!conn->shunt_lifetime_s)
+		conn->shunt_lifetime_s = DEFAULT_SHUNT_LIFETIME_S;
+}
+
 void policy_load(struct policy *policy, const struct policy_config *config)
 {
 	struct policy_config copy = *config;
 
 	policy->conns = mem_dup(config->conns, config->conn_count * sizeof(*config->conns));
 	policy->conn_count = config->conn_count;
-	for (size_t i = 0; i < policy->conn_count; i++) {
-		policy->conns[i].name = mem_strdup(config->conns[i].name);
-		if (!policy->conns[i].shunt_lifetime_s)
-			policy->conns[i].shunt_lifetime_s = DEFAULT_SHUNT_LIFETIME_S;
-	}
+	for (size_t i = 0; i < policy->conn_count; i++)
+		own_conn(&policy->conns[i]);
 	copy.lines = mem_dup(config->lines, config->line_count * sizeof(*config->lines));
 	for (size_t i = 0; i < config->line_count; i++)
 		copy.lines[i].file = own_file(policy, config->lines[i].file);
@@ -117,26 +126,6 @@ static const struct policy_line *successor(const struct policy *policy, const st
 	return NULL;
 }
 
-static void forget(struct policy *policy, struct flow *flow,
-	void (*gone)(void *arg, const struct policy_flow *flow))
-{
-	uint64_t *handles = mem_dup(flow->waiters, flow->waiter_count * sizeof(*flow->waiters));
-	size_t count = flow->waiter_count;
-
-	gone(policy->arg, &flow->info);
-	flow_free(policy, flow);
-	for (size_t i = 0; i < count; i++) {
-		struct waiter *waiter = waiter_find(policy, handles[i]);
-
-		/* Nothing will move for this one any more: what is known now is its answer. */
-		if (waiter) {
-			waiter->hurried = true;
-			waiter_look(policy, waiter);
-		}
-	}
-	free(handles);
-}
-
 void policy_reconfigure(struct policy *policy, const struct policy_config *config,
 	void (*gone)(void *arg, const struct policy_flow *flow), uint64_t now_us)
 {
@@ -152,10 +141,12 @@ void policy_reconfigure(struct policy *policy, const struct policy_config *confi
 		const struct policy_line *line = successor(
 			policy, flow, old_line, &old.conns[flow->info.conn]);
 
-		if (line)
+		if (line) {
 			flow_rekey(policy, flow, line);
-		else
-			forget(policy, flow, gone);
+			continue;
+		}
+		gone(policy->arg, &flow->info);
+		flow_free(policy, flow);
 	}
 	policy_unload(&old);
 	policy_forget_failures(policy, NULL, now_us);

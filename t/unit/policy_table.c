@@ -80,6 +80,65 @@ static void test_duplicates(void)
 		"in two groups an error");
 }
 
+/* --- what wins for a packet ----------------------------------------------------------------------- */
+
+/* Lines over 10.9.0.2, and which of them a ping, TCP to 443 and TCP to 80 meet: section 2 of the
+ * research on the kernel's priorities. Each line ends with its group: 0 private, 1 clear, 2 block. */
+static const struct precedence {
+	struct {
+		const char *prefix;
+		uint8_t proto;
+		uint16_t port;
+		size_t conn;
+	} lines[3];
+	const char *wins; /* the group of the winner for ping, 443, 80 */
+} precedences[] = {
+	{{{"10.9.0.0/24", 0, 0, 0}}, "ppp"},
+	{{{"10.9.0.0/24", 0, 0, 0}, {"10.9.0.2/32", 0, 0, 1}}, "ccc"},
+	{{{"10.9.0.0/24", 0, 0, 0}, {"10.9.0.0/24", 6, 443, 1}}, "pcp"},
+	{{{"10.9.0.0/24", 0, 0, 0}, {"10.9.0.0/25", 6, 443, 1}, {"10.9.0.2/32", 0, 0, 0}}, "ppp"},
+	{{{"10.9.0.0/24", 0, 0, 1}, {"10.9.0.2/32", 0, 0, 2}}, "bbb"},
+	{{{"10.9.0.0/24", 0, 0, 1}, {"10.9.0.0/24", 6, 443, 0}}, "cpc"},
+	{{{"10.9.0.0/24", 0, 0, 1}, {"10.9.0.0/24", 6, 443, 2}, {"10.9.0.2/32", 0, 0, 1}}, "ccc"},
+	{{{"10.9.0.2/32", 0, 0, 2}, {"0.0.0.0/0", 6, 443, 1}}, "bbb"},
+};
+
+static char winner(const struct table *table, const struct addr *remote, uint8_t proto, uint16_t port)
+{
+	struct table_walk walk = table_walk(table, remote);
+	const struct policy_line *found;
+
+	while ((found = table_next(&walk))) {
+		if ((!found->proto || found->proto == proto) &&
+			(!found->remote_port || found->remote_port == port))
+			return "pcb"[found->conn];
+	}
+	return '-';
+}
+
+static void test_precedence(const struct precedence *row)
+{
+	struct policy_conn groups[] = {{.group = POLICY_PRIVATE}, {.group = POLICY_CLEAR},
+		{.group = POLICY_BLOCK}};
+	struct policy_line some[3];
+	struct policy_config config = {.conns = groups, .conn_count = 3, .lines = some};
+	char got[4] = "";
+	struct table *table;
+	struct addr remote;
+
+	addr_parse("10.9.0.2", &remote);
+	for (; config.line_count < 3 && row->lines[config.line_count].prefix; config.line_count++)
+		some[config.line_count] = line(row->lines[config.line_count].prefix,
+			row->lines[config.line_count].proto, 0,
+			row->lines[config.line_count].port, row->lines[config.line_count].conn);
+	table = table_new(&config);
+	got[0] = winner(table, &remote, 1, 0);
+	got[1] = winner(table, &remote, 6, 443);
+	got[2] = winner(table, &remote, 6, 80);
+	is_str(got, row->wins, "ping, 443 and 80 meet the line that the kernel gives them");
+	table_free(table);
+}
+
 /* --- random lines ------------------------------------------------------------------------------- */
 
 #define LINES 3000
@@ -123,11 +182,8 @@ static void make_lines(void)
 
 		for (size_t i = 0; i < line_count && !known; i++)
 			known = same_meaning(&lines[i], &fresh);
-		if (known && random() % 20)
-			continue;
-		if (known)
-			break;
-		lines[line_count++] = fresh;
+		if (!known)
+			lines[line_count++] = fresh;
 	}
 }
 
@@ -165,7 +221,6 @@ static void test_table(void)
 		wrong += !agrees(table, &remote);
 	}
 	is_int(wrong, 0, "the table finds what a walk over all lines finds, in the order of P1");
-	ok(line_count > 200, "with %zu lines", line_count);
 	ok(table_get(table, lines[line_count / 2].id)->id == lines[line_count / 2].id,
 		"and a line by its id");
 	table_free(table);
@@ -179,6 +234,8 @@ int main(int argc, char **argv)
 	srandom(seed);
 	test_slots();
 	test_duplicates();
+	for (size_t i = 0; i < ARRAY_LEN(precedences); i++)
+		test_precedence(&precedences[i]);
 	test_table();
 	return tap_done();
 }
