@@ -80,14 +80,17 @@ static void policy_has_decided(void *arg, const struct policy_answer *answer)
 	decided(decided_arg, &decision);
 }
 
-/* The group's rule at once, where a negotiation cannot be started. */
-static void refuse(const struct policy_answer *expected, const char *cause, struct policy_answer *out)
+/* What failureshunt says, at once, where a negotiation cannot be started. */
+static void refuse(
+	const struct gate *gate, const struct policy_answer *expected, const char *cause,
+	struct policy_answer *out)
 {
-	bool closed = expected->group == POLICY_PRIVATE;
+	const struct policy_line *line = policy_line_get(gate->policy, expected->line);
+	bool open = line && policy_conn_get(gate->policy, line->conn)->failure_pass;
 
 	*out = *expected;
-	out->verdict = closed ? POLICY_WITHHELD : POLICY_OPEN;
-	out->max_ttl_s = closed ? UINT32_MAX : 1;
+	out->verdict = open ? POLICY_OPEN : POLICY_WITHHELD;
+	out->max_ttl_s = open ? 1 : UINT32_MAX;
 	snprintf(out->cause, sizeof(out->cause), "%s", cause);
 }
 
@@ -112,14 +115,14 @@ static bool needs_negotiation(struct gate *gate, uint64_t query, const struct ad
 	if (answer->verdict != POLICY_WAIT)
 		return false;
 	if (!addrs_source(gate->addrs, addr, local)) {
-		refuse(answer, "no route", answer);
+		refuse(gate, answer, "no route", answer);
 		return false;
 	}
 	policy_explain(gate->policy, local, addr, answer, loop_now_us(gate->loop));
 	if (answer->verdict != POLICY_WAIT)
 		return false;
 	if (!may_start(gate, query)) {
-		refuse(answer, "too many addresses in one answer", answer);
+		refuse(gate, answer, "too many addresses in one answer", answer);
 		return false;
 	}
 	return true;
