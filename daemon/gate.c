@@ -59,7 +59,7 @@ static void to_decision(const struct policy_answer *answer, struct resolver_deci
 		.verdict = to_resolver(answer->verdict), .max_ttl_s = answer->max_ttl_s};
 	if (answer->line)
 		snprintf(out->group, sizeof(out->group), "%s", policy_traits(answer->group)->name);
-	snprintf(out->cause, sizeof(out->cause), "%s", answer->cause);
+	snprintf(out->cause, sizeof(out->cause), "%.95s", answer->cause);
 }
 
 static void forget_wait(struct gate_wait *wait)

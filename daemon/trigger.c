@@ -44,6 +44,7 @@ struct trigger {
 	struct tunnel *tunnels; /* by child id */
 	struct loop_timer ike_timer;
 	struct loop_timer policy_timer;
+	uint64_t next_refusal_us; /* not before is another refusal logged */
 	bool flushed;
 	uint64_t *gone; /* flow ids, while a reload goes on */
 	size_t gone_count;
@@ -368,9 +369,28 @@ static void event_failed(struct trigger *trigger, const struct ike_event *event)
 {
 	char remote[ADDR_TEXT];
 
+	const char *detail = event->detail ? event->detail : "";
+	char *reason = mem_printf(
+		"%s%s%s", ike_reason_name(event->reason), *detail ? ": " : "", detail);
+
 	log_info("peer %s: negotiation failed: %s", addr_format(&event->path.remote.addr, remote),
-		ike_reason_name(event->reason));
-	policy_failed(trigger->policy, event->user, ike_reason_name(event->reason), now(trigger));
+		reason);
+	policy_failed(trigger->policy, event->user, reason, now(trigger));
+	free(reason);
+}
+
+/* N2: it changes nothing, but who runs the hosts wants to know. Strangers can cause it: one a second is told. */
+static void event_refused(struct trigger *trigger, const struct ike_event *event)
+{
+	char remote[ADDR_TEXT];
+	uint64_t now_us = now(trigger);
+
+	if (now_us < trigger->next_refusal_us)
+		return;
+	trigger->next_refusal_us = now_us + 1000000;
+	log_info("peer %s: refused: %s%s%s", addr_format(&event->path.remote.addr, remote),
+		ike_reason_name(event->reason), event->detail ? ": " : "",
+		event->detail ? event->detail : "");
 }
 
 static void event_child_down(struct trigger *trigger, const struct ike_event *event)
@@ -399,6 +419,9 @@ static void take_event(void *arg, const struct ike_event *event)
 		break;
 	case IKE_EVENT_CHILD_DOWN:
 		event_child_down(trigger, event);
+		break;
+	case IKE_EVENT_REFUSED:
+		event_refused(trigger, event);
 		break;
 	case IKE_EVENT_SOFT_FAILURE:
 		policy_failing(trigger->policy, event->user, ike_reason_name(event->reason), now(trigger));

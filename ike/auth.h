@@ -1,39 +1,69 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The AUTH payload's content (RFC 7296 2.15, RFC 7619 2.1): a MAC over
- * one's own first message, the peer's nonce and one's own ID.
+ * One side's AUTH payload (RFC 7296 2.15): made for us, or checked for the
+ * peer. Three kinds of proof over that side's first message, the other's
+ * nonce and the MAC of that side's ID:
  *
- * A task is self-contained, so that a worker can compute it: everything is
- * copied in, and freed and wiped by auth_task_clear().
+ *   NULL       a MAC with SK_pi or SK_pr (RFC 7619 2.1)
+ *   PSK        a MAC with the shared secret
+ *   signature  with the private key of a certificate (cert_sign.h)
+ *
+ * A task is self-contained, so that a worker can run it: all is copied in but
+ * the key and the CAs, which the engine keeps until its jobs have ended.
+ * Made by auth_task_init(), one auth_task_by_…(), for the peer
+ * auth_task_claim(); then auth_task_run() sets `good`.
  */
 #ifndef IKE_AUTH_H
 #define IKE_AUTH_H
 
 #include "ike/conn.h"
+#include "ike/crypto/cert.h"
 #include "ike/keys.h"
 
 struct auth_task {
+	/* Whose AUTH it is: what it covers. */
 	uint16_t prf;
 	size_t prf_len;
-	uint8_t sk_p[PRF_MAX]; /* of the side whose AUTH this is */
-	struct secret secret;  /* the PSK; empty for NULL */
-	uint8_t *message;      /* that side's IKE_SA_INIT message, owned */
+	uint8_t sk_p[PRF_MAX];
+	uint8_t *message; /* that side's IKE_SA_INIT message, owned */
 	size_t message_len;
-	struct ike_nonce nonce; /* the other side's */
+	struct ike_nonce nonce;	    /* the other side's */
 	uint8_t id[4 + IKE_ID_MAX]; /* body of its ID payload */
 	size_t id_len;
-	bool done;
-	uint8_t mac[PRF_MAX]; /* the result, prf_len bytes */
+	/* How. */
+	struct secret secret; /* of a MAC; empty for signatures */
+	const struct cert_identity *identity; /* signs; not owned */
+	unsigned hashes; /* that the peer verifies (RFC 7427 4), a set */
+	const struct cert_trust *trust; /* who may have issued the peer's certificate; not owned */
+	struct cert_chain chain; /* the peer's */
+	unsigned keys; /* kinds that the peer's may be, of enum cert_key */
+	bool allow_sha1;
+	/* What is in the AUTH payload: the result for us, the claim of the peer. */
+	bool is_claim;
+	uint8_t method;
+	uint8_t *proof; /* owned */
+	size_t proof_len;
+	/* The verdict. */
+	bool good;
+	char why[CERT_WHY]; /* when it is not; may be empty */
 };
 
-/* The AUTH of the SA's original initiator or responder. `secret` NULL: RFC 7619. Copies all. */
+/* The AUTH of the SA's original initiator or responder. Copies all; clears an earlier content. */
 void auth_task_init(struct auth_task *task, const struct ike_keys *keys, bool of_initiator,
-	const struct secret *secret, const uint8_t *message, size_t message_len,
-	const struct ike_nonce *nonce, const uint8_t *id, size_t id_len);
-/* Computes the MAC; any thread. */
+	const uint8_t *message, size_t message_len, const struct ike_nonce *nonce,
+	const uint8_t *id, size_t id_len);
+/* By a MAC. `secret` NULL: RFC 7619. */
+void auth_task_by_secret(struct auth_task *task, const struct secret *secret);
+/* We, by a signature that a peer with these hashes (0: it named none) can verify. */
+void auth_task_by_identity(struct auth_task *task, const struct cert_identity *identity,
+	unsigned hashes, bool allow_sha1);
+/* The peer, by a signature; takes over the chain. */
+void auth_task_by_cert(struct auth_task *task, const struct cert_trust *trust, unsigned keys,
+	bool allow_sha1, struct cert_chain *chain);
+/* What the peer's AUTH payload says; copied. */
+void auth_task_claim(struct auth_task *task, uint8_t method, const uint8_t *proof, size_t len);
+/* Makes or checks the proof; any thread. MACs are compared in constant time. */
 void auth_task_run(struct auth_task *task);
-/* True when the task was computed and the peer's data equals it (constant time). */
-bool auth_task_matches(const struct auth_task *task, const uint8_t *data, size_t len);
 void auth_task_clear(struct auth_task *task);
 
 #endif

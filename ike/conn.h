@@ -11,6 +11,7 @@
 enum ike_auth {
 	IKE_AUTH_NULL,	/* RFC 7619 */
 	IKE_AUTH_PSK,	/* RFC 7296 2.15 */
+	IKE_AUTH_CERT,	/* a signature by the key of an X.509 certificate */
 	IKE_AUTH_NEVER, /* no IKE with this connection (clear, block) */
 	IKE_AUTH_UNAVAILABLE, /* asked for, but this build or host cannot (rule G7) */
 };
@@ -64,6 +65,10 @@ struct ike_conn {
 	enum ike_auth local_auth;
 	enum ike_auth remote_auth;
 	char *unavailable; /* why, when one of them is IKE_AUTH_UNAVAILABLE */
+	size_t identity;   /* IKE_AUTH_CERT of ours: index into ike_config.identities */
+	size_t trust;	   /* IKE_AUTH_CERT of the peer: index into ike_config.trusts */
+	unsigned remote_keys; /* kinds that the peer's key may be, of enum cert_key */
+	bool allow_sha1;   /* RSA with SHA-1, for peers without RFC 7427 */
 	struct ike_id_spec local_id;
 	struct ike_id_spec remote_id;
 	struct ike_suite ike;
@@ -82,16 +87,25 @@ struct ike_psk {
 	struct secret secret;
 };
 
+struct cert_identity;
+struct cert_trust;
+
 /* Everything; arrays are owned by whoever filled it. */
 struct ike_config {
 	struct ike_conn *conns;
 	size_t conn_count;
 	struct ike_psk *psks;
 	size_t psk_count;
+	struct cert_identity **identities; /* our keys with their certificates */
+	size_t identity_count;
+	struct cert_trust **trusts; /* sets of CAs */
+	size_t trust_count;
 	uint32_t max_half_open; /* responder's half-open SAs at once; 0: 50000 */
 };
 
-/* "null", "psk", "never", "unavailable". */
+/* "null", "psk", "cert", "never", "unavailable". */
 const char *ike_auth_name(enum ike_auth auth);
+/* True when this way of authentication can be gone at all. */
+bool ike_auth_possible(enum ike_auth auth);
 
 #endif

@@ -146,9 +146,17 @@ enum { IKE_IDS(IKE_CONST_ENUM_ID) };
 #define IKE_ATTRIBUTE_KEY_LENGTH 14
 #define IKE_ATTRIBUTE_SHORT 0x8000
 
-/* 3.8 and RFC 7619. */
+/* 3.8, RFC 7619 */
+#define IKE_METHOD_RSA 1
 #define IKE_METHOD_PSK 2
+#define IKE_METHOD_ECDSA_256 9 /* RFC 4754 */
+#define IKE_METHOD_ECDSA_384 10
+#define IKE_METHOD_ECDSA_521 11
 #define IKE_METHOD_NULL 13
+#define IKE_METHOD_SIGNATURE 14 /* RFC 7427 */
+
+/* 3.6: the only encoding of CERT and CERTREQ that we speak, "X.509 Certificate - Signature". */
+#define IKE_CERT_X509 4
 
 /* 3.13.1 */
 #define IKE_TS_IPV4 7

@@ -338,7 +338,7 @@ static void begin_negotiation(struct ike_sa *sa)
 	struct crypto_random random = ike_random(ike);
 
 	sa->spi_i = sa->own_spi;
-	ike_id_own(&conn->local_id, conn->local_auth, &sa->path.local.addr, &sa->own_id);
+	ike_choose_own_id(sa);
 	h->ni.len = IKE_NONCE_LEN;
 	ike->ops.random(ike->arg, h->ni.data, h->ni.len);
 	if (!ike_can_authenticate(sa)) {
@@ -444,6 +444,7 @@ void ike_reconfigure(struct ike *ike, const struct ike_config *config, uint64_t 
 		sa->conn = conn;
 	}
 	ike->config = fresh;
+	ike_retire(ike, &old);
 	ike_config_clear(&old);
 	ike_settle(ike);
 }

@@ -2,6 +2,7 @@
 /* Deep copies of the engine's configuration (engine_config.h). */
 #include "ike/engine_config.h"
 
+#include "ike/crypto/cert.h"
 #include "lib/mem.h"
 
 #include <stdlib.h>
@@ -22,6 +23,18 @@ static void copy_conn(struct ike_conn *out, const struct ike_conn *conn)
 		out->retransmit_timeout_ms = DEFAULT_TIMEOUT_MS;
 }
 
+static void copy_certs(struct ike_config *out, const struct ike_config *config)
+{
+	out->identity_count = config->identity_count;
+	out->identities = mem_zalloc(config->identity_count * sizeof(struct cert_identity *));
+	for (size_t i = 0; i < config->identity_count; i++)
+		out->identities[i] = cert_identity_copy(config->identities[i]);
+	out->trust_count = config->trust_count;
+	out->trusts = mem_zalloc(config->trust_count * sizeof(struct cert_trust *));
+	for (size_t i = 0; i < config->trust_count; i++)
+		out->trusts[i] = cert_trust_copy(config->trusts[i]);
+}
+
 void ike_config_copy(struct ike_config *out, const struct ike_config *config)
 {
 	*out = (struct ike_config){.conn_count = config->conn_count,
@@ -37,10 +50,25 @@ void ike_config_copy(struct ike_config *out, const struct ike_config *config)
 		out->psks[i] = *psk;
 		out->psks[i].ids = mem_dup(psk->ids, psk->id_count * sizeof(*psk->ids));
 	}
+	copy_certs(out, config);
+}
+
+void ike_config_clear_certs(struct ike_config *config)
+{
+	for (size_t i = 0; i < config->identity_count; i++)
+		cert_identity_free(config->identities[i]);
+	for (size_t i = 0; i < config->trust_count; i++)
+		cert_trust_free(config->trusts[i]);
+	free(config->identities);
+	free(config->trusts);
+	config->identities = NULL;
+	config->trusts = NULL;
+	config->identity_count = config->trust_count = 0;
 }
 
 void ike_config_clear(struct ike_config *config)
 {
+	ike_config_clear_certs(config);
 	for (size_t i = 0; i < config->conn_count; i++) {
 		free(config->conns[i].name);
 		free(config->conns[i].unavailable);

@@ -73,12 +73,19 @@ const char *ike_auth_name(enum ike_auth auth)
 		return "null";
 	case IKE_AUTH_PSK:
 		return "psk";
+	case IKE_AUTH_CERT:
+		return "cert";
 	case IKE_AUTH_NEVER:
 		return "never";
 	case IKE_AUTH_UNAVAILABLE:
 		return "unavailable";
 	}
 	return "?";
+}
+
+bool ike_auth_possible(enum ike_auth auth)
+{
+	return auth == IKE_AUTH_NULL || auth == IKE_AUTH_PSK || auth == IKE_AUTH_CERT;
 }
 
 static struct ike_event event_of(const struct ike_sa *sa, enum ike_event_kind kind)
@@ -122,6 +129,16 @@ void ike_tell_failed(struct ike_sa *sa, enum ike_reason reason)
 	sa->reported = true;
 	sa->ike->counters.failed++;
 	event.reason = reason;
+	event.detail = sa->detail;
+	tell(sa, &event);
+}
+
+void ike_tell_refused(struct ike_sa *sa, enum ike_reason reason)
+{
+	struct ike_event event = event_of(sa, IKE_EVENT_REFUSED);
+
+	event.reason = reason;
+	event.detail = sa->detail;
 	tell(sa, &event);
 }
 

@@ -3,6 +3,7 @@
 #include "ike/id.h"
 
 #include "ike/const.h"
+#include "ike/crypto/cert.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,13 +16,23 @@ void ike_id_of_addr(const struct addr *addr, struct ike_id *out)
 	memcpy(out->data, addr->bytes, out->len);
 }
 
-void ike_id_own(const struct ike_id_spec *spec, enum ike_auth auth, const struct addr *local,
-	struct ike_id *out)
+/* The subject's name, which a certificate always covers. */
+static void id_of_subject(const struct cert_identity *identity, struct ike_id *out)
+{
+	*out = (struct ike_id){.type = IKE_ID_DER_ASN1_DN};
+	out->len = (uint16_t)cert_subject(
+		&cert_identity_chain(identity)->certs[0], out->data, sizeof(out->data));
+}
+
+void ike_id_own(const struct ike_id_spec *spec, enum ike_auth auth,
+	const struct cert_identity *identity, const struct addr *local, struct ike_id *out)
 {
 	if (spec->kind == IKE_ID_KIND_EXACT)
 		*out = spec->id;
 	else if (spec->kind == IKE_ID_KIND_NULL || auth == IKE_AUTH_NULL)
 		*out = (struct ike_id){.type = IKE_ID_NULL};
+	else if (identity)
+		id_of_subject(identity, out);
 	else
 		ike_id_of_addr(local, out);
 }
@@ -38,6 +49,8 @@ bool ike_id_acceptable(const struct ike_id_spec *spec, enum ike_auth auth, const
 		return true;
 	switch (spec->kind) {
 	case IKE_ID_KIND_EXACT:
+		if (spec->id.type == IKE_ID_DER_ASN1_DN && id->type == IKE_ID_DER_ASN1_DN)
+			return cert_dn_equal(spec->id.data, spec->id.len, id->data, id->len);
 		return ike_id_equal(&spec->id, id);
 	case IKE_ID_KIND_NULL:
 		return id->type == IKE_ID_NULL;

@@ -5,9 +5,12 @@
 
 #include "ike/conn.h"
 
-/* The identity that we send: ID_NULL with NULL (RFC 7619 2.2), else what is configured or our address. */
-void ike_id_own(const struct ike_id_spec *spec, enum ike_auth auth, const struct addr *local,
-	struct ike_id *out);
+/*
+ * The identity that we send: what is configured, ID_NULL with NULL (RFC 7619
+ * 2.2), the subject of our certificate if we have one, else our address.
+ */
+void ike_id_own(const struct ike_id_spec *spec, enum ike_auth auth,
+	const struct cert_identity *identity, const struct addr *local, struct ike_id *out);
 void ike_id_of_addr(const struct addr *addr, struct ike_id *out);
 /* What the peer claims, against what the connection wants. */
 bool ike_id_acceptable(const struct ike_id_spec *spec, enum ike_auth auth, const struct ike_id *id);

@@ -76,6 +76,7 @@ enum ike_event_kind {
 	IKE_EVENT_UP,		/* child is installed, the exchange done */
 	IKE_EVENT_FAILED,	/* a negotiation that WE started ended without a CHILD SA: reason */
 	IKE_EVENT_CHILD_DOWN,	/* child is gone (ops->remove was called): reason */
+	IKE_EVENT_REFUSED,	/* we refused a peer's IKE_AUTH: reason, detail; it changes nothing (N2) */
 	IKE_EVENT_SOFT_FAILURE, /* N5: an unauthenticated error or ICMP came; failure will follow unless more comes */
 };
 
@@ -87,6 +88,7 @@ struct ike_event {
 	struct path path;
 	enum ike_stage stage;
 	enum ike_reason reason;
+	const char *detail; /* FAILED, REFUSED: more of the reason; NULL if there is no more */
 	const struct ike_child *child; /* UP, CHILD_DOWN */
 };
 

@@ -37,6 +37,7 @@ void ike_send_init_request(struct ike_sa *sa)
 	ike_ke_build(&b, h->kex.group, h->kex.public, h->kex.public_len);
 	ike_build_payload(&b, IKE_PAYLOAD_NONCE, h->ni.data, h->ni.len);
 	ike_nat_build(&b, sa->spi_i, 0, &sa->path);
+	ike_build_hashes(sa, &b);
 	len = ike_build_finish(&b);
 	ike_kept_set(&h->init_request, out, len);
 	ike_send_request(sa, out, len);
@@ -186,6 +187,7 @@ void ike_take_init_response(
 	kex_clear(&h->kex);
 	ike_request_answered(sa);
 	ike_note_nonces(sa);
+	h->peer_hashes = ike_read_hashes(message);
 	if (!sa->keyed)
 		ike_sa_end(sa, IKE_REASON_CRYPTO);
 	else if (ike_nat_detected(message, &sa->path)) /* N9: until NAT is done, fail */
@@ -218,9 +220,8 @@ static void build_auth_request(struct ike_sa *sa, struct ike_builder *chain)
 	struct ike_ts local = ts_of(&selector->local, selector->proto, selector->local_port);
 	struct ike_ts remote = ts_of(&selector->remote, selector->proto, selector->remote_port);
 
-	ike_id_build(chain, IKE_PAYLOAD_IDi, &sa->own_id);
-	ike_auth_build(chain, ike_auth_method_of(conn->local_auth), sa->handshake->own_auth.mac,
-		sa->handshake->own_auth.prf_len);
+	ike_build_proof(sa, chain, IKE_PAYLOAD_IDi);
+	ike_build_certreq(sa, chain);
 	if (conn->mode == IPSEC_TRANSPORT)
 		ike_notify_build(chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
 	sa->child.pair.in.spi = ike_fresh_esp_spi(sa->ike);
@@ -235,7 +236,8 @@ void ike_initiator_signed(struct ike_sa *sa)
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
 	sa->handshake->run_own = false;
-	if (!sa->handshake->own_auth.done) {
+	if (!sa->handshake->own_auth.good) {
+		ike_note_detail(sa, sa->handshake->own_auth.why);
 		ike_sa_end(sa, IKE_REASON_CRYPTO);
 		return;
 	}
@@ -245,27 +247,8 @@ void ike_initiator_signed(struct ike_sa *sa)
 	ike_tell_stage(sa, IKE_STAGE_AUTH_SENT);
 }
 
-/* The peer's proof and its CHILD SA, kept until the proof is checked; false when a part is missing or malformed. */
-static bool read_auth_response(struct ike_sa *sa, const struct ike_message *inner)
-{
-	struct ike_handshake *h = sa->handshake;
-	const struct ike_payload *id = ike_message_find(inner, IKE_PAYLOAD_IDr);
-	const struct ike_payload *payload = ike_message_find(inner, IKE_PAYLOAD_AUTH);
-	struct ike_auth_payload auth;
-
-	if (!id || !payload || !ike_id_parse(id, &sa->peer_id) || !ike_auth_parse(payload, &auth) ||
-		auth.len > sizeof(h->peer_auth_data) || !ike_read_child_offer(sa, inner))
-		return false;
-	memcpy(h->peer_auth_data, auth.data, auth.len);
-	h->peer_auth_len = auth.method == ike_auth_method_of(ike_sa_conn(sa)->remote_auth)
-				   ? auth.len
-				   : 0; /* another method never verifies (N8, G7) */
-	return true;
-}
-
 void ike_take_auth_response(struct ike_sa *sa, const struct ike_message *inner)
 {
-	const struct ike_conn *conn = ike_sa_conn(sa);
 	struct ike_notify error;
 	bool has_error = ike_notify_find_error(inner, &error);
 
@@ -275,13 +258,13 @@ void ike_take_auth_response(struct ike_sa *sa, const struct ike_message *inner)
 		ike_sa_end(sa, reason_of(error.type));
 		return;
 	}
-	if (inner->unsupported || !read_auth_response(sa, inner)) {
+	if (inner->unsupported || !ike_read_proof(sa, inner, IKE_PAYLOAD_IDr) ||
+		!ike_read_child_offer(sa, inner)) {
 		ike_sa_delete(sa, IKE_REASON_INVALID_SYNTAX);
 		return;
 	}
 	sa->handshake->child_error = has_error ? error.type : 0;
-	if (!ike_id_acceptable(&conn->remote_id, conn->remote_auth, &sa->peer_id) ||
-		!ike_prepare_auth(sa, false)) {
+	if (!ike_peer_id_good(sa) || !ike_prepare_auth(sa, false)) {
 		ike_sa_delete(sa, IKE_REASON_AUTHENTICATION);
 		return;
 	}

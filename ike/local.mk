@@ -6,6 +6,10 @@ libike_a_SOURCES = \
 	ike/conn.h \
 	ike/const.c ike/const.h \
 	ike/crypto/aead.c ike/crypto/aead.h \
+	ike/crypto/cert.c ike/crypto/cert.h ike/crypto/cert_gnutls.h \
+	ike/crypto/cert_name.c \
+	ike/crypto/cert_sign.c ike/crypto/cert_sign.h \
+	ike/crypto/cert_trust.c \
 	ike/crypto/kex.c ike/crypto/kex.h \
 	ike/crypto/prf.c ike/crypto/prf.h \
 	ike/crypto/text.c ike/crypto/text.h \
@@ -21,8 +25,10 @@ libike_a_SOURCES = \
 	ike/nat.c ike/nat.h \
 	ike/negotiate.c \
 	ike/payload.c ike/payload.h \
+	ike/proof.c \
 	ike/proposal.c ike/proposal.h \
 	ike/responder.c \
+	ike/retired.c \
 	ike/sa.c ike/sa.h \
 	ike/sk.c ike/sk.h
 

@@ -153,6 +153,14 @@ void ike_auth_build(struct ike_builder *builder, uint8_t method, const uint8_t *
 	ike_build_end(builder);
 }
 
+void ike_cert_build(struct ike_builder *builder, const uint8_t *der, size_t len)
+{
+	ike_build_begin(builder, IKE_PAYLOAD_CERT);
+	writer_u8(&builder->w, IKE_CERT_X509);
+	writer_bytes(&builder->w, der, len);
+	ike_build_end(builder);
+}
+
 /* --- TS (3.13) ---------------------------------------------------------------------------------- */
 
 /* One selector; *known is false for a kind that we skip. */

@@ -47,6 +47,9 @@ struct ike_auth_payload {
 bool ike_auth_parse(const struct ike_payload *payload, struct ike_auth_payload *out);
 void ike_auth_build(struct ike_builder *builder, uint8_t method, const uint8_t *data, size_t len);
 
+/* 3.6: CERT, in DER. */
+void ike_cert_build(struct ike_builder *builder, const uint8_t *der, size_t len);
+
 #define IKE_TS_MAX 16
 /* Selectors of kinds that we do not know are left out; `out` has IKE_TS_MAX. False when malformed. */
 bool ike_ts_parse(const struct ike_payload *payload, struct ike_ts *out, size_t *count);

@@ -96,6 +96,9 @@ static void send_init_response(struct ike_sa *sa)
 	ike_ke_build(&b, h->kex.group, h->kex.public, h->kex.public_len);
 	ike_build_payload(&b, IKE_PAYLOAD_NONCE, h->nr.data, h->nr.len);
 	ike_nat_build(&b, sa->spi_i, sa->spi_r, &sa->path);
+	ike_build_certreq(sa, &b);
+	if (h->peer_hashes)
+		ike_build_hashes(sa, &b);
 	len = ike_build_finish(&b);
 	ike_kept_set(&h->init_response, out, len);
 	ike_send_response(sa, 0, out, len);
@@ -114,6 +117,7 @@ static struct ike_sa *open_half(struct ike *ike, const struct path *path, size_t
 	memcpy(h->peer_ke, request->ke.data, request->ke.len);
 	h->peer_ke_len = request->ke.len;
 	h->nat = ike_nat_detected(message, path);
+	h->peer_hashes = ike_read_hashes(message);
 	h->nr.len = IKE_NONCE_LEN;
 	ike->ops.random(ike->arg, h->nr.data, h->nr.len);
 	ike_sa_track_peer(sa);
@@ -141,8 +145,8 @@ void ike_take_init_request(struct ike *ike, const struct path *path, const struc
 	}
 	conn = ike->ops.conn_for(ike->arg, path);
 	if (conn < 0 || (size_t)conn >= ike->config.conn_count ||
-		ike->config.conns[conn].local_auth > IKE_AUTH_PSK ||
-		ike->config.conns[conn].remote_auth > IKE_AUTH_PSK)
+		!ike_auth_possible(ike->config.conns[conn].local_auth) ||
+		!ike_auth_possible(ike->config.conns[conn].remote_auth))
 		return;
 	if (ike->counters.half_open >= ike->config.max_half_open) {
 		ike->counters.half_open_limit++;
@@ -199,25 +203,22 @@ static void refuse_auth(
 
 static bool read_auth_request(struct ike_sa *sa, const struct ike_message *inner)
 {
-	struct ike_handshake *h = sa->handshake;
-	const struct ike_payload *id = ike_message_find(inner, IKE_PAYLOAD_IDi);
-	const struct ike_payload *payload = ike_message_find(inner, IKE_PAYLOAD_AUTH);
-	struct ike_auth_payload auth;
 	struct ike_notify notify;
 
-	if (!id || !payload || !ike_id_parse(id, &sa->peer_id) || !ike_auth_parse(payload, &auth) ||
-		auth.len > sizeof(h->peer_auth_data) || !ike_read_child_offer(sa, inner))
-		return false;
-	memcpy(h->peer_auth_data, auth.data, auth.len);
-	h->peer_auth_len =
-		auth.method == ike_auth_method_of(ike_sa_conn(sa)->remote_auth) ? auth.len : 0;
-	h->initial_contact = ike_notify_find(inner, IKE_NOTIFY_INITIAL_CONTACT, &notify);
-	return true;
+	sa->handshake->initial_contact =
+		ike_notify_find(inner, IKE_NOTIFY_INITIAL_CONTACT, &notify);
+	return ike_read_proof(sa, inner, IKE_PAYLOAD_IDi) && ike_read_child_offer(sa, inner);
+}
+
+/* The peer has not shown to be who it must be; what we know of it stays as it was (N2). */
+static void refuse_peer(struct ike_sa *sa, uint32_t id)
+{
+	ike_tell_refused(sa, IKE_REASON_AUTHENTICATION);
+	refuse_auth(sa, id, IKE_NOTIFY_AUTHENTICATION_FAILED, NULL, 0);
 }
 
 void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner)
 {
-	const struct ike_conn *conn = ike_sa_conn(sa);
 	uint32_t id = inner->header.id;
 
 	ike_tell_stage(sa, IKE_STAGE_AUTH_RECEIVED);
@@ -229,10 +230,9 @@ void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner)
 		refuse_auth(sa, id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 		return;
 	}
-	ike_id_own(&conn->local_id, conn->local_auth, &sa->path.local.addr, &sa->own_id);
-	if (!ike_id_acceptable(&conn->remote_id, conn->remote_auth, &sa->peer_id) ||
-		!ike_prepare_auth(sa, false) || !ike_prepare_auth(sa, true)) {
-		refuse_auth(sa, id, IKE_NOTIFY_AUTHENTICATION_FAILED, NULL, 0);
+	ike_choose_own_id(sa);
+	if (!ike_peer_id_good(sa) || !ike_prepare_auth(sa, false) || !ike_prepare_auth(sa, true)) {
+		refuse_peer(sa, id);
 		return;
 	}
 	sa->handshake->auth_message_id = id;
@@ -258,22 +258,13 @@ static void build_grant(struct ike_builder *chain, const struct selector *select
 	ike_ts_build(chain, IKE_PAYLOAD_TSr, &tsr, 1);
 }
 
-static void build_proof(struct ike_sa *sa, struct ike_builder *chain)
-{
-	struct ike_handshake *h = sa->handshake;
-
-	ike_id_build(chain, IKE_PAYLOAD_IDr, &sa->own_id);
-	ike_auth_build(chain, ike_auth_method_of(ike_sa_conn(sa)->local_auth), h->own_auth.mac,
-		h->own_auth.prf_len);
-}
-
 /* 1.2, 2.21.2: the IKE SA stands, its CHILD SA does not. It is of no use to us for long. */
 static void answer_without_child(struct ike_sa *sa, uint16_t error)
 {
 	uint8_t inner[IKE_MESSAGE_MAX];
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
-	build_proof(sa, &chain);
+	ike_build_proof(sa, &chain, IKE_PAYLOAD_IDr);
 	ike_notify_build(&chain, error, NULL, 0);
 	ike_send_sealed_response(
 		sa, IKE_EXCHANGE_IKE_AUTH, sa->handshake->auth_message_id, &chain);
@@ -291,7 +282,7 @@ static void answer_with_child(struct ike_sa *sa)
 	uint8_t inner[IKE_MESSAGE_MAX];
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
-	build_proof(sa, &chain);
+	ike_build_proof(sa, &chain, IKE_PAYLOAD_IDr);
 	if (sa->child.pair.mode == IPSEC_TRANSPORT)
 		ike_notify_build(&chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
 	ike_proposal_answer(&chain, &h->esp, sa->child.pair.in.spi, 4);
@@ -344,8 +335,9 @@ void ike_responder_checked(struct ike_sa *sa)
 	struct selector selector;
 	enum ipsec_mode mode;
 
-	if (!ike_peer_auth_good(sa) || !h->own_auth.done) {
-		refuse_auth(sa, h->auth_message_id, IKE_NOTIFY_AUTHENTICATION_FAILED, NULL, 0);
+	if (!ike_peer_auth_good(sa) || !h->own_auth.good) {
+		ike_note_detail(sa, h->own_auth.why);
+		refuse_peer(sa, h->auth_message_id);
 		return;
 	}
 	obey_initial_contact(sa);

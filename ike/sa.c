@@ -240,6 +240,8 @@ void ike_sa_forget_handshake(struct ike_sa *sa)
 	ike_kept_clear(&handshake->init_response);
 	auth_task_clear(&handshake->own_auth);
 	auth_task_clear(&handshake->peer_auth);
+	ike_kept_clear(&handshake->peer_proof);
+	cert_chain_clear(&handshake->peer_chain);
 	free(handshake);
 	sa->handshake = NULL;
 }
@@ -327,6 +329,7 @@ static void sa_free(struct ike_sa *sa)
 	sa_pair_wipe(&sa->child.pair);
 	ike_kept_clear(&sa->request.message);
 	ike_kept_clear(&sa->response);
+	free(sa->detail);
 	free(sa);
 }
 
@@ -346,6 +349,7 @@ void ike_settle(struct ike *ike)
 		*link = sa->next_dead;
 		sa_free(sa);
 	}
+	ike_forget_retired(ike);
 	due = heap_due(&ike->due);
 	if (due != ike->timer_us) {
 		ike->timer_us = due;

@@ -67,8 +67,11 @@ struct ike_handshake {
 	struct auth_task own_auth;
 	struct auth_task peer_auth;
 	bool run_own, run_peer; /* what the job under way is to compute */
-	uint8_t peer_auth_data[PRF_MAX];
-	size_t peer_auth_len;
+	unsigned peer_hashes;	/* that the peer verifies signatures of (RFC 7427 4) */
+	/* The peer's claim until its task is prepared; bytes owned. */
+	uint8_t peer_method;
+	struct ike_kept peer_proof;
+	struct cert_chain peer_chain;
 	/* The peer's wish for the CHILD SA, kept while its AUTH is checked. */
 	bool has_child_offer;
 	struct ike_chosen esp;
@@ -118,6 +121,7 @@ struct ike_sa {
 	bool reported; /* initiator: UP or FAILED was told for `user` */
 	bool soft_failed;
 	enum ike_reason fail_reason; /* of fail_us */
+	char *detail; /* more of why it failed, for people; owned, NULL if there is none */
 	uint64_t fail_us;	     /* the negotiation fails then; IKE_NEVER */
 	uint64_t delete_us;	     /* the SA is deleted then, for delete_reason; IKE_NEVER */
 	enum ike_reason delete_reason;
@@ -151,6 +155,7 @@ struct ike {
 	struct ike_ops ops;
 	void *arg;
 	struct ike_config config; /* deep copy */
+	struct ike_retired *retired; /* keys and CAs of earlier ones that jobs may still use */
 	uint64_t now_us;	  /* of the public call under way */
 	const struct path *from;  /* of the datagram under way */
 	uint64_t last_id;
@@ -179,6 +184,12 @@ void ike_sa_untrack_child(struct ike_sa *sa);
 struct ike_sa *ike_sas_of_user(struct ike *ike, uint64_t user);
 void ike_sa_track_peer(struct ike_sa *sa);
 struct ike_sa *ike_find_half_open(struct ike *ike, const struct path *path, uint64_t spi_i);
+/*
+ * Keys and CAs that a new configuration replaces stay until the jobs that
+ * were under way have ended. Takes them out of `old`.
+ */
+void ike_retire(struct ike *ike, struct ike_config *old);
+void ike_forget_retired(struct ike *ike);
 /* Frees the dead and tells the timer; the end of every public call. */
 void ike_settle(struct ike *ike);
 /* A random SPI that is free. */
@@ -210,6 +221,7 @@ void ike_tell_stage(struct ike_sa *sa, enum ike_stage stage);
 void ike_tell_up(struct ike_sa *sa);
 void ike_tell_failed(struct ike_sa *sa, enum ike_reason reason);
 void ike_tell_child_down(struct ike_sa *sa, enum ike_reason reason);
+void ike_tell_refused(struct ike_sa *sa, enum ike_reason reason);
 void ike_tell_soft_failure(struct ike_sa *sa, enum ike_reason reason);
 
 /* --- child.c ------------------------------------------------------------------------------------ */
@@ -257,14 +269,29 @@ void ike_responder_installed(struct ike_sa *sa, bool good);
 /* --- negotiate.c: what both roles share of IKE_AUTH -------------------------------------------------------- */
 /* Reads SAi2/SAr2, TSi and TSr into the handshake; false: a payload is malformed. */
 bool ike_read_child_offer(struct ike_sa *sa, const struct ike_message *inner);
+/* Reads the peer's ID (of the payload type given), AUTH and certificates; false: malformed. */
+bool ike_read_proof(struct ike_sa *sa, const struct ike_message *inner, uint8_t id_payload);
+/* Whether the connection accepts the identity that the peer claims; notes it when not. */
+bool ike_peer_id_good(struct ike_sa *sa);
+/* Writes our ID (as that payload), certificates and AUTH. */
+void ike_build_proof(struct ike_sa *sa, struct ike_builder *chain, uint8_t id_payload);
+/* CERTREQ, when the peer is to show a certificate (3.7). */
+void ike_build_certreq(struct ike_sa *sa, struct ike_builder *chain);
+/* SIGNATURE_HASH_ALGORITHMS (RFC 7427 4), where either side may sign; and reading the peer's. */
+void ike_build_hashes(struct ike_sa *sa, struct ike_builder *chain);
+unsigned ike_read_hashes(const struct ike_message *message);
+/* What we call ourselves on this connection. */
+void ike_choose_own_id(struct ike_sa *sa);
 /* Prepares the AUTH task of one side; false when there is no PSK. `id` is that side's. */
 bool ike_prepare_auth(struct ike_sa *sa, bool own);
 /* False when a PSK is needed that we do not have: nothing need be sent then (G7). */
 bool ike_can_authenticate(const struct ike_sa *sa);
+/* Says more of why the SA fails; the first word counts. */
+void ike_note_detail(struct ike_sa *sa, const char *detail);
 /* Runs the prepared tasks as a job. */
 void ike_start_auth_job(struct ike_sa *sa);
-uint8_t ike_auth_method_of(enum ike_auth auth);
-bool ike_peer_auth_good(const struct ike_sa *sa);
+/* The verdict on the peer's AUTH; notes the reason when it is bad. */
+bool ike_peer_auth_good(struct ike_sa *sa);
 void ike_note_nonces(struct ike_sa *sa);
 bool ike_take_nonce(const struct ike_message *message, struct ike_nonce *out);
 struct crypto_random ike_random(struct ike *ike);

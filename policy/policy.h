@@ -25,6 +25,9 @@ struct policy;
 
 #define POLICY_NEVER UINT64_MAX
 
+/* Room for why something failed, in words. */
+#define POLICY_REASON 224
+
 enum policy_state {
 	POLICY_IDLE,
 	POLICY_NEGOTIATING,
@@ -61,7 +64,7 @@ struct policy_flow {
 	uint64_t until_us;  /* of CLEAR_UNTIL and BLOCKED_UNTIL, else POLICY_NEVER */
 	uint32_t failures;  /* in a row (N6) */
 	uint32_t children;
-	char reason[96];    /* of the last failure, "" if none */
+	char reason[POLICY_REASON];    /* of the last failure, "" if none */
 };
 
 struct policy_answer {
@@ -69,7 +72,7 @@ struct policy_answer {
 	enum policy_group group; /* of the line that decided; meaningless when `line` is 0 */
 	uint32_t line;		 /* 0: no line covers the address */
 	uint32_t max_ttl_s;	 /* A7: what is left of the shunt; UINT32_MAX otherwise */
-	char cause[96];		 /* "" when nothing is wrong */
+	char cause[POLICY_REASON];		 /* "" when nothing is wrong */
 };
 
 typedef void (*policy_decided)(void *arg, const struct policy_answer *answer);

@@ -258,6 +258,7 @@ static void take_event(void *arg, const struct ike_event *event)
 		host->down_us = host->world->now_us;
 		host->down_reason = event->reason;
 		break;
+	case IKE_EVENT_REFUSED:
 	case IKE_EVENT_SOFT_FAILURE:
 		host->softs++;
 		host->soft_reason = event->reason;

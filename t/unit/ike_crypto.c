@@ -186,28 +186,48 @@ static void test_keys(void)
 	is_hex(to_initiator, "2e34306119880c584576340ce231a2b5c745b02b", "then to the initiator");
 }
 
+static const uint8_t message[] = "first message";
+static const uint8_t id[] = {IKE_ID_NULL, 0, 0, 0};
+
+/* A peer's NULL authentication by this method and data. */
+static bool claim_is_good(uint8_t method, const uint8_t *mac, size_t len)
+{
+	struct auth_task task = {0};
+	bool good;
+
+	auth_task_init(&task, &keys, true, message, sizeof(message) - 1, &nr, id, sizeof(id));
+	auth_task_by_secret(&task, NULL);
+	auth_task_claim(&task, method, mac, len);
+	auth_task_run(&task);
+	good = task.good;
+	auth_task_clear(&task);
+	return good;
+}
+
 static void test_auth(void)
 {
-	static const uint8_t message[] = "first message";
-	static const uint8_t id[] = {IKE_ID_NULL, 0, 0, 0};
 	struct secret psk = {0};
 	struct auth_task task = {0};
 	uint8_t mac[32];
 
-	auth_task_init(&task, &keys, true, NULL, message, sizeof(message) - 1, &nr, id, sizeof(id));
-	ok(!auth_task_matches(&task, task.mac, 32), "an AUTH that was not computed matches nothing");
+	auth_task_init(&task, &keys, true, message, sizeof(message) - 1, &nr, id, sizeof(id));
+	auth_task_by_secret(&task, NULL);
 	auth_task_run(&task);
-	is_hex(task.mac, "91e049cd41e7d4da35a636431051570d6ff66ee954815345d2ff0bdbd6719060",
+	ok(task.good && task.method == IKE_METHOD_NULL && task.proof_len == 32, "made");
+	is_hex(task.proof, "91e049cd41e7d4da35a636431051570d6ff66ee954815345d2ff0bdbd6719060",
 		"AUTH with NULL (RFC 7619)");
-	memcpy(mac, task.mac, sizeof(mac));
-	ok(auth_task_matches(&task, mac, 32), "matches itself");
-	ok(!auth_task_matches(&task, mac, 31) && !auth_task_matches(&task, mac, 0), "not a part");
+	memcpy(mac, task.proof, sizeof(mac));
+	ok(claim_is_good(IKE_METHOD_NULL, mac, 32), "verifies");
+	ok(!claim_is_good(IKE_METHOD_NULL, mac, 31) && !claim_is_good(IKE_METHOD_NULL, mac, 0),
+		"not a part");
+	ok(!claim_is_good(IKE_METHOD_PSK, mac, 32), "nor by another method");
 	mac[31] ^= 1;
-	ok(!auth_task_matches(&task, mac, 32), "nor with a bit changed");
+	ok(!claim_is_good(IKE_METHOD_NULL, mac, 32), "nor with a bit changed");
 	secret_set(&psk, "open sesame", 11);
-	auth_task_init(&task, &keys, true, &psk, message, sizeof(message) - 1, &nr, id, sizeof(id));
+	auth_task_init(&task, &keys, true, message, sizeof(message) - 1, &nr, id, sizeof(id));
+	auth_task_by_secret(&task, &psk);
 	auth_task_run(&task);
-	is_hex(task.mac, "82526dd240205e5bc8b2abb082a9ade3c2a36fbcc2666acaaa089b60e477b547",
+	is_hex(task.proof, "82526dd240205e5bc8b2abb082a9ade3c2a36fbcc2666acaaa089b60e477b547",
 		"AUTH with a PSK (RFC 7296 2.15)");
 	auth_task_clear(&task);
 }

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside the certificate code: GnuTLS objects and small helpers. Included by ike/crypto only. */
+#ifndef IKE_CRYPTO_CERT_GNUTLS_H
+#define IKE_CRYPTO_CERT_GNUTLS_H
+
+#include "ike/crypto/cert.h"
+
+#include <gnutls/abstract.h>
+#include <gnutls/x509.h>
+
+#define CERT_RSA_BITS_MIN 2048
+
+struct cert_identity {
+	struct cert_chain chain;
+	gnutls_privkey_t key;
+	enum cert_key kind;
+	gnutls_ecc_curve_t curve; /* of an ECDSA key */
+	char text[16];
+	uint8_t *key_der; /* PKCS#8, for copies; wiped */
+	size_t key_der_len;
+};
+
+struct cert_trust {
+	gnutls_x509_trust_list_t list;
+	gnutls_x509_crt_t *cas; /* owned by us; the list has copies */
+	size_t count;
+};
+
+static inline gnutls_datum_t cert_datum(const void *data, size_t len)
+{
+	return (gnutls_datum_t){.data = (unsigned char *)(uintptr_t)data, .size = (unsigned)len};
+}
+
+/* A certificate from DER; NULL when it is none. */
+gnutls_x509_crt_t cert_import(const struct cert_der *der);
+/* All certificates in PEM, or the one in DER; the count, negative on error. Caller deinits and frees. */
+int cert_import_list(const void *data, size_t len, gnutls_x509_crt_t **out);
+void cert_list_free(gnutls_x509_crt_t *list, size_t count);
+/* The kind and strength of a public key that can be used with IKE; false with the reason. */
+bool cert_key_judge(gnutls_pubkey_t key, enum cert_key *kind, gnutls_ecc_curve_t *curve, char text[16],
+	char why[CERT_WHY]);
+/* Whether key usage and extended key usage permit signing in IKE (RFC 4945 5.1.3.2, 5.1.3.12). */
+bool cert_usage_good(gnutls_x509_crt_t cert, char why[CERT_WHY]);
+/* The subject or issuer as printable text. */
+void cert_name_of(gnutls_x509_crt_t cert, bool issuer, char *out, size_t room);
+
+#endif
