@@ -2,6 +2,7 @@
 /* The whole of a configuration (conf.h): files, sections, groups, lines, secrets. */
 #include "conf/internal.h"
 
+#include "ike/crypto/cert.h"
 #include "lib/mem.h"
 
 #include <dirent.h>
@@ -195,6 +196,12 @@ static void free_ike(struct ike_config *ike)
 		secret_clear(&ike->psks[i].secret);
 		free(ike->psks[i].ids);
 	}
+	for (size_t i = 0; i < ike->identity_count; i++)
+		cert_identity_free(ike->identities[i]);
+	for (size_t i = 0; i < ike->trust_count; i++)
+		cert_trust_free(ike->trusts[i]);
+	free(ike->identities);
+	free(ike->trusts);
 	free(ike->conns);
 	free(ike->psks);
 }
@@ -208,6 +215,7 @@ void conf_free(struct conf *conf)
 	free(conf->setup.control_socket);
 	free(conf->setup.policies_dir);
 	free(conf->setup.secrets_file);
+	free(conf->setup.pki_dir);
 	free(conf->resolver.listen);
 	free(conf->resolver.forward);
 	free(conf->resolver.allow);

@@ -16,8 +16,6 @@
 #define DEFAULT_RETRANSMIT_INTERVAL_MS 250
 #define DEFAULT_DPD_MS 30000
 
-static const char *const group_words = "%opportunisticgroup | %group";
-
 static bool is_word(const char *text, const char *list)
 {
 	return text && value_is_one_of(text, list);
@@ -25,34 +23,12 @@ static bool is_word(const char *text, const char *list)
 
 /* --- the ends -------------------------------------------------------------------------------- */
 
-/* The group is nearly always right=; where it is left=, the ends change places. */
-static bool is_mirrored(const struct section *conn)
-{
-	return is_word(section_text(conn, "left"), group_words) &&
-	       !is_word(section_text(conn, "right"), group_words);
-}
-
-static const struct param *end_param(const struct section *conn, bool own, const char *key)
-{
-	char name[32];
-
-	snprintf(name, sizeof(name), "%s%s", own != is_mirrored(conn) ? "left" : "right", key);
-	return section_param(conn, name);
-}
-
-static const char *end_text(const struct section *conn, bool own, const char *key)
-{
-	const struct param *param = end_param(conn, own, key);
-
-	return param ? param->value : NULL;
-}
-
 /* A misspelt %group would leave a group out, so no unknown word is passed over. */
 static void check_right(struct conf_report *report, const struct section *conn)
 {
 	const struct param *param = section_param(conn, "right");
 
-	if (!param || param->value[0] != '%' || is_word(param->value, group_words) ||
+	if (!param || param->value[0] != '%' || is_word(param->value, CONN_GROUP_WORDS) ||
 		is_word(param->value, "%any | %any4 | %any6 | %defaultroute | %opportunistic"))
 		return;
 	report_error(report, param->place,
@@ -140,51 +116,6 @@ static void fill_policy(struct conf_report *report, const struct section *conn,
 
 /* --- how a conn negotiates ------------------------------------------------------------------------------ */
 
-/* What an authby= lists first counts. */
-static enum ike_auth auth_of(const char *text)
-{
-	char *first = mem_strndup(text, strcspn(text, VALUE_LIST_ENDS));
-	enum ike_auth auth = IKE_AUTH_UNAVAILABLE;
-
-	if (is_word(first, "null"))
-		auth = IKE_AUTH_NULL;
-	else if (is_word(first, "secret | psk"))
-		auth = IKE_AUTH_PSK;
-	else if (is_word(first, "never"))
-		auth = IKE_AUTH_NEVER;
-	free(first);
-	return auth;
-}
-
-/* G7: what cannot be done is never done in another way. */
-static enum ike_auth fill_end(const struct section *conn, bool own, struct ike_id_spec *id, char **why)
-{
-	const char *text = end_text(conn, own, "auth");
-	enum ike_auth auth;
-
-	if (!text)
-		text = section_text(conn, "authby");
-	auth = text ? auth_of(text) : IKE_AUTH_UNAVAILABLE;
-	if (auth == IKE_AUTH_UNAVAILABLE && !*why)
-		*why = mem_printf("%s end's authentication by %s needs certificates or raw keys",
-			own ? "this" : "the other", text ? text : "rsasig (the default)");
-	text = end_text(conn, own, "id");
-	if (text)
-		value_id(text, id);
-	return auth;
-}
-
-static void fill_auth(struct conf_report *report, const struct section *conn, struct ike_conn *out)
-{
-	out->local_auth = fill_end(conn, true, &out->local_id, &out->unavailable);
-	out->remote_auth = fill_end(conn, false, &out->remote_id, &out->unavailable);
-	if (out->unavailable)
-		report_warning(report, conn->place,
-			"conn %s: %s, which this version has not: every negotiation of it fails, "
-			"and nothing is sent",
-			conn->name, out->unavailable);
-}
-
 static void fill_suite(struct conf_report *report, const struct section *conn, const char *key,
 	bool is_ike, struct ike_suite *out)
 {
@@ -223,12 +154,13 @@ static void fill_timers(const struct section *conn, struct ike_conn *out)
 	out->dpd_delay_ms = section_time(conn, "dpddelay", DEFAULT_DPD_MS);
 }
 
-static void fill_ike(struct conf_report *report, const struct section *conn, struct ike_conn *out)
+static void fill_ike(struct certs *certs, const struct section *conn, struct ike_conn *out)
 {
+	struct conf_report *report = certs->source->report;
 	uint32_t window = section_number(conn, "replay-window", 0);
 
 	out->name = mem_strdup(conn->name);
-	fill_auth(report, conn, out);
+	conn_fill_auth(certs, conn, out);
 	refuse_ikev1(report, conn);
 	fill_suite(report, conn, "ike", true, &out->ike);
 	fill_suite(report, conn, section_param(conn, "esp") ? "esp" : "phase2alg", false, &out->esp);
@@ -248,12 +180,13 @@ static bool negotiates(const struct section *conn, const struct policy_conn *pol
 
 	/* %group means: whatever the group says, but never IKE (libreswan's meaning of the word). */
 	return (traits->initiates || traits->accepts) &&
-	       !is_word(section_text(conn, is_mirrored(conn) ? "left" : "right"), "%group") &&
+	       !is_word(section_text(conn, conn_is_mirrored(conn) ? "left" : "right"), "%group") &&
 	       !is_word(section_text(conn, "authby"), "never");
 }
 
-static void add_group(struct conf_report *report, const struct section *conn, struct conf *conf)
+static void add_group(struct certs *certs, const struct section *conn, struct conf *conf)
 {
+	struct conf_report *report = certs->source->report;
 	struct policy_config *policy = &conf->policy;
 	struct ike_config *ike = &conf->ike;
 	struct policy_conn *out;
@@ -270,12 +203,13 @@ static void add_group(struct conf_report *report, const struct section *conn, st
 		return;
 	ike->conns = mem_resize(ike->conns, ike->conn_count + 1, sizeof(*ike->conns));
 	memset(&ike->conns[ike->conn_count], 0, sizeof(*ike->conns));
-	fill_ike(report, conn, &ike->conns[ike->conn_count]);
+	fill_ike(certs, conn, &ike->conns[ike->conn_count]);
 	out->ike_conn = ike->conn_count++;
 }
 
-static void take_conn(struct conf_report *report, const struct section *conn, struct conf *conf)
+static void take_conn(struct certs *certs, const struct section *conn, struct conf *conf)
 {
+	struct conf_report *report = certs->source->report;
 	const char *automatic = section_text(conn, "auto");
 	enum policy_group group;
 	bool named = policy_group_by_name(conn->name, &group);
@@ -283,8 +217,8 @@ static void take_conn(struct conf_report *report, const struct section *conn, st
 	if (strcmp(conn->name, "%default") == 0 || (is_word(automatic, "ignore") && !named))
 		return;
 	check_right(report, conn);
-	if (named || is_mirrored(conn) || is_word(section_text(conn, "right"), group_words))
-		add_group(report, conn, conf);
+	if (named || conn_is_mirrored(conn) || is_word(section_text(conn, "right"), CONN_GROUP_WORDS))
+		add_group(certs, conn, conf);
 	else if (automatic)
 		report_warning(report, conn->place,
 			"only group connections are supported by this version "
@@ -294,8 +228,12 @@ static void take_conn(struct conf_report *report, const struct section *conn, st
 
 void build_conns(struct source *source, struct conf *conf)
 {
+	struct certs certs = {
+		.source = source, .ike = &conf->ike, .pki_dir = conf->setup.pki_dir};
+
 	for (size_t i = 0; i < source->count; i++) {
 		if (source->sections[i].name)
-			take_conn(source->report, &source->sections[i], conf);
+			take_conn(&certs, &source->sections[i], conf);
 	}
+	certs_end(&certs);
 }

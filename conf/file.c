@@ -3,6 +3,7 @@
 #include "conf/internal.h"
 
 #include "lib/mem.h"
+#include "lib/secret.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -53,6 +54,13 @@ char *file_read(const char *path, size_t *len)
 	}
 	fclose(file);
 	return text;
+}
+
+void file_forget(char *bytes, size_t len)
+{
+	if (bytes)
+		secret_wipe(bytes, len);
+	free(bytes);
 }
 
 bool file_enter(struct source *source, const char *path, struct place from, struct open_file *file)

@@ -67,6 +67,8 @@ void report_warning(struct conf_report *report, struct place place, const char *
 /* --- file.c ------------------------------------------------------------------------------- */
 /* The whole file with a NUL behind it; NULL with errno. Caller frees. */
 char *file_read(const char *path, size_t *len);
+/* Frees what file_read() gave, when it may hold a key: wipes it first. NULL is fine. */
+void file_forget(char *bytes, size_t len);
 /* Begins to read a file; false, reported at `from`, when includes run in a circle or too deep. */
 bool file_enter(struct source *source, const char *path, struct place from, struct open_file *file);
 void file_leave(struct source *source);
@@ -146,6 +148,33 @@ struct psk_list {
 void secrets_text(struct source *source, const char *file, char *text, size_t len,
 	struct psk_list *out, bool follow);
 void secrets_file(struct source *source, const char *path, struct place from, struct psk_list *out);
+
+/* --- certs.c: keys, certificates and CAs ---------------------------------------------------------------- */
+/* While conns are built. */
+struct certs {
+	struct source *source;
+	struct ike_config *ike; /* gets what conns need */
+	const char *pki_dir;
+	struct cert_trust *all; /* every CA, once they are read */
+};
+/* Our certificate and its key by nickname or path; false with the reason (caller frees). */
+bool certs_load_own(struct certs *certs, const char *name, size_t *index, char **why);
+/* Whether it carries an identity; whether its key is one of `keys` (*text: which it is). */
+bool certs_own_covers(const struct certs *certs, size_t index, const struct ike_id *id);
+bool certs_own_key_is(const struct certs *certs, size_t index, unsigned keys, const char **text);
+/* The CAs that rightca= (NULL: not given) means; false with the reason (caller frees). */
+bool certs_load_cas(
+	struct certs *certs, const char *ca, bool has_own, size_t own, size_t *index, char **why);
+void certs_end(struct certs *certs);
+
+/* --- conn_auth.c ------------------------------------------------------------------------------------------ */
+#define CONN_GROUP_WORDS "%opportunisticgroup | %group"
+/* The group is nearly always right=; where it is left=, the ends change places. */
+bool conn_is_mirrored(const struct section *conn);
+/* leftcert= for our end or rightcert= for the other, whichever side the group is on. */
+const char *conn_end_text(const struct section *conn, bool own, const char *key);
+/* How both ends show who they are, into `out` (G7). */
+void conn_fill_auth(struct certs *certs, const struct section *conn, struct ike_conn *out);
 
 /* --- setup.c, conn.c ---------------------------------------------------------------------------------------------- */
 void build_setup(struct source *source, struct conf *conf);

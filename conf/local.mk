@@ -2,8 +2,10 @@
 noinst_LIBRARIES += libconf.a
 libconf_a_SOURCES = \
 	conf/algorithm.c \
+	conf/certs.c \
 	conf/conf.c conf/conf.h \
 	conf/conn.c \
+	conf/conn_auth.c \
 	conf/file.c \
 	conf/group_file.c \
 	conf/internal.h \

@@ -114,11 +114,13 @@ void build_setup(struct source *source, struct conf *conf)
 	conf->setup.control_socket = mem_strdup(OE_RUNDIR "/control.sock");
 	conf->setup.policies_dir = mem_strdup(OE_SYSCONFDIR "/policies");
 	conf->setup.secrets_file = mem_strdup(OE_SYSCONFDIR "/oe.secrets");
+	conf->setup.pki_dir = mem_strdup(OE_SYSCONFDIR "/pki");
 	set_text(setup, "logfile", &conf->setup.log_file);
 	set_text(setup, "statedir", &conf->setup.state_dir);
 	set_text(setup, "control-socket", &conf->setup.control_socket);
 	set_text(setup, "policies-dir", &conf->setup.policies_dir);
 	set_text(setup, "secretsfile", &conf->setup.secrets_file);
+	set_text(setup, "pki-dir", &conf->setup.pki_dir);
 	set_text(setup, "dns-trust-anchor", &conf->resolver.trust_anchor_file);
 	conf->setup.shunt_lifetime_ms = section_time(setup, "shuntlifetime", SHUNT_LIFETIME_MS);
 	conf->setup.log_debug = wants_debug(setup);

@@ -3,6 +3,7 @@
 #include "conf/internal.h"
 
 #include "ike/const.h"
+#include "ike/crypto/cert.h"
 #include "lib/mem.h"
 
 #include <arpa/inet.h>
@@ -119,9 +120,11 @@ bool value_id(const char *text, struct ike_id_spec *out)
 		return set_id(&out->id, IKE_ID_FQDN, text + 1, strlen(text + 1));
 	if (strchr(text, '@'))
 		return set_id(&out->id, IKE_ID_RFC822_ADDR, text, strlen(text));
-	/* A distinguished name; its DER form comes with certificates. */
-	if (strchr(text, '='))
-		return set_id(&out->id, IKE_ID_DER_ASN1_DN, text, strlen(text));
+	if (strchr(text, '=')) {
+		out->id.type = IKE_ID_DER_ASN1_DN;
+		out->id.len = (uint16_t)cert_dn_parse(text, out->id.data, sizeof(out->id.data));
+		return out->id.len > 0;
+	}
 	return set_id(&out->id, IKE_ID_FQDN, text, strlen(text)) && text[0] != '%';
 }
 

@@ -6,6 +6,7 @@ libike_a_SOURCES = \
 	ike/conn.h \
 	ike/const.c ike/const.h \
 	ike/crypto/aead.c ike/crypto/aead.h \
+	ike/crypto/bundle.c ike/crypto/bundle.h \
 	ike/crypto/cert.c ike/crypto/cert.h ike/crypto/cert_gnutls.h \
 	ike/crypto/cert_name.c \
 	ike/crypto/cert_sign.c ike/crypto/cert_sign.h \

@@ -3,6 +3,7 @@ bin_PROGRAMS += oectl/oectl
 oectl_oectl_SOURCES = \
 	oectl/check.c oectl/check.h \
 	oectl/client.c oectl/client.h \
+	oectl/import.c oectl/import.h \
 	oectl/main.c \
 	oectl/show.c oectl/show.h
 oectl_oectl_LDADD = $(CONF_LIBS) $(JANSSON_LIBS) -lm

@@ -8,6 +8,7 @@
 #include "lib/mem.h"
 #include "oectl/check.h"
 #include "oectl/client.h"
+#include "oectl/import.h"
 #include "oectl/show.h"
 
 #include <getopt.h>
@@ -22,6 +23,7 @@ struct call {
 	const char *socket;
 	bool json, now;
 	const char *type;
+	const char *passphrase_file, *name, *pki_dir; /* of import */
 	char **words; /* after the command */
 	int count;
 };
@@ -41,6 +43,8 @@ static const char usage[] =
 	"  trace NAME [--now] [--type A|AAAA] [--json]\n"
 	"                               the last lookup's timeline; --now makes one first\n"
 	"  check [FILE]                 what is wrong with a configuration\n"
+	"  import FILE.p12 [--passphrase-file FILE] [--name NAME] [--pki-dir DIRECTORY]\n"
+	"                               certificate, key and CA to where oe.conf finds them\n"
 	"  reload                       read the configuration again\n"
 	"  down ADDRESS                 end the tunnels with a host\n"
 	"  flush                        open everything, on purpose\n"
@@ -113,6 +117,12 @@ static int run_check(const struct command *command, const struct call *call)
 	return check_configuration(call->count ? call->words[0] : OE_SYSCONFDIR "/oe.conf");
 }
 
+static int run_import(const struct command *command, const struct call *call)
+{
+	(void)command;
+	return import_bundle(call->words[0], call->passphrase_file, call->name, call->pki_dir);
+}
+
 static void show_version(const json_t *result, struct strbuf *out)
 {
 	const char *version = json_string_value(json_object_get(result, "version"));
@@ -138,6 +148,7 @@ static const struct command commands[] = {
 	{"peers", 0, 0, run_plain, show_peers},
 	{"trace", 1, 1, run_trace, show_trace},
 	{"check", 0, 1, run_check, NULL},
+	{"import", 1, 1, run_import, NULL},
 	{"reload", 0, 0, run_plain, NULL},
 	{"down", 1, 1, run_down, show_down},
 	{"flush", 0, 0, run_plain, NULL},
@@ -158,6 +169,9 @@ static const struct option options[] = {
 	{"json", no_argument, NULL, 'j'},
 	{"now", no_argument, NULL, 'n'},
 	{"type", required_argument, NULL, 't'},
+	{"passphrase-file", required_argument, NULL, 'p'},
+	{"name", required_argument, NULL, 'N'},
+	{"pki-dir", required_argument, NULL, 'P'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
 	{NULL, 0, NULL, 0},
@@ -186,7 +200,9 @@ static int run_words(const struct call *call)
 
 int main(int argc, char **argv)
 {
-	struct call call = {.socket = OE_RUNDIR "/control.sock", .type = "A"};
+	struct call call = {.socket = OE_RUNDIR "/control.sock",
+		.type = "A",
+		.pki_dir = OE_SYSCONFDIR "/pki"};
 	int letter;
 
 	while ((letter = getopt_long(argc, argv, "s:hV", options, NULL)) != -1) {
@@ -202,6 +218,15 @@ int main(int argc, char **argv)
 			break;
 		case 't':
 			call.type = optarg;
+			break;
+		case 'p':
+			call.passphrase_file = optarg;
+			break;
+		case 'N':
+			call.name = optarg;
+			break;
+		case 'P':
+			call.pki_dir = optarg;
 			break;
 		case 'h':
 			fputs(usage, stdout);

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Importing (import.h). Each file is written beside its place and renamed, the
+ * key first: a daemon that reloads in between misses something and says so,
+ * but never reads half of a file.
+ */
+#include "oectl/import.h"
+
+#include "ike/crypto/bundle.h"
+#include "lib/mem.h"
+#include "lib/secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Far more than a certificate's chain and key. */
+#define MAX_FILE (1 << 20)
+
+static int fail(const char *what, const char *why)
+{
+	fprintf(stderr, "oectl: %s: %s\n", what, why);
+	return 1;
+}
+
+/* --- the passphrase ------------------------------------------------------------------------ */
+
+static bool read_line(FILE *from, char *out, size_t room)
+{
+	if (!fgets(out, (int)room, from))
+		return false;
+	out[strcspn(out, "\r\n")] = '\0';
+	return true;
+}
+
+/* Not echoed on a terminal; from a pipe it is the first line. */
+static bool ask_passphrase(const char *file, char *out, size_t room)
+{
+	struct termios old, quiet;
+	bool terminal = tcgetattr(STDIN_FILENO, &old) == 0, got;
+
+	if (terminal) {
+		quiet = old;
+		quiet.c_lflag &= ~(tcflag_t)ECHO;
+		fprintf(stderr, "Passphrase of %s: ", file);
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	}
+	got = read_line(stdin, out, room);
+	if (terminal) {
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+		fputc('\n', stderr);
+	}
+	return got;
+}
+
+static bool get_passphrase(const char *file, const char *passphrase_file, char *out, size_t room)
+{
+	FILE *from;
+	bool got;
+
+	if (!passphrase_file)
+		return ask_passphrase(file, out, room);
+	from = fopen(passphrase_file, "re");
+	if (!from) {
+		fail(passphrase_file, strerror(errno));
+		return false;
+	}
+	got = read_line(from, out, room);
+	fclose(from);
+	if (!got)
+		fail(passphrase_file, "it is empty");
+	return got;
+}
+
+/* --- files ------------------------------------------------------------------------------------- */
+
+static char *read_all(const char *path, size_t *len)
+{
+	FILE *from = fopen(path, "re");
+	char *bytes;
+
+	if (!from) {
+		fail(path, strerror(errno));
+		return NULL;
+	}
+	bytes = mem_zalloc(MAX_FILE);
+	*len = fread(bytes, 1, MAX_FILE, from);
+	fclose(from);
+	if (*len < MAX_FILE)
+		return bytes;
+	fail(path, "it is too large for a PKCS#12 file");
+	free(bytes);
+	return NULL;
+}
+
+static bool write_whole(int fd, const char *text)
+{
+	size_t left = strlen(text);
+
+	while (left > 0) {
+		ssize_t written = write(fd, text, left);
+
+		if (written < 0)
+			return false;
+		text += written;
+		left -= (size_t)written;
+	}
+	return fsync(fd) == 0;
+}
+
+/* Replaces a file as a whole; the mode counts from its first moment. */
+static int put_file(const char *path, mode_t mode, const char *text)
+{
+	char *draft = mem_printf("%s.new", path);
+	int fd, status = 0;
+
+	unlink(draft);
+	fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd < 0 || fchmod(fd, mode) != 0 || !write_whole(fd, text) || rename(draft, path) != 0)
+		status = fail(path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	if (status)
+		unlink(draft);
+	free(draft);
+	return status;
+}
+
+static int make_folder(const char *path, mode_t mode)
+{
+	if (mkdir(path, mode) == 0 || errno == EEXIST)
+		return 0;
+	return fail(path, strerror(errno));
+}
+
+/* --- where what goes ------------------------------------------------------------------------------ */
+
+static const struct place {
+	const char *folder;
+	mode_t folder_mode, mode;
+	const char *what;
+} places[] = {
+	{"private", 0700, 0600, "private key"},
+	{"certs", 0755, 0644, "certificate"},
+	{"cacerts", 0755, 0644, "CA"},
+};
+
+static int put(const struct place *place, const char *pki_dir, const char *name, const char *text)
+{
+	char *folder = mem_printf("%s/%s", pki_dir, place->folder);
+	char *path = mem_printf("%s/%s.pem", folder, name);
+	int status = make_folder(folder, place->folder_mode);
+
+	if (!status)
+		status = put_file(path, place->mode, text);
+	if (!status)
+		printf("%-12s %s\n", place->what, path);
+	free(path);
+	free(folder);
+	return status;
+}
+
+/* A name becomes a file's name and a word in oe.conf. */
+static bool is_file_name(const char *name)
+{
+	if (!*name || *name == '.' || strlen(name) > 100)
+		return false;
+	for (; *name; name++) {
+		if ((unsigned char)*name < ' ' || *name == 0x7f || strchr("/\"#", *name))
+			return false;
+	}
+	return true;
+}
+
+static int put_bundle(const struct cert_bundle *bundle, const char *name, const char *pki_dir)
+{
+	const char *texts[] = {bundle->key, bundle->certs, bundle->cas};
+
+	if (!is_file_name(name))
+		return fail(name, "this name cannot be a file's; give another with --name");
+	if (make_folder(pki_dir, 0755))
+		return 1;
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		if (*texts[i] && put(&places[i], pki_dir, name, texts[i]))
+			return 1;
+	}
+	printf("%s (%s), %zu intermediate, %zu CA\nuse it with: leftcert=%s\n", bundle->subject,
+		bundle->key_text, bundle->intermediate_count, bundle->ca_count, name);
+	return 0;
+}
+
+int import_bundle(const char *file, const char *passphrase_file, const char *name, const char *pki_dir)
+{
+	char passphrase[256], *why = NULL, *bytes;
+	struct cert_bundle *bundle;
+	size_t len;
+	int status;
+
+	bytes = read_all(file, &len);
+	if (!bytes || !get_passphrase(file, passphrase_file, passphrase, sizeof(passphrase))) {
+		free(bytes);
+		return 1;
+	}
+	bundle = cert_bundle_read(bytes, len, passphrase, time(NULL), &why);
+	secret_wipe(passphrase, sizeof(passphrase));
+	secret_wipe(bytes, len);
+	free(bytes);
+	if (!bundle) {
+		status = fail(file, why);
+		free(why);
+		return status;
+	}
+	status = put_bundle(bundle, name ? name : bundle->name, pki_dir);
+	cert_bundle_free(bundle);
+	return status;
+}
