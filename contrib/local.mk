@@ -7,6 +7,12 @@ contrib/%.service: contrib/%.service.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) contrib && sed 's|@sbindir[@]|$(sbindir)|g' $< > $@
 
 example_files = \
+	contrib/examples/client-half/oe.conf \
+	contrib/examples/client-half/policies/clear \
+	contrib/examples/client-half/policies/private-or-clear \
+	contrib/examples/mesh/oe.conf \
+	contrib/examples/mesh/policies/clear \
+	contrib/examples/mesh/policies/private \
 	contrib/examples/null/oe.conf \
 	contrib/examples/null/policies/clear \
 	contrib/examples/null/policies/private \
@@ -15,6 +21,9 @@ example_files = \
 	contrib/examples/psk/oe.secrets \
 	contrib/examples/psk/policies/clear \
 	contrib/examples/psk/policies/private \
-	contrib/examples/psk/policies/private-or-clear
+	contrib/examples/psk/policies/private-or-clear \
+	contrib/examples/server-half/oe.conf \
+	contrib/examples/server-half/policies/clear \
+	contrib/examples/server-half/policies/clear-or-private
 EXTRA_DIST += $(example_files)
 nobase_dist_doc_DATA = $(example_files)

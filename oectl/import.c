@@ -140,6 +140,23 @@ static int make_folder(const char *path, mode_t mode)
 	return fail(path, strerror(errno));
 }
 
+/* With the folders above it. */
+static int make_folders(const char *path)
+{
+	char *copy = mem_strdup(path);
+	int status = 0;
+
+	for (char *slash = strchr(copy + 1, '/'); slash && !status; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		status = make_folder(copy, 0755);
+		*slash = '/';
+	}
+	if (!status)
+		status = make_folder(copy, 0755);
+	free(copy);
+	return status;
+}
+
 /* --- where what goes ------------------------------------------------------------------------------ */
 
 static const struct place {
@@ -185,7 +202,7 @@ static int put_bundle(const struct cert_bundle *bundle, const char *name, const 
 
 	if (!is_file_name(name))
 		return fail(name, "this name cannot be a file's; give another with --name");
-	if (make_folder(pki_dir, 0755))
+	if (make_folders(pki_dir))
 		return 1;
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
 		if (*texts[i] && put(&places[i], pki_dir, name, texts[i]))

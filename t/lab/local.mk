@@ -2,6 +2,7 @@
 # Run one with `t/lab/run NAME`; its logs and captures stay in t/lab/out/NAME.
 LAB_TESTS += \
 	t/lab/acquire.t \
+	t/lab/certs.t \
 	t/lab/degraded.t \
 	t/lab/fallback.t \
 	t/lab/foreign.t \
@@ -25,6 +26,7 @@ EXTRA_DIST += $(LAB_TESTS) quickstart packages.list .ci/run \
 	t/lab/lab/net.py \
 	t/lab/lab/packet.py \
 	t/lab/lab/peers.py \
+	t/lab/lab/pki.py \
 	t/lab/lab/state.py \
 	t/lab/lab/tap.py \
 	t/lab/lab/wait.py

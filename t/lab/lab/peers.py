@@ -11,6 +11,7 @@ import shutil
 import socket
 
 from . import state, tap
+from .pki import PASSPHRASE
 from .wait import wait_for
 
 OE_DIR = "/etc/oe-resolverd"
@@ -20,6 +21,7 @@ OE_SOCKET = "/run/oe-resolverd/control.sock"
 OE_SETUP = f"""config setup
 	policies-dir={OE_DIR}/policies
 	secretsfile={OE_DIR}/oe.secrets
+	pki-dir={OE_DIR}/pki
 	statedir=/var/lib/oe-resolverd
 	control-socket={OE_SOCKET}
 """
@@ -99,6 +101,19 @@ class Peers:
         for name, lines in policies.items():
             text = lines if isinstance(lines, str) else "\n".join(map(str, lines))
             self.write(f"{OE_DIR}/policies/{name}", text.strip() + "\n")
+
+    def import_p12(self, pki, name=None):
+        """A host's own PKCS#12 file of a Pki, by oectl import."""
+        run = self.run(state.builddir("oectl/oectl"), "import", pki.path(f"{name or self.name}.p12"),
+                       "--pki-dir", f"{OE_DIR}/pki", text=PASSPHRASE + "\n")
+        if run.returncode:
+            raise RuntimeError(f"{self.name}: oectl import: {run.stderr}")
+        return run.stdout
+
+    def import_ca(self, pki):
+        """The CA alone, as a file where a PEM file belongs."""
+        with open(pki.path("ca.pem"), encoding="ascii") as file:
+            self.write(f"{OE_DIR}/pki/cacerts/fleet.pem", file.read())
 
     def oe_start(self, *options, wait=True, limit=10.0):
         """Start the configured daemon; ready is what it tells systemd (READY=1)."""

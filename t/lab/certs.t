@@ -1,0 +1,38 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The HOWTO's forms with certificates: client half against server half, and mesh, from PKCS#12 files."""
+from lab import *
+
+wire = Wire()
+cases = [(form, kind, wire.host(f"c-{form}-{kind}"[:15]), wire.host(f"s-{form}-{kind}"[:15]))
+         for form, kind in (("half", "rsa2048"), ("half", "rsa3072"), ("mesh", "rsa2048"),
+                            ("mesh", "ecdsa256"), ("mesh", "ecdsa384"), ("mesh", "ed25519"))]
+dns = wire.dns_host({f"{host.name}.example": host.v4 for case in cases for host in case[2:]})
+for form, kind, client, server in cases:
+    pki = Pki(kind)
+    label = f"{form}, {kind}"
+    for host in (client, server):
+        pki.issue(host.name)
+    if form == "half":
+        client.import_ca(pki)
+        server.import_p12(pki)
+        client.oe(policies={"private-or-clear": f"{server.v4}/32"}, forward=dns, conns=example("client-half"))
+        server.oe(policies={"clear-or-private": f"{client.v4}/32"}, forward=dns,
+                  conns=example("server-half", NAME=server.name))
+    else:
+        for host in (client, server):
+            host.import_p12(pki)
+            host.oe(policies={"private": f"{client.v4}\n{server.v4}"}, forward=dns,
+                    conns=example("mesh", NAME=host.name).replace("auth=rsasig", f"auth={method_of(kind)}"))
+    mark = wire.now()
+    answer = client.dns(f"{server.name}.example")
+    is_(answer.addresses, [server.v4], f"{label}: {answer}")
+    ok(client.has_sa(server) and server.has_sa(client), f"{label}: the SAs stand")
+    is_(client.ping(server, count=3, limit=3), 3, f"{label}: traffic there")
+    is_(server.ping(client, count=3, limit=3), 3, f"{label}: traffic back")
+    is_({p.src for p in wire.esp(client, server, since=mark)}, {client.v4, server.v4}, f"{label}: ESP both ways")
+    clear = [p for p in wire.clear(client, server, since=mark) if "fragment of protocol 17" not in str(p)]
+    is_(len(clear), 0, f"{label}: nothing in the clear")
+    is_((client.peer(server)["auth"], server.peer(client)["auth"]),
+        ("null/cert", "cert/null") if form == "half" else ("cert", "cert"), f"{label}: who has shown what")
+    pki.remove()

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A fleet's CA and its hosts' certificates, made with openssl, handed out as PKCS#12."""
+import os
+import shutil
+import subprocess
+import tempfile
+
+from . import state
+
+PASSPHRASE = "correct horse"
+KEYS = {
+    "rsa2048": ["-algorithm", "rsa", "-pkeyopt", "rsa_keygen_bits:2048"],
+    "rsa3072": ["-algorithm", "rsa", "-pkeyopt", "rsa_keygen_bits:3072"],
+    "ecdsa256": ["-algorithm", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    "ecdsa384": ["-algorithm", "ec", "-pkeyopt", "ec_paramgen_curve:P-384"],
+    "ed25519": ["-algorithm", "ed25519"],
+}
+
+
+def method_of(kind):
+    """The word of authby= for a kind of key."""
+    return "rsasig" if kind.startswith("rsa") else "eddsa" if kind == "ed25519" else "ecdsa"
+
+
+def example(name, **words):
+    """The conns of contrib/examples/NAME, with words put in (NAME=…)."""
+    with open(os.path.join(state.job["srcdir"], "contrib/examples", name, "oe.conf"),
+              encoding="utf-8") as file:
+        text = file.read()
+    for word, value in words.items():
+        text = text.replace(word, value)
+    return text
+
+
+class Pki:
+    """One CA; issue() gives a host's certificate. Files are in `folder`, seen by every host."""
+
+    def __init__(self, kind="ecdsa256", name="Fleet CA", folder=None):
+        self.kind, self.name = kind, name
+        self.folder = folder or tempfile.mkdtemp(prefix="oe-pki-")
+        self.key("ca", kind)
+        self.openssl("req", "-x509", "-new", "-key", self.path("ca.key"), "-days", "30",
+                     "-subj", f"/C=CH/O=Fleet/CN={name}", "-out", self.path("ca.pem"),
+                     "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def openssl(self, *words):
+        run = subprocess.run(["openssl", *words], capture_output=True, text=True)
+        if run.returncode:
+            raise RuntimeError(f"openssl {' '.join(words)}: {run.stderr}")
+
+    def key(self, name, kind):
+        self.openssl("genpkey", *KEYS[kind], "-out", self.path(f"{name}.key"))
+
+    def issue(self, name, kind=None, names=None, usage="digitalSignature",
+              purposes="serverAuth,clientAuth"):
+        """NAME.p12, NAME.pem and NAME.key; names: subjectAltName, "DNS:NAME.example" by default."""
+        self.key(name, kind or self.kind)
+        self.openssl("req", "-new", "-key", self.path(f"{name}.key"), "-subj",
+                     f"/C=CH/O=Fleet/CN={name}.example", "-out", self.path(f"{name}.csr"))
+        with open(self.path(f"{name}.ext"), "w") as file:
+            file.write(f"subjectAltName={names or f'DNS:{name}.example'}\nkeyUsage={usage}\n"
+                       f"extendedKeyUsage={purposes}\n")
+        self.openssl("x509", "-req", "-in", self.path(f"{name}.csr"), "-CA", self.path("ca.pem"),
+                     "-CAkey", self.path("ca.key"), "-CAcreateserial", "-days", "30",
+                     "-extfile", self.path(f"{name}.ext"), "-out", self.path(f"{name}.pem"))
+        self.openssl("pkcs12", "-export", "-inkey", self.path(f"{name}.key"), "-in",
+                     self.path(f"{name}.pem"), "-certfile", self.path("ca.pem"), "-name", name,
+                     "-passout", f"pass:{PASSPHRASE}", "-out", self.path(f"{name}.p12"))
+        return self.path(f"{name}.p12")
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
