@@ -33,7 +33,9 @@ libike_a_SOURCES = \
 	ike/sa.c ike/sa.h \
 	ike/sk.c ike/sk.h
 
-UNIT_TESTS += t/unit/ike_crypto t/unit/ike_proposal
+UNIT_TESTS += t/unit/ike_cert t/unit/ike_crypto t/unit/ike_proposal
+t_unit_ike_cert_SOURCES = t/unit/ike_cert.c t/pki.c t/pki.h t/tap.h
+t_unit_ike_cert_LDADD = $(IKE_LIBS)
 t_unit_ike_crypto_SOURCES = t/unit/ike_crypto.c t/tap.h
 t_unit_ike_crypto_LDADD = $(IKE_LIBS)
 t_unit_ike_proposal_SOURCES = t/unit/ike_proposal.c t/tap.h

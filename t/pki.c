@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Certificates for tests (pki.h). */
+#include "t/pki.h"
+
+#include "lib/mem.h"
+
+#include <gnutls/abstract.h>
+#include <gnutls/x509-ext.h>
+#include <gnutls/x509.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define DAY 86400
+
+static void must(int rc)
+{
+	if (rc < 0) {
+		printf("Bail out! GnuTLS: %s\n", gnutls_strerror(rc));
+		exit(1);
+	}
+}
+
+static gnutls_x509_privkey_t make_key(enum pki_key kind)
+{
+	static const struct {
+		gnutls_pk_algorithm_t algorithm;
+		unsigned bits;
+	} kinds[] = {
+		[PKI_RSA_2048] = {GNUTLS_PK_RSA, 2048},
+		[PKI_RSA_3072] = {GNUTLS_PK_RSA, 3072},
+		[PKI_RSA_1024] = {GNUTLS_PK_RSA, 1024},
+		[PKI_P256] = {GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1)},
+		[PKI_P384] = {GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP384R1)},
+		[PKI_P521] = {GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP521R1)},
+		[PKI_ED25519] = {GNUTLS_PK_EDDSA_ED25519,
+			GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_ED25519)},
+		[PKI_ED448] = {GNUTLS_PK_EDDSA_ED448, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_ED448)},
+	};
+	gnutls_x509_privkey_t key;
+
+	must(gnutls_x509_privkey_init(&key));
+	must(gnutls_x509_privkey_generate(key, kinds[kind].algorithm, kinds[kind].bits, 0));
+	return key;
+}
+
+static void add_names(gnutls_x509_crt_t cert, const struct pki_spec *spec)
+{
+	static const unsigned char address[] = {192, 0, 2, 7};
+	const char *name = spec->wildcard ? "*.example" : "host.example";
+
+	if (spec->no_names)
+		return;
+	must(gnutls_x509_crt_set_subject_alt_name(
+		cert, GNUTLS_SAN_DNSNAME, name, (unsigned)strlen(name), GNUTLS_FSAN_APPEND));
+	must(gnutls_x509_crt_set_subject_alt_name(
+		cert, GNUTLS_SAN_IPADDRESS, address, sizeof(address), GNUTLS_FSAN_APPEND));
+	must(gnutls_x509_crt_set_subject_alt_name(
+		cert, GNUTLS_SAN_RFC822NAME, "admin@example", 13, GNUTLS_FSAN_APPEND));
+}
+
+static void add_constraint(gnutls_x509_crt_t cert, const char *permitted)
+{
+	gnutls_x509_name_constraints_t constraints;
+	gnutls_datum_t name = {(unsigned char *)mem_strdup(permitted), (unsigned)strlen(permitted)};
+
+	must(gnutls_x509_name_constraints_init(&constraints));
+	must(gnutls_x509_name_constraints_add_permitted(constraints, GNUTLS_SAN_DNSNAME, &name));
+	must(gnutls_x509_crt_set_name_constraints(cert, constraints, 1));
+	gnutls_x509_name_constraints_deinit(constraints);
+	free(name.data);
+}
+
+static void add_extensions(gnutls_x509_crt_t cert, const struct pki_spec *spec)
+{
+	static const unsigned char nothing[] = {0x05, 0x00};
+	unsigned usage = spec->usage ? spec->usage
+				     : spec->is_ca ? GNUTLS_KEY_KEY_CERT_SIGN : GNUTLS_KEY_DIGITAL_SIGNATURE;
+
+	if (!spec->no_basic_constraints)
+		must(gnutls_x509_crt_set_basic_constraints(cert, spec->is_ca,
+			!spec->is_ca || spec->path_len == 0 ? -1 : spec->path_len < 0 ? 0 : spec->path_len));
+	must(gnutls_x509_crt_set_key_usage(cert, usage));
+	if (spec->purpose)
+		must(gnutls_x509_crt_set_key_purpose_oid(cert, spec->purpose, 0));
+	if (spec->permitted_dns)
+		add_constraint(cert, spec->permitted_dns);
+	if (spec->critical_unknown)
+		must(gnutls_x509_crt_set_extension_by_oid(
+			cert, "1.2.3.4.5", nothing, sizeof(nothing), 1));
+	if (!spec->is_ca)
+		add_names(cert, spec);
+}
+
+static gnutls_x509_crt_t make_cert(const struct pki_spec *spec, gnutls_x509_privkey_t key)
+{
+	static unsigned char serial = 1;
+	gnutls_x509_crt_t cert;
+	time_t now = time(NULL);
+
+	must(gnutls_x509_crt_init(&cert));
+	must(gnutls_x509_crt_set_version(cert, 3));
+	must(gnutls_x509_crt_set_serial(cert, &serial, 1));
+	serial++;
+	must(gnutls_x509_crt_set_activation_time(
+		cert, now + (spec->from_days ? spec->from_days : -1) * DAY));
+	must(gnutls_x509_crt_set_expiration_time(
+		cert, now + (spec->until_days ? spec->until_days : 30) * DAY));
+	must(gnutls_x509_crt_set_dn(cert,
+		spec->subject ? spec->subject : spec->is_ca ? "CN=CA,O=Fleet,C=CH" : "CN=host,O=Fleet,C=CH",
+		NULL));
+	must(gnutls_x509_crt_set_key(cert, key));
+	add_extensions(cert, spec);
+	return cert;
+}
+
+static void sign_cert(gnutls_x509_crt_t cert, const struct pki_cert *issuer, bool sha1)
+{
+	gnutls_x509_privkey_t key = issuer->key;
+	int algorithm = gnutls_x509_privkey_get_pk_algorithm(key);
+	gnutls_digest_algorithm_t hash = sha1 ? GNUTLS_DIG_SHA1 : GNUTLS_DIG_SHA256;
+
+	if (algorithm == GNUTLS_PK_EDDSA_ED25519)
+		hash = GNUTLS_DIG_SHA512;
+	else if (algorithm == GNUTLS_PK_EDDSA_ED448)
+		hash = GNUTLS_DIG_SHAKE_256;
+	must(gnutls_x509_crt_sign2(cert, issuer->cert, key, hash, 0));
+}
+
+struct pki_cert *pki_make(const struct pki_spec *spec, const struct pki_cert *issuer)
+{
+	struct pki_cert *made = mem_new(struct pki_cert);
+	gnutls_datum_t text;
+
+	made->key = make_key(spec->key);
+	made->cert = make_cert(spec, made->key);
+	sign_cert(made->cert, issuer ? issuer : made, spec->sha1);
+	must(gnutls_x509_crt_export2(made->cert, GNUTLS_X509_FMT_PEM, &text));
+	made->cert_pem = mem_strndup((char *)text.data, text.size);
+	gnutls_free(text.data);
+	must(gnutls_x509_crt_export2(made->cert, GNUTLS_X509_FMT_DER, &text));
+	made->der = (struct cert_der){mem_dup(text.data, text.size), text.size};
+	gnutls_free(text.data);
+	must(gnutls_x509_privkey_export2_pkcs8(
+		made->key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &text));
+	made->key_pem = mem_strndup((char *)text.data, text.size);
+	gnutls_free(text.data);
+	return made;
+}
+
+void pki_free(struct pki_cert *cert)
+{
+	if (!cert)
+		return;
+	gnutls_x509_crt_deinit(cert->cert);
+	gnutls_x509_privkey_deinit(cert->key);
+	free(cert->cert_pem);
+	free(cert->key_pem);
+	free(cert->der.data);
+	free(cert);
+}

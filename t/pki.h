@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A CA and certificates for tests, good ones and bad ones, made on the spot.
+ * The host's certificate is for "host.example", 192.0.2.7, admin@example and
+ * the subject "C=CH,O=Fleet,CN=host".
+ */
+#ifndef T_PKI_H
+#define T_PKI_H
+
+#include "ike/crypto/cert.h"
+
+enum pki_key {
+	PKI_RSA_2048,
+	PKI_RSA_3072,
+	PKI_RSA_1024, /* too weak */
+	PKI_P256,
+	PKI_P384,
+	PKI_P521,
+	PKI_ED25519,
+	PKI_ED448, /* not for IKE here */
+};
+
+/* How a certificate is; zero is the good one. */
+struct pki_spec {
+	enum pki_key key;
+	int from_days, until_days; /* from now; 0: yesterday and in 30 days */
+	const char *purpose; /* OID of the only extended key usage; NULL: none */
+	unsigned usage; /* GnuTLS's bits of key usage; 0: digitalSignature */
+	bool is_ca, no_names, sha1, critical_unknown, wildcard, no_basic_constraints;
+	int path_len; /* of a CA; 0: no limit, -1: none below it may be a CA */
+	const char *permitted_dns; /* name constraint of a CA */
+	const char *subject; /* NULL: the good one */
+};
+
+/* A certificate with its key. */
+struct pki_cert {
+	void *cert, *key; /* GnuTLS's */
+	char *cert_pem, *key_pem;
+	struct cert_der der;
+};
+
+/* Self-signed when `issuer` is NULL. */
+struct pki_cert *pki_make(const struct pki_spec *spec, const struct pki_cert *issuer);
+void pki_free(struct pki_cert *cert);
+
+#endif
