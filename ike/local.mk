@@ -42,7 +42,9 @@ t_unit_ike_proposal_SOURCES = t/unit/ike_proposal.c t/tap.h
 t_unit_ike_proposal_LDADD = $(IKE_LIBS)
 
 sim_world = t/sim/world.c t/sim/world.h t/tap.h
-UNIT_TESTS += t/sim/two t/sim/life t/sim/requests t/sim/crossing
+UNIT_TESTS += t/sim/two t/sim/life t/sim/requests t/sim/crossing t/sim/certs
+t_sim_certs_SOURCES = t/sim/certs.c t/pki.c t/pki.h $(sim_world)
+t_sim_certs_LDADD = $(IKE_LIBS)
 t_sim_two_SOURCES = t/sim/two.c $(sim_world)
 t_sim_two_LDADD = $(IKE_LIBS)
 t_sim_life_SOURCES = t/sim/life.c $(sim_world)

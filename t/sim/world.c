@@ -5,6 +5,7 @@
 #include "ike/message.h"
 #include "lib/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -252,6 +253,8 @@ static void take_event(void *arg, const struct ike_event *event)
 		host->faileds++;
 		host->failed_us = host->world->now_us;
 		host->failed_reason = event->reason;
+		snprintf(host->failed_detail, sizeof(host->failed_detail), "%s",
+			event->detail ? event->detail : "");
 		break;
 	case IKE_EVENT_CHILD_DOWN:
 		host->downs++;
@@ -259,6 +262,10 @@ static void take_event(void *arg, const struct ike_event *event)
 		host->down_reason = event->reason;
 		break;
 	case IKE_EVENT_REFUSED:
+		host->refusals++;
+		snprintf(host->refused_detail, sizeof(host->refused_detail), "%s",
+			event->detail ? event->detail : "");
+		break;
 	case IKE_EVENT_SOFT_FAILURE:
 		host->softs++;
 		host->soft_reason = event->reason;

@@ -64,6 +64,8 @@ struct world_host {
 	size_t child_count;
 	unsigned initiated, ups, faileds, downs, softs, stages, retransmissions, jobs;
 	enum ike_reason failed_reason, down_reason, soft_reason;
+	unsigned refusals;
+	char failed_detail[256], refused_detail[256];
 	uint64_t up_us, failed_us, down_us;
 };
 
