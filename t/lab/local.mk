@@ -2,6 +2,7 @@
 # Run one with `t/lab/run NAME`; its logs and captures stay in t/lab/out/NAME.
 LAB_TESTS += \
 	t/lab/acquire.t \
+	t/lab/certs-libreswan.t \
 	t/lab/certs.t \
 	t/lab/degraded.t \
 	t/lab/fallback.t \

@@ -178,7 +178,8 @@ class Peers:
 
         def folders():
             os.makedirs("/run/pluto", exist_ok=True)
-            shutil.copytree("/usr/lib/oe-lab/nss", "/var/lib/ipsec/nss", dirs_exist_ok=True)
+            if not os.path.exists("/var/lib/ipsec/nss/cert9.db"):
+                shutil.copytree("/usr/lib/oe-lab/nss", "/var/lib/ipsec/nss", dirs_exist_ok=True)
         self.call(folders)
         daemon = self.start("pluto", "/usr/libexec/ipsec/pluto", "--config", "/etc/ipsec.conf",
                             "--nofork", "--stderrlog")
@@ -191,6 +192,16 @@ class Peers:
         # Its traps come half a second later; --status is answered when it has settled.
         self.whack("--status")
         return daemon
+
+    def nss_import(self, pki):
+        """A host's PKCS#12 file into libreswan's database, and its CA believed, as `ipsec import` does."""
+        base = "/var/lib/ipsec/nss"
+        self.call(shutil.copytree, "/usr/lib/oe-lab/nss", base, dirs_exist_ok=True)
+        for words in (["pk12util", "-i", pki.path(f"{self.name}.p12"), "-W", PASSPHRASE, "-K", ""],
+                      ["certutil", "-A", "-n", pki.name, "-t", "CT,,", "-i", pki.path("ca.pem")]):
+            run = self.run(*words, "-d", f"sql:{base}")
+            if run.returncode:
+                raise RuntimeError(f"{self.name}: {' '.join(words)}: {run.stdout} {run.stderr}")
 
     def whack(self, *words):
         return self.run("/usr/libexec/ipsec/whack", *words)
