@@ -208,8 +208,8 @@ class Peers:
 
     # --- strongSwan -----------------------------------------------------------
 
-    def start_strongswan(self, swanctl_conf):
-        """charon-systemd in the foreground, with everything in swanctl.conf loaded."""
+    def start_strongswan(self, swanctl_conf, pki=None):
+        """charon-systemd in the foreground, with everything in swanctl.conf loaded, and our files of a Pki."""
         self.write("/etc/strongswan.conf", STRONGSWAN_CONF.format(log="/var/log/charon.log"))
         self.write("/etc/swanctl/swanctl.conf", swanctl_conf)
 
@@ -217,6 +217,10 @@ class Peers:
             for name in ("x509", "x509ca", "private", "conf.d"):
                 os.makedirs(f"/etc/swanctl/{name}", exist_ok=True)
         self.call(folders)
+        if pki:
+            for name, folder in ((f"{self.name}.pem", "x509"), (f"{self.name}.key", "private"),
+                                 ("ca.pem", "x509ca")):
+                self.call(shutil.copy, pki.path(name), f"/etc/swanctl/{folder}/{name}")
         daemon = self.start("charon", "/usr/sbin/charon-systemd")
         if not self.appears("/run/charon.vici"):
             tap.bail(f"{self.name}: charon does not start")
@@ -267,7 +271,7 @@ def wait_notify(sock, daemon, limit):
 
 
 STRONGSWAN_CONF = """charon-systemd {{
-	load = random nonce openssl aes sha1 sha2 hmac kdf gcm kernel-netlink socket-default updown vici
+	load = random nonce openssl aes sha1 sha2 hmac kdf gcm pem x509 pubkey pkcs1 pkcs8 curve25519 constraints kernel-netlink socket-default updown vici
 	install_routes = no
 	retransmit_base = 1.4
 	retransmit_timeout = 1.0
@@ -282,7 +286,7 @@ STRONGSWAN_CONF = """charon-systemd {{
 	}}
 }}
 swanctl {{
-	load = random openssl
+	load = random openssl pem x509 pkcs1 pkcs8 curve25519
 }}
 """
 
