@@ -166,6 +166,7 @@ static void fill_ike(struct certs *certs, const struct section *conn, struct ike
 	fill_suite(report, conn, section_param(conn, "esp") ? "esp" : "phase2alg", false, &out->esp);
 	out->mode = is_word(section_text(conn, "type"), "transport") ? IPSEC_TRANSPORT : IPSEC_TUNNEL;
 	fill_timers(conn, out);
+	out->no_fragments = is_word(section_text(conn, "fragmentation"), "no");
 	if (window > UINT16_MAX)
 		report_error(report, section_param(conn, "replay-window")->place,
 			"replay-window is %u at most", UINT16_MAX);

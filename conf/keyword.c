@@ -162,6 +162,8 @@ static const struct keyword keywords[] = {
 		"The first retransmission; each later one waits twice as long. A bare number is "
 		"milliseconds."},
 	{CONN, "dpddelay", TIME, "TIME", "30s", "After so much silence the peer is asked; 0 is never."},
+	{CONN, "fragmentation", WORD, "yes | no | force", "yes",
+		"Whether IKE messages that are too long for every path go in pieces (RFC 7383)."},
 	{CONN, "replay-window", NUMBER, "PACKETS", "128", "How much reordering ESP accepts."},
 	{CONN, "ike", TEXT, "CIPHER[-PRF][;GROUP],…", "aes_gcm256,aes_gcm128-sha2_256;x25519,ecp256",
 		"Algorithms of the IKE SA."},
@@ -194,7 +196,6 @@ static const struct keyword keywords[] = {
 	NONE(CONN, "dpdtimeout"),
 	NONE(CONN, "pfs"),
 	NONE(CONN, "esn"),
-	NONE(CONN, "fragmentation"),
 	NONE(CONN, "encapsulation"),
 	NONE(CONN, "nat-keepalive"),
 	NONE(CONN, "mobike"),

@@ -78,6 +78,7 @@ struct ike_conn {
 	uint32_t retransmit_timeout_ms;
 	uint32_t dpd_delay_ms; /* 0: no liveness check */
 	uint16_t replay_window;
+	bool no_fragments; /* RFC 7383 is not spoken */
 };
 
 /* One line of oe.secrets: the ids that it is for (none: everybody) and the PSK. */

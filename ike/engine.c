@@ -149,13 +149,18 @@ static void take_protected(
 {
 	bool is_response = message->header.flags & IKE_FLAG_RESPONSE;
 	uint8_t plain[IKE_MESSAGE_MAX];
+	enum ike_sk_result result;
 	struct ike_message inner;
 
 	if (!sa->keyed && !(sa->role == IKE_RESPONDER && ike_responder_keys(sa))) {
 		sa->ike->counters.bad_icv++;
 		return;
 	}
-	switch (ike_sk_open(&sa->keys, data, len, message, plain, &inner)) {
+	if (!ike_message_find(message, IKE_PAYLOAD_SKF))
+		result = ike_sk_open(&sa->keys, data, len, message, plain, &inner);
+	else if (!ike_take_piece(sa, message, data, len, plain, &inner, &result))
+		goto wipe; /* more pieces are to come */
+	switch (result) {
 	case IKE_SK_FORGED:
 		sa->ike->counters.bad_icv++;
 		break;
@@ -174,7 +179,8 @@ static void take_protected(
 		}
 		break;
 	}
-	secret_wipe(plain, len);
+wipe:
+	secret_wipe(plain, sizeof(plain));
 }
 
 /* Only the answer to what is in flight counts (2.2). */
@@ -192,14 +198,23 @@ static void take_response(
 		take_protected(sa, message, data, len);
 }
 
+/* 2.1, RFC 7383 2.6.1: the same bytes again; of a request in pieces, the first asks for them. */
+static void repeat_response(struct ike_sa *sa, const struct ike_message *message)
+{
+	struct ike_place place;
+
+	if (!ike_message_find(message, IKE_PAYLOAD_SKF) ||
+		(ike_skf_place(message, &place) && place.number == 1))
+		ike_send_kept(sa, &sa->response);
+}
+
 static void take_request(
 	struct ike_sa *sa, const struct ike_message *message, const uint8_t *data, size_t len)
 {
-	/* 2.1: a request that was answered is answered again with the same bytes. */
 	if (message->header.id + 1 == sa->expected && sa->response.data &&
 		message->header.exchange == sa->response.data[EXCHANGE_IN_HEADER] &&
 		message->header.exchange != IKE_EXCHANGE_IKE_SA_INIT)
-		sa->ike->ops.send(sa->ike->arg, &sa->path, sa->response.data, sa->response.len);
+		repeat_response(sa, message);
 	else if (message->header.id == sa->expected &&
 		 message->header.exchange != IKE_EXCHANGE_IKE_SA_INIT)
 		take_protected(sa, message, data, len);
@@ -286,14 +301,12 @@ void ike_unreachable(struct ike *ike, const struct path *path, const uint8_t *qu
 {
 	struct reader r = reader_init(quoted, len);
 	struct ike_sa *sa = find_by_spi(ike, reader_u64(&r));
-	const struct ike_kept *sent;
 
 	ike->now_us = now_us;
 	if (r.failed || !sa || sa->role != IKE_INITIATOR || sa->established_us ||
 		!addr_equal(&sa->path.remote.addr, &path->remote.addr))
 		return;
-	sent = &sa->request.message;
-	if (sent->data && memcmp(sent->data, quoted, len < sent->len ? len : sent->len) == 0)
+	if (ike_is_in_flight(sa, quoted, len))
 		ike_soft_failure(sa, IKE_REASON_UNREACHABLE);
 	ike_settle(ike);
 }

@@ -4,12 +4,6 @@
  * again by its sender alone; the last response kept and repeated byte for byte.
  */
 #include "ike/sa.h"
-#include "ike/sk.h"
-
-static void send_bytes(struct ike_sa *sa, const struct ike_kept *message)
-{
-	sa->ike->ops.send(sa->ike->arg, &sa->path, message->data, message->len);
-}
 
 /* N4: 250 ms, or twice the round trip that we know. */
 static uint64_t first_interval_us(const struct ike_sa *sa)
@@ -36,13 +30,14 @@ void ike_send_request(struct ike_sa *sa, const uint8_t *data, size_t len)
 	request->interval_us = first_interval_us(sa);
 	request->next_us = sa->ike->now_us + request->interval_us;
 	request->give_up_us = give_up_us(sa);
-	send_bytes(sa, &request->message);
+	ike_send_kept(sa, &request->message);
 	ike_sa_schedule(sa);
 }
 
 void ike_request_answered(struct ike_sa *sa)
 {
 	ike_kept_clear(&sa->request.message);
+	ike_pieces_clear(sa);
 	sa->next_request = sa->request.id + 1;
 	sa->heard_us = sa->ike->now_us;
 	/* The peer lives: a hint that it would fail (N5) is disproved. */
@@ -54,8 +49,9 @@ void ike_request_answered(struct ike_sa *sa)
 void ike_send_response(struct ike_sa *sa, uint32_t id, const uint8_t *data, size_t len)
 {
 	ike_kept_set(&sa->response, data, len);
+	ike_pieces_clear(sa);
 	sa->expected = id + 1;
-	send_bytes(sa, &sa->response);
+	ike_send_kept(sa, &sa->response);
 }
 
 static size_t seal(struct ike_sa *sa, uint8_t exchange, uint8_t flags, uint32_t id,
@@ -72,13 +68,12 @@ static size_t seal(struct ike_sa *sa, uint8_t exchange, uint8_t flags, uint32_t 
 		return 0;
 	if (sa->role == IKE_INITIATOR)
 		header.flags |= IKE_FLAG_INITIATOR;
-	return ike_sk_seal(&sa->keys, &header, ++sa->iv, chain->first, chain->w.data, len, out,
-		IKE_MESSAGE_MAX);
+	return ike_seal(sa, &header, chain->first, chain->w.data, len, out, IKE_SEALED_MAX);
 }
 
 void ike_send_sealed_request(struct ike_sa *sa, uint8_t exchange, struct ike_builder *chain)
 {
-	uint8_t out[IKE_MESSAGE_MAX];
+	uint8_t out[IKE_SEALED_MAX];
 	size_t len = seal(sa, exchange, 0, sa->next_request, chain, out);
 
 	if (len)
@@ -88,7 +83,7 @@ void ike_send_sealed_request(struct ike_sa *sa, uint8_t exchange, struct ike_bui
 void ike_send_sealed_response(
 	struct ike_sa *sa, uint8_t exchange, uint32_t id, struct ike_builder *chain)
 {
-	uint8_t out[IKE_MESSAGE_MAX];
+	uint8_t out[IKE_SEALED_MAX];
 	size_t len = seal(sa, exchange, IKE_FLAG_RESPONSE, id, chain, out);
 
 	if (len)
@@ -99,7 +94,7 @@ void ike_request_resend(struct ike_sa *sa)
 {
 	if (!sa->request.message.data)
 		return;
-	send_bytes(sa, &sa->request.message);
+	ike_send_kept(sa, &sa->request.message);
 	ike_tell_stage(sa, IKE_STAGE_RETRANSMIT);
 }
 

@@ -38,6 +38,8 @@ void ike_send_init_request(struct ike_sa *sa)
 	ike_build_payload(&b, IKE_PAYLOAD_NONCE, h->ni.data, h->ni.len);
 	ike_nat_build(&b, sa->spi_i, 0, &sa->path);
 	ike_build_hashes(sa, &b);
+	if (!ike_sa_conn(sa)->no_fragments)
+		ike_notify_build(&b, IKE_NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, NULL, 0);
 	len = ike_build_finish(&b);
 	ike_kept_set(&h->init_request, out, len);
 	ike_send_request(sa, out, len);
@@ -188,6 +190,7 @@ void ike_take_init_response(
 	ike_request_answered(sa);
 	ike_note_nonces(sa);
 	h->peer_hashes = ike_read_hashes(message);
+	sa->fragments = ike_fragments_agreed(sa, message);
 	if (!sa->keyed)
 		ike_sa_end(sa, IKE_REASON_CRYPTO);
 	else if (ike_nat_detected(message, &sa->path)) /* N9: until NAT is done, fail */

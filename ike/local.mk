@@ -18,6 +18,7 @@ libike_a_SOURCES = \
 	ike/engine_config.c ike/engine_config.h \
 	ike/events.c \
 	ike/exchange.c \
+	ike/fragment.c \
 	ike/id.c ike/id.h \
 	ike/informational.c \
 	ike/initiator.c \
@@ -42,7 +43,9 @@ t_unit_ike_proposal_SOURCES = t/unit/ike_proposal.c t/tap.h
 t_unit_ike_proposal_LDADD = $(IKE_LIBS)
 
 sim_world = t/sim/world.c t/sim/world.h t/tap.h
-UNIT_TESTS += t/sim/two t/sim/life t/sim/requests t/sim/crossing t/sim/certs
+UNIT_TESTS += t/sim/two t/sim/life t/sim/requests t/sim/crossing t/sim/certs t/sim/fragments
+t_sim_fragments_SOURCES = t/sim/fragments.c t/pki.c t/pki.h $(sim_world)
+t_sim_fragments_LDADD = $(IKE_LIBS)
 t_sim_certs_SOURCES = t/sim/certs.c t/pki.c t/pki.h $(sim_world)
 t_sim_certs_LDADD = $(IKE_LIBS)
 t_sim_two_SOURCES = t/sim/two.c $(sim_world)

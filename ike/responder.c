@@ -99,6 +99,8 @@ static void send_init_response(struct ike_sa *sa)
 	ike_build_certreq(sa, &b);
 	if (h->peer_hashes)
 		ike_build_hashes(sa, &b);
+	if (sa->fragments)
+		ike_notify_build(&b, IKE_NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, NULL, 0);
 	len = ike_build_finish(&b);
 	ike_kept_set(&h->init_response, out, len);
 	ike_send_response(sa, 0, out, len);
@@ -118,6 +120,7 @@ static struct ike_sa *open_half(struct ike *ike, const struct path *path, size_t
 	h->peer_ke_len = request->ke.len;
 	h->nat = ike_nat_detected(message, path);
 	h->peer_hashes = ike_read_hashes(message);
+	sa->fragments = ike_fragments_agreed(sa, message);
 	h->nr.len = IKE_NONCE_LEN;
 	ike->ops.random(ike->arg, h->nr.data, h->nr.len);
 	ike_sa_track_peer(sa);

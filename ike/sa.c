@@ -330,6 +330,7 @@ static void sa_free(struct ike_sa *sa)
 	ike_kept_clear(&sa->request.message);
 	ike_kept_clear(&sa->response);
 	free(sa->detail);
+	ike_pieces_clear(sa);
 	free(sa);
 }
 

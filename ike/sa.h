@@ -20,6 +20,7 @@
 #include "ike/keys.h"
 #include "ike/message.h"
 #include "ike/payload.h"
+#include "ike/sk.h"
 #include "lib/heap.h"
 
 #include <uthash.h>
@@ -51,6 +52,19 @@ struct ike_request {
 	uint64_t next_us; /* next retransmission */
 	uint64_t interval_us;
 	uint64_t give_up_us;
+};
+
+/* More than any certificate's chain needs. */
+#define IKE_FRAGMENTS_MAX 32
+
+/* Pieces of the peer's message that have come (RFC 7383). */
+struct ike_pieces {
+	uint32_t id;
+	bool is_response;
+	uint16_t total, have;
+	uint8_t first; /* type of the first inner payload: number 1 says it */
+	size_t bytes;
+	struct ike_kept pieces[IKE_FRAGMENTS_MAX];
 };
 
 /* Only while a negotiation lasts; freed by ike_sa_forget_handshake(). */
@@ -111,6 +125,8 @@ struct ike_sa {
 	uint32_t expected;     /* id of the peer's next request */
 	struct ike_kept response; /* our last response, to request expected - 1 */
 	uint64_t iv;
+	bool fragments; /* RFC 7383: both ends speak it */
+	struct ike_pieces *pieces; /* of the message that is waited for; NULL: none came */
 
 	struct ike_child child;
 	bool has_child; /* handed to the data plane */
@@ -215,6 +231,27 @@ void ike_send_sealed_response(
 void ike_request_tick(struct ike_sa *sa);
 /* Sends the request in flight once more at once (N5). */
 void ike_request_resend(struct ike_sa *sa);
+
+/* --- fragment.c ---------------------------------------------------------------------------- */
+/* Room for a sealed message in as many pieces as it takes. */
+#define IKE_SEALED_MAX (IKE_MESSAGE_MAX + IKE_FRAGMENTS_MAX * IKE_SKF_OVERHEAD)
+/* 2.3: whether both say IKEV2_FRAGMENTATION_SUPPORTED; `init` is the peer's IKE_SA_INIT message. */
+bool ike_fragments_agreed(const struct ike_sa *sa, const struct ike_message *init);
+/* Seals content as one datagram, or as several where that is agreed and needed; the length of all. */
+size_t ike_seal(struct ike_sa *sa, const struct ike_header *header, uint8_t first,
+	const uint8_t *inner, size_t len, uint8_t *out, size_t room);
+/* Sends every datagram of a message that we keep. */
+void ike_send_kept(struct ike_sa *sa, const struct ike_kept *message);
+/* Whether bytes that came back (ICMP) are the beginning of a datagram of the request in flight. */
+bool ike_is_in_flight(const struct ike_sa *sa, const uint8_t *quoted, size_t len);
+/*
+ * Takes a fragment. True with a result when there is something to do: forged,
+ * malformed, or the message is whole and parsed to `inner` (in `plain`, room for
+ * IKE_MESSAGE_MAX bytes). False while pieces are missing.
+ */
+bool ike_take_piece(struct ike_sa *sa, const struct ike_message *outer, const uint8_t *data, size_t len,
+	uint8_t *plain, struct ike_message *inner, enum ike_sk_result *result);
+void ike_pieces_clear(struct ike_sa *sa);
 
 /* --- events.c ---------------------------------------------------------------------------------- */
 void ike_tell_stage(struct ike_sa *sa, enum ike_stage stage);

@@ -62,7 +62,7 @@ static void spoil_inside(struct world *w, struct packet *packet, const struct sp
 	first = spoiler->changes_first ? spoiler->value : outer.sk_first;
 	if (!spoiler->changes_first && plain_len)
 		plain[spoiler->offset % plain_len] ^= spoiler->value;
-	len = ike_sk_seal(&sa->keys, &outer.header, ++sa->iv, first, plain, plain_len, out,
+	len = ike_sk_seal(&sa->keys, &outer.header, ++sa->iv, first, NULL, plain, plain_len, out,
 		sizeof(out));
 	if (len == packet->len)
 		memcpy(packet->data, out, len);
@@ -115,7 +115,7 @@ static void send_forged(struct reader *r, size_t from)
 	if (sa->role == IKE_INITIATOR)
 		header.flags |= IKE_FLAG_INITIATOR;
 	header.id = (header.flags & IKE_FLAG_RESPONSE ? sa->expected : sa->next_request) + ahead % 3 - 1;
-	len = ike_sk_seal(&sa->keys, &header, ++sa->iv, first, inner, inner_len, out, sizeof(out));
+	len = ike_sk_seal(&sa->keys, &header, ++sa->iv, first, NULL, inner, inner_len, out, sizeof(out));
 	if (len)
 		world_inject(&world, from, out, len, 0);
 }

@@ -56,7 +56,7 @@ static void forge(uint8_t exchange, struct ike_builder *chain, uint32_t ahead)
 		.exchange = exchange,
 		.id = sa->next_request + ahead};
 	size_t inner_len = ike_build_finish(chain);
-	size_t len = ike_sk_seal(&sa->keys, &header, ++sa->iv, chain->first, chain->w.data,
+	size_t len = ike_sk_seal(&sa->keys, &header, ++sa->iv, chain->first, NULL, chain->w.data,
 		inner_len, out, sizeof(out));
 
 	world_inject(&world, 1, out, len, 0);

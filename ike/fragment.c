@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * IKE fragmentation (RFC 7383), for messages that a path would drop: what is
+ * longer than a datagram that every path carries goes in several, each sealed
+ * by itself; what comes in pieces is collected until it is whole.
+ *
+ * A message that we keep is its datagrams one behind the other: each says its
+ * own length. At most one set of pieces is collected for an SA, of the message
+ * that it waits for; a piece is looked at only after its own integrity check.
+ */
+#include "ike/sa.h"
+#include "ike/sk.h"
+#include "lib/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* RFC 8200 5: IPv6 carries 1280 octets everywhere. The same serves IPv4. */
+#define DATAGRAM_MAX 1280
+#define UDP_LEN 8
+#define IPV4_LEN 20
+#define IPV6_LEN 40
+/* Port 4500 prepends four zero bytes. */
+#define MARKER_LEN 4
+
+bool ike_fragments_agreed(const struct ike_sa *sa, const struct ike_message *init)
+{
+	struct ike_notify notify;
+
+	return !ike_sa_conn(sa)->no_fragments &&
+	       ike_notify_find(init, IKE_NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, &notify);
+}
+
+/* --- sending ------------------------------------------------------------------------------ */
+
+static size_t message_max(const struct ike_sa *sa)
+{
+	size_t ip = sa->path.remote.addr.family == ADDR_IPV4 ? IPV4_LEN : IPV6_LEN;
+
+	return DATAGRAM_MAX - ip - UDP_LEN - MARKER_LEN;
+}
+
+static size_t seal_pieces(struct ike_sa *sa, const struct ike_header *header, uint8_t first,
+	const uint8_t *inner, size_t len, uint8_t *out, size_t room)
+{
+	size_t piece_max = message_max(sa) - IKE_SKF_OVERHEAD, total = (len + piece_max - 1) / piece_max;
+	struct ike_place place = {.total = (uint16_t)total};
+	size_t at = 0;
+
+	if (total > IKE_FRAGMENTS_MAX)
+		return 0;
+	for (place.number = 1; place.number <= total; place.number++) {
+		size_t from = (place.number - 1u) * piece_max;
+		size_t piece = len - from < piece_max ? len - from : piece_max;
+		size_t sealed = ike_sk_seal(&sa->keys, header, ++sa->iv,
+			place.number == 1 ? first : IKE_PAYLOAD_NONE, &place, inner + from, piece,
+			out + at, room - at);
+
+		if (!sealed)
+			return 0;
+		at += sealed;
+	}
+	return at;
+}
+
+size_t ike_seal(struct ike_sa *sa, const struct ike_header *header, uint8_t first,
+	const uint8_t *inner, size_t len, uint8_t *out, size_t room)
+{
+	if (sa->fragments && len + IKE_SK_OVERHEAD > message_max(sa))
+		return seal_pieces(sa, header, first, inner, len, out, room);
+	return ike_sk_seal(&sa->keys, header, ++sa->iv, first, NULL, inner, len, out, room);
+}
+
+void ike_send_kept(struct ike_sa *sa, const struct ike_kept *message)
+{
+	size_t at = 0;
+
+	while (at < message->len) {
+		struct ike_header header;
+
+		ike_header_parse(message->data + at, message->len - at, &header);
+		sa->ike->ops.send(sa->ike->arg, &sa->path, message->data + at, header.len);
+		at += header.len;
+	}
+}
+
+bool ike_is_in_flight(const struct ike_sa *sa, const uint8_t *quoted, size_t len)
+{
+	const struct ike_kept *sent = &sa->request.message;
+	size_t at = 0;
+
+	while (at < sent->len) {
+		struct ike_header header;
+
+		ike_header_parse(sent->data + at, sent->len - at, &header);
+		if (memcmp(sent->data + at, quoted, len < header.len ? len : header.len) == 0)
+			return true;
+		at += header.len;
+	}
+	return false;
+}
+
+/* --- receiving ------------------------------------------------------------------------------- */
+
+void ike_pieces_clear(struct ike_sa *sa)
+{
+	if (!sa->pieces)
+		return;
+	for (size_t i = 0; i < IKE_FRAGMENTS_MAX; i++) {
+		if (sa->pieces->pieces[i].data)
+			secret_wipe(sa->pieces->pieces[i].data, sa->pieces->pieces[i].len);
+		ike_kept_clear(&sa->pieces->pieces[i]);
+	}
+	free(sa->pieces);
+	sa->pieces = NULL;
+}
+
+/*
+ * 2.6: whether the piece belongs to what is collected; a new message, or a
+ * larger total of the same (the sender tries smaller pieces), begins anew.
+ */
+static bool belongs(struct ike_sa *sa, const struct ike_header *header, const struct ike_place *place)
+{
+	bool is_response = header->flags & IKE_FLAG_RESPONSE;
+	struct ike_pieces *set = sa->pieces;
+
+	if (set && set->id == header->id && set->is_response == is_response &&
+		place->total <= set->total)
+		return place->total == set->total && !set->pieces[place->number - 1].data;
+	ike_pieces_clear(sa);
+	set = sa->pieces = mem_new(struct ike_pieces);
+	set->id = header->id;
+	set->is_response = is_response;
+	set->total = place->total;
+	return true;
+}
+
+/* True when this piece was the last that was missing. */
+static bool add_piece(struct ike_sa *sa, const struct ike_message *outer,
+	const struct ike_place *place, const uint8_t *plain, size_t len)
+{
+	struct ike_pieces *set = sa->pieces;
+
+	set->bytes += len;
+	if (set->bytes > IKE_MESSAGE_MAX) {
+		ike_pieces_clear(sa);
+		return false;
+	}
+	if (place->number == 1)
+		set->first = outer->sk_first;
+	ike_kept_set(&set->pieces[place->number - 1], plain, len);
+	return ++set->have == set->total;
+}
+
+static size_t join(struct ike_sa *sa, uint8_t *out)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < sa->pieces->total; i++) {
+		const struct ike_kept *piece = &sa->pieces->pieces[i];
+
+		memcpy(out + len, piece->data, piece->len);
+		len += piece->len;
+	}
+	return len;
+}
+
+bool ike_take_piece(struct ike_sa *sa, const struct ike_message *outer, const uint8_t *data, size_t len,
+	uint8_t *plain, struct ike_message *inner, enum ike_sk_result *result)
+{
+	struct ike_place place;
+	size_t plain_len;
+	uint8_t first;
+
+	*result = IKE_SK_FORGED;
+	if (!sa->fragments || !ike_skf_place(outer, &place) || place.total > IKE_FRAGMENTS_MAX)
+		return true;
+	*result = ike_skf_open(&sa->keys, data, len, outer, plain, &plain_len);
+	if (*result != IKE_SK_OPENED)
+		return true;
+	if (!belongs(sa, &outer->header, &place) || !add_piece(sa, outer, &place, plain, plain_len))
+		return false;
+	first = sa->pieces->first;
+	plain_len = join(sa, plain);
+	ike_pieces_clear(sa);
+	*result = ike_sk_parse(outer, first, plain, plain_len, inner);
+	return true;
+}
