@@ -9,6 +9,7 @@ LAB_TESTS += \
 	t/lab/fallback.t \
 	t/lab/foreign.t \
 	t/lab/forwarder.t \
+	t/lab/leak.t \
 	t/lab/libreswan.t \
 	t/lab/null.t \
 	t/lab/reload.t \
