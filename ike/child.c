@@ -1,11 +1,119 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The CHILD SA: from negotiated values to a pair for the data plane, and which
- * pair stays when two negotiations have crossed.
+ * The CHILD SA: from an SPI to a pair in the data plane, and its end. An IKE SA
+ * owns any number of them; outside they are known by id, on the wire by SPI.
  */
 #include "ike/sa.h"
+#include "lib/mem.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
+
+/* --- tables --------------------------------------------------------------------------------- */
+
+/* Random, and not one of ours; below 256 is reserved. */
+static uint32_t fresh_spi(struct ike *ike)
+{
+	struct ike_child_sa *taken;
+	uint32_t spi;
+
+	do {
+		ike->ops.random(ike->arg, &spi, sizeof(spi));
+		HASH_FIND(by_spi, ike->children_by_spi, &spi, sizeof(spi), taken);
+	} while (spi < 256 || taken);
+	return spi;
+}
+
+struct ike_child_sa *ike_child_new(struct ike_sa *sa, uint64_t user)
+{
+	struct ike_child_sa *child = mem_new(struct ike_child_sa);
+	struct ike *ike = sa->ike;
+
+	child->sa = sa;
+	child->pub.id = ++ike->last_id;
+	child->pub.user = user;
+	child->pub.pair.in.spi = fresh_spi(ike);
+	child->rekey_us = child->delete_us = IKE_NEVER;
+	HASH_ADD(by_id, ike->children, pub.id, sizeof(child->pub.id), child);
+	HASH_ADD(by_spi, ike->children_by_spi, pub.pair.in.spi, sizeof(uint32_t), child);
+	DL_APPEND(sa->children, child);
+	return child;
+}
+
+static void enter_user(struct ike_child_sa *child)
+{
+	struct ike *ike = child->sa->ike;
+	struct ike_user *entry;
+
+	HASH_FIND(hh, ike->users, &child->pub.user, sizeof(child->pub.user), entry);
+	if (!entry) {
+		entry = mem_new(struct ike_user);
+		entry->user = child->pub.user;
+		HASH_ADD(hh, ike->users, user, sizeof(entry->user), entry);
+	}
+	DL_APPEND2(entry->children, child, user_prev, user_next);
+}
+
+static void leave_user(struct ike_child_sa *child)
+{
+	struct ike *ike = child->sa->ike;
+	struct ike_user *entry;
+
+	HASH_FIND(hh, ike->users, &child->pub.user, sizeof(child->pub.user), entry);
+	DL_DELETE2(entry->children, child, user_prev, user_next);
+	if (!entry->children) {
+		HASH_DEL(ike->users, entry);
+		free(entry);
+	}
+}
+
+static void child_free(struct ike_child_sa *child)
+{
+	struct ike_sa *sa = child->sa;
+
+	if (child->state != IKE_CHILD_NEGOTIATING)
+		leave_user(child);
+	HASH_DELETE(by_id, sa->ike->children, child);
+	HASH_DELETE(by_spi, sa->ike->children_by_spi, child);
+	DL_DELETE(sa->children, child);
+	sa_pair_wipe(&child->pub.pair);
+	free(child);
+}
+
+struct ike_child_sa *ike_child_find(struct ike *ike, uint64_t id)
+{
+	struct ike_child_sa *child;
+
+	HASH_FIND(by_id, ike->children, &id, sizeof(id), child);
+	return child;
+}
+
+struct ike_child_sa *ike_child_of_peer_spi(const struct ike_sa *sa, uint32_t spi)
+{
+	struct ike_child_sa *child;
+
+	DL_FOREACH (sa->children, child) {
+		if (child->state != IKE_CHILD_NEGOTIATING && child->pub.pair.out.spi == spi)
+			return child;
+	}
+	return NULL;
+}
+
+struct ike_child_sa *ike_children_of_user(struct ike *ike, uint64_t user)
+{
+	struct ike_user *entry;
+
+	HASH_FIND(hh, ike->users, &user, sizeof(user), entry);
+	return entry ? entry->children : NULL;
+}
+
+bool ike_sa_has_child(const struct ike_sa *sa)
+{
+	return sa->children != NULL;
+}
+
+/* --- keys ------------------------------------------------------------------------------------- */
 
 static void set_key(struct ipsec_sa *sa, const uint8_t *key, size_t len)
 {
@@ -13,168 +121,130 @@ static void set_key(struct ipsec_sa *sa, const uint8_t *key, size_t len)
 	sa->encr_key_len = (uint8_t)len;
 }
 
-static bool derive_keys(struct ike_sa *sa)
+static bool derive_keys(struct ike_child_sa *child, const struct ike_child_seed *seed)
 {
-	struct ike_handshake *h = sa->handshake;
-	struct sa_pair *pair = &sa->child.pair;
+	struct sa_pair *pair = &child->pub.pair;
 	uint8_t to_responder[IPSEC_KEY_MAX], to_initiator[IPSEC_KEY_MAX];
-	bool initiator = sa->role == IKE_INITIATOR;
 	size_t len;
-	bool good = ike_keys_child(
-		&sa->keys, &h->esp, &h->ni, &h->nr, to_responder, to_initiator, &len);
+	bool good = ike_keys_child(&child->sa->keys, &child->esp, seed->shared, seed->ni, seed->nr,
+		to_responder, to_initiator, &len);
 
 	if (good) {
-		set_key(&pair->out, initiator ? to_responder : to_initiator, len);
-		set_key(&pair->in, initiator ? to_initiator : to_responder, len);
+		set_key(&pair->out, seed->initiator ? to_responder : to_initiator, len);
+		set_key(&pair->in, seed->initiator ? to_initiator : to_responder, len);
 	}
 	secret_wipe(to_responder, sizeof(to_responder));
 	secret_wipe(to_initiator, sizeof(to_initiator));
 	return good;
 }
 
+/* --- life ---------------------------------------------------------------------------------------- */
+
 /*
  * A peer that initiates again has lost what it initiated before: what we send
- * on that is lost too. (Where we initiated the other, the two have crossed.)
+ * on that is lost too. (Where we initiated the other, the two have crossed;
+ * where it is of the same IKE SA, the peer has it and replaces it.)
  */
-static bool replaces_lost(const struct ike_sa *sa)
+static bool replaces_lost(const struct ike_child_sa *child)
 {
-	const struct ike_sa *other = ike_sas_of_user(sa->ike, sa->user);
+	const struct ike_child_sa *other =
+		ike_children_of_user(child->sa->ike, child->pub.user);
 
 	for (; other; other = other->user_next) {
-		if (other != sa && other->role == IKE_RESPONDER)
+		if (other->sa != child->sa && other->sa->role == IKE_RESPONDER)
 			return true;
 	}
 	return false;
 }
 
-static void fill_pair(
-	struct ike_sa *sa, const struct selector *selector, enum ipsec_mode mode, uint32_t out_spi)
+static void fill_pair(struct ike_child_sa *child, const struct selector *selector,
+	enum ipsec_mode mode, bool initiator)
 {
-	struct sa_pair *pair = &sa->child.pair;
+	struct sa_pair *pair = &child->pub.pair;
+	const struct ike_sa *sa = child->sa;
 
 	pair->mode = mode;
 	pair->selector = *selector;
-	pair->encr = sa->handshake->esp.encr;
+	pair->encr = child->esp.encr;
 	pair->integ = IPSEC_INTEG_NONE;
-	pair->peer_sends_first = sa->role == IKE_RESPONDER && !replaces_lost(sa);
+	pair->peer_sends_first = !initiator && !replaces_lost(child);
 	pair->replay_window = ike_sa_conn(sa)->replay_window;
 	pair->in.src = pair->out.dst = sa->path.remote.addr;
 	pair->in.dst = pair->out.src = sa->path.local.addr;
-	pair->out.spi = out_spi;
+	pair->out.spi = (uint32_t)child->esp.spi;
 }
 
-bool ike_child_install(struct ike_sa *sa, const struct selector *selector, enum ipsec_mode mode,
-	uint32_t out_spi)
+bool ike_child_install(struct ike_child_sa *child, const struct selector *selector,
+	enum ipsec_mode mode, const struct ike_chosen *esp, const struct ike_child_seed *seed)
 {
+	struct ike_sa *sa = child->sa;
 	const struct ike_conn *conn = ike_sa_conn(sa);
-	struct ike_child *child = &sa->child;
+	struct ike_child *pub = &child->pub;
 
-	child->id = ++sa->ike->last_id;
-	child->sa = sa->id;
-	child->user = sa->user;
-	child->role = sa->role;
-	child->path = sa->path;
-	child->local_auth = conn->local_auth;
-	child->remote_auth = conn->remote_auth;
-	child->conn = sa->conn;
-	fill_pair(sa, selector, mode, out_spi);
-	if (out_spi < 256 || !derive_keys(sa))
+	pub->sa = sa->id;
+	pub->role = seed->initiator ? IKE_INITIATOR : IKE_RESPONDER;
+	pub->path = sa->path;
+	pub->local_auth = conn->local_auth;
+	pub->remote_auth = conn->remote_auth;
+	pub->conn = sa->conn;
+	child->esp = *esp;
+	fill_pair(child, selector, mode, seed->initiator);
+	if (esp->spi < 256 || esp->spi > UINT32_MAX || !derive_keys(child, seed))
 		return false;
-	ike_sa_track_child(sa);
+	child->state = IKE_CHILD_INSTALLING;
+	enter_user(child);
 	ike_tell_stage(sa, IKE_STAGE_INSTALLING);
-	sa->ike->ops.install(sa->ike->arg, child);
-	secret_wipe(child->pair.in.encr_key, sizeof(child->pair.in.encr_key));
-	secret_wipe(child->pair.out.encr_key, sizeof(child->pair.out.encr_key));
+	sa->ike->ops.install(sa->ike->arg, pub);
+	secret_wipe(pub->pair.in.encr_key, sizeof(pub->pair.in.encr_key));
+	secret_wipe(pub->pair.out.encr_key, sizeof(pub->pair.out.encr_key));
 	return true;
 }
 
-void ike_child_remove(struct ike_sa *sa, enum ike_reason reason)
+void ike_child_set_up(struct ike_child_sa *child)
 {
-	if (!sa->has_child)
-		return;
-	ike_sa_untrack_child(sa);
-	sa->ike->ops.remove(sa->ike->arg, &sa->child);
-	if (sa->child_up)
-		ike_tell_child_down(sa, reason);
-	sa->child_up = false;
+	child->state = IKE_CHILD_UP;
+	ike_tell_up(child);
 }
 
-/* 2 to 5 s: long enough that what travels on the loser's SAs arrives. */
-static uint64_t redundant_delay_us(struct ike *ike)
+void ike_child_remove(struct ike_child_sa *child, enum ike_reason reason)
 {
-	uint16_t jitter;
+	struct ike *ike = child->sa->ike;
 
-	ike->ops.random(ike->arg, &jitter, sizeof(jitter));
-	return 2000000u + jitter * UINT64_C(3000000) / UINT16_MAX;
-}
-
-static void delete_later(struct ike_sa *sa)
-{
-	if (sa->delete_us != IKE_NEVER)
-		return;
-	sa->delete_us = sa->ike->now_us + redundant_delay_us(sa->ike);
-	sa->delete_reason = IKE_REASON_REDUNDANT;
-	ike_sa_schedule(sa);
-}
-
-/* Each host began one before the other's was done. */
-static bool have_crossed(const struct ike_sa *a, const struct ike_sa *b)
-{
-	uint64_t now_us = a->ike->now_us;
-
-	return a->role != b->role && now_us - a->created_us < IKE_CROSSING_US &&
-	       now_us - b->created_us < IKE_CROSSING_US;
-}
-
-/*
- * Two SAs for one flow. Of two that crossed, the one with the lower nonce loses
- * and its initiator deletes it after a quiet time; both ends compute the same.
- * The winner is then the peer's, who may have missed our IKE_AUTH response: a
- * probe makes sure of it. Of others, the older one is asked: the peer may have
- * lost its state (N7).
- */
-static void settle_pair(struct ike_sa *fresh, struct ike_sa *other)
-{
-	struct ike_sa *loser =
-		memcmp(fresh->low_nonce, other->low_nonce, sizeof(fresh->low_nonce)) < 0 ? fresh
-											 : other;
-
-	if (!have_crossed(fresh, other)) {
-		ike_send_probe(other);
-	} else if (loser->role == IKE_INITIATOR) {
-		delete_later(loser);
-		ike_send_probe(loser == fresh ? other : fresh);
+	switch (child->state) {
+	case IKE_CHILD_NEGOTIATING:
+		break;
+	case IKE_CHILD_INSTALLING:
+		ike->ops.remove(ike->arg, &child->pub);
+		break;
+	case IKE_CHILD_UP:
+	case IKE_CHILD_REPLACED:
+		ike->ops.remove(ike->arg, &child->pub);
+		ike_tell_child_down(child, reason);
+		break;
 	}
+	child_free(child);
 }
 
-void ike_child_settle_crossing(struct ike_sa *sa)
+void ike_children_remove(struct ike_sa *sa, enum ike_reason reason)
 {
-	struct ike_sa *other, *next;
+	while (sa->children)
+		ike_child_remove(sa->children, reason);
+}
 
-	for (other = ike_sas_of_user(sa->ike, sa->user); other; other = next) {
-		next = other->user_next;
-		if (other != sa && other->state == IKE_SA_ESTABLISHED)
-			settle_pair(sa, other);
+void ike_children_forget(struct ike_sa *sa)
+{
+	while (sa->children)
+		child_free(sa->children);
+}
+
+void ike_children_move(struct ike_sa *from, struct ike_sa *to)
+{
+	struct ike_child_sa *child;
+
+	DL_FOREACH (from->children, child) {
+		child->sa = to;
+		child->pub.sa = to->id;
 	}
-}
-
-/* Up at both ends, and meant to stay. */
-static bool is_sure(const struct ike_sa *sa)
-{
-	return sa->state == IKE_SA_ESTABLISHED && sa->confirmed && sa->delete_us == IKE_NEVER;
-}
-
-void ike_child_drop_redundant(struct ike_sa *sa)
-{
-	struct ike_sa *first = ike_sas_of_user(sa->ike, sa->user), *other = first;
-
-	while (other && (other == sa || !is_sure(other)))
-		other = other->user_next;
-	sa->delete_us = IKE_NEVER;
-	if (other)
-		ike_sa_delete(sa, IKE_REASON_REDUNDANT);
-	else if (first && first->user_next) /* the other one's probe is not answered yet */
-		delete_later(sa);
-	else
-		ike_sa_schedule(sa);
+	DL_CONCAT(to->children, from->children);
+	from->children = NULL;
 }

@@ -35,8 +35,6 @@ void ike_free(struct ike *ike)
 		return;
 	HASH_ITER (by_id, ike->by_id, sa, next) {
 		/* Silent: the owner goes too, nobody is to be told. */
-		if (sa->has_child)
-			ike_sa_untrack_child(sa);
 		ike_sa_set_state(sa, IKE_SA_DEAD);
 	}
 	HASH_ITER (by_job, ike->by_job, sa, next)
@@ -322,7 +320,7 @@ static void sa_tick(struct ike_sa *sa)
 	else if (now_us >= sa->expire_us)
 		ike_sa_end(sa, IKE_REASON_TIMEOUT);
 	else if (now_us >= sa->delete_us && sa->delete_reason == IKE_REASON_REDUNDANT)
-		ike_child_drop_redundant(sa);
+		ike_drop_redundant(sa);
 	else if (now_us >= sa->delete_us)
 		ike_sa_delete(sa, sa->delete_reason);
 	else if (sa->request.message.data)
@@ -384,18 +382,24 @@ uint64_t ike_initiate(struct ike *ike, size_t conn, const struct path *path,
 	return sa->id;
 }
 
-void ike_installed(struct ike *ike, uint64_t child, bool good, uint64_t now_us)
+static void child_installed(struct ike_child_sa *child, bool good)
 {
-	struct ike_sa *sa;
+	struct ike_sa *sa = child->sa;
+
+	if (sa->state == IKE_SA_INSTALLING && sa->role == IKE_INITIATOR)
+		ike_initiator_installed(sa, good);
+	else if (sa->state == IKE_SA_INSTALLING)
+		ike_responder_installed(sa, good);
+}
+
+void ike_installed(struct ike *ike, uint64_t id, bool good, uint64_t now_us)
+{
+	struct ike_child_sa *child;
 
 	ike->now_us = now_us;
-	HASH_FIND(by_child, ike->by_child, &child, sizeof(child), sa);
-	if (sa && sa->state == IKE_SA_INSTALLING) {
-		if (sa->role == IKE_INITIATOR)
-			ike_initiator_installed(sa, good);
-		else
-			ike_responder_installed(sa, good);
-	}
+	child = ike_child_find(ike, id);
+	if (child && child->state == IKE_CHILD_INSTALLING)
+		child_installed(child, good);
 	ike_settle(ike);
 }
 

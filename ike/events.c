@@ -35,6 +35,8 @@ const char *ike_reason_name(enum ike_reason reason)
 		return "deleted";
 	case IKE_REASON_REDUNDANT:
 		return "redundant";
+	case IKE_REASON_REKEYED:
+		return "replaced by a new one";
 	case IKE_REASON_DEAD_PEER:
 		return "dead peer";
 	case IKE_REASON_CRYPTO:
@@ -110,13 +112,14 @@ void ike_tell_stage(struct ike_sa *sa, enum ike_stage stage)
 	tell(sa, &event);
 }
 
-void ike_tell_up(struct ike_sa *sa)
+void ike_tell_up(struct ike_child_sa *child)
 {
-	struct ike_event event = event_of(sa, IKE_EVENT_UP);
+	struct ike_event event = event_of(child->sa, IKE_EVENT_UP);
 
-	event.child = &sa->child;
-	sa->reported = true;
-	tell(sa, &event);
+	event.user = child->pub.user;
+	event.child = &child->pub;
+	child->sa->reported = true;
+	tell(child->sa, &event);
 }
 
 /* Exactly once for each ike_initiate(): after UP or FAILED nothing more is told of its start. */
@@ -142,13 +145,14 @@ void ike_tell_refused(struct ike_sa *sa, enum ike_reason reason)
 	tell(sa, &event);
 }
 
-void ike_tell_child_down(struct ike_sa *sa, enum ike_reason reason)
+void ike_tell_child_down(struct ike_child_sa *child, enum ike_reason reason)
 {
-	struct ike_event event = event_of(sa, IKE_EVENT_CHILD_DOWN);
+	struct ike_event event = event_of(child->sa, IKE_EVENT_CHILD_DOWN);
 
+	event.user = child->pub.user;
 	event.reason = reason;
-	event.child = &sa->child;
-	tell(sa, &event);
+	event.child = &child->pub;
+	tell(child->sa, &event);
 }
 
 void ike_tell_soft_failure(struct ike_sa *sa, enum ike_reason reason)

@@ -40,6 +40,7 @@ enum ike_reason {
 	IKE_REASON_PEER_DELETED,
 	IKE_REASON_DELETED,		/* by us: command, shutdown */
 	IKE_REASON_REDUNDANT,		/* lost against a crossing negotiation (ikev2.md 1b) */
+	IKE_REASON_REKEYED,		/* another one has taken its place (RFC 7296 2.8) */
 	IKE_REASON_DEAD_PEER,		/* liveness check unanswered */
 	IKE_REASON_CRYPTO,		/* key exchange or cipher failed */
 	IKE_REASON_LIMIT,		/* one of our own bounds */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* INFORMATIONAL exchanges and the ends of an SA (RFC 7296 1.4, 2.4). */
 #include "ike/sa.h"
+#include "lib/mem.h"
 
 /* A CHILD SA is gone and its IKE SA has no other use: the peer may say so first. */
 #define CHILDLESS_GRACE_US 1000000u
@@ -9,7 +10,7 @@ void ike_sa_end(struct ike_sa *sa, enum ike_reason reason)
 {
 	if (sa->state == IKE_SA_DEAD)
 		return;
-	ike_child_remove(sa, reason);
+	ike_children_remove(sa, reason);
 	ike_tell_failed(sa, reason);
 	ike_sa_set_state(sa, IKE_SA_DEAD);
 }
@@ -51,7 +52,7 @@ void ike_sa_delete(struct ike_sa *sa, enum ike_reason reason)
 		ike_sa_end(sa, reason);
 		return;
 	}
-	ike_child_remove(sa, reason);
+	ike_children_remove(sa, reason);
 	ike_tell_failed(sa, reason);
 	sa->fail_us = sa->delete_us = IKE_NEVER;
 	ike_sa_set_state(sa, IKE_SA_DELETING);
@@ -79,20 +80,25 @@ void ike_send_probe(struct ike_sa *sa)
 /* What a request tells to delete. */
 struct deletions {
 	bool ike;
-	bool child;
 	bool rejected; /* the initiator does not accept our AUTH (2.21.2) */
+	struct ike_child_sa *children[IKE_DELETE_MAX];
+	size_t count;
 };
 
-static bool names_our_child(const struct ike_sa *sa, const struct ike_delete *del)
+static void add_children(struct ike_sa *sa, const struct ike_delete *del, struct deletions *out)
 {
-	for (size_t i = 0; sa->has_child && i < del->count; i++) {
-		if (del->spis[i] == sa->child.pair.out.spi)
-			return true;
+	for (size_t i = 0; i < del->count; i++) {
+		struct ike_child_sa *child = ike_child_of_peer_spi(sa, del->spis[i]);
+		bool known = false;
+
+		for (size_t j = 0; j < out->count; j++)
+			known = known || out->children[j] == child;
+		if (child && !known && out->count < ARRAY_LEN(out->children))
+			out->children[out->count++] = child;
 	}
-	return false;
 }
 
-static struct deletions read_deletions(const struct ike_sa *sa, const struct ike_message *inner)
+static struct deletions read_deletions(struct ike_sa *sa, const struct ike_message *inner)
 {
 	struct deletions result = {0};
 	struct ike_notify notify;
@@ -103,35 +109,57 @@ static struct deletions read_deletions(const struct ike_sa *sa, const struct ike
 			!ike_delete_parse(&inner->payloads[i], &del))
 			continue;
 		result.ike |= del.protocol == IKE_PROTOCOL_IKE;
-		result.child |= del.protocol == IKE_PROTOCOL_ESP && names_our_child(sa, &del);
+		if (del.protocol == IKE_PROTOCOL_ESP)
+			add_children(sa, &del, &result);
 	}
 	result.rejected = ike_notify_find(inner, IKE_NOTIFY_AUTHENTICATION_FAILED, &notify);
 	return result;
 }
 
+/* 1.4.1: the answer names our half of each pair, but of those that we delete at this moment, too. */
+static void build_deletions(struct ike_builder *chain, const struct deletions *deletions)
+{
+	for (size_t i = 0; i < deletions->count && !deletions->ike; i++) {
+		if (!deletions->children[i]->deleting)
+			ike_delete_build_esp(chain, deletions->children[i]->pub.pair.in.spi);
+	}
+}
+
+/* An IKE SA whose last CHILD SA the peer deletes has no use; the peer may say so first. */
+static void delete_children(struct ike_sa *sa, const struct deletions *deletions)
+{
+	for (size_t i = 0; i < deletions->count; i++) {
+		struct ike_child_sa *child = deletions->children[i];
+
+		ike_child_remove(child, child->state == IKE_CHILD_REPLACED ? IKE_REASON_REKEYED
+									   : IKE_REASON_PEER_DELETED);
+	}
+	if (deletions->count == 0 || ike_sa_has_child(sa))
+		return;
+	sa->delete_us = sa->ike->now_us + CHILDLESS_GRACE_US;
+	sa->delete_reason = IKE_REASON_PEER_DELETED;
+	ike_sa_schedule(sa);
+}
+
 void ike_take_informational(struct ike_sa *sa, const struct ike_message *inner)
 {
 	struct deletions deletions = read_deletions(sa, inner);
-	uint8_t buffer[64];
+	uint8_t buffer[IKE_DELETE_MAX * 12 + 64];
 	struct ike_builder chain = ike_build_chain(buffer, sizeof(buffer));
 
 	if (inner->unsupported)
 		ike_notify_build(
 			&chain, IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD, &inner->unsupported, 1);
-	else if (deletions.child && !deletions.ike)
-		ike_delete_build_esp(&chain, sa->child.pair.in.spi);
+	else
+		build_deletions(&chain, &deletions);
 	ike_send_sealed_response(sa, IKE_EXCHANGE_INFORMATIONAL, inner->header.id, &chain);
 	if (inner->unsupported)
 		return;
-	if (deletions.ike || deletions.rejected) {
+	if (deletions.ike || deletions.rejected)
 		ike_sa_end(sa, deletions.rejected ? IKE_REASON_AUTHENTICATION
 						  : IKE_REASON_PEER_DELETED);
-	} else if (deletions.child) {
-		ike_child_remove(sa, IKE_REASON_PEER_DELETED);
-		sa->delete_us = sa->ike->now_us + CHILDLESS_GRACE_US;
-		sa->delete_reason = IKE_REASON_PEER_DELETED;
-		ike_sa_schedule(sa);
-	}
+	else
+		delete_children(sa, &deletions);
 }
 
 void ike_take_informational_answer(struct ike_sa *sa)

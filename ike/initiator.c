@@ -227,8 +227,8 @@ static void build_auth_request(struct ike_sa *sa, struct ike_builder *chain)
 	ike_build_certreq(sa, chain);
 	if (conn->mode == IPSEC_TRANSPORT)
 		ike_notify_build(chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
-	sa->child.pair.in.spi = ike_fresh_esp_spi(sa->ike);
-	ike_proposal_offer(chain, IKE_PROTOCOL_ESP, &suite, sa->child.pair.in.spi, 4);
+	sa->handshake->child = ike_child_new(sa, sa->user);
+	ike_proposal_offer(chain, IKE_PROTOCOL_ESP, &suite, sa->handshake->child->pub.pair.in.spi, 4);
 	ike_ts_build(chain, IKE_PAYLOAD_TSi, &local, 1);
 	ike_ts_build(chain, IKE_PAYLOAD_TSr, &remote, 1);
 }
@@ -300,6 +300,7 @@ static bool narrow_to_answer(const struct ike_sa *sa, struct selector *out)
 void ike_initiator_verified(struct ike_sa *sa)
 {
 	struct ike_handshake *h = sa->handshake;
+	struct ike_child_seed seed;
 	struct selector selector;
 	enum ipsec_mode mode;
 
@@ -322,22 +323,24 @@ void ike_initiator_verified(struct ike_sa *sa)
 	}
 	mode = ike_sa_conn(sa)->mode == IPSEC_TRANSPORT && h->transport_asked ? IPSEC_TRANSPORT
 									       : IPSEC_TUNNEL;
+	seed = (struct ike_child_seed){.ni = &h->ni, .nr = &h->nr, .initiator = true};
 	ike_sa_set_state(sa, IKE_SA_INSTALLING);
-	if (!ike_child_install(sa, &selector, mode, (uint32_t)h->esp.spi))
+	if (!ike_child_install(h->child, &selector, mode, &h->esp, &seed))
 		ike_sa_delete(sa, IKE_REASON_CRYPTO);
 }
 
 void ike_initiator_installed(struct ike_sa *sa, bool good)
 {
+	struct ike_child_sa *child = sa->handshake->child;
+
 	if (!good) {
 		ike_sa_delete(sa, IKE_REASON_INSTALL);
 		return;
 	}
-	sa->child_up = true;
 	sa->confirmed = true;
 	ike_tell_stage(sa, IKE_STAGE_INSTALLED);
 	ike_sa_set_state(sa, IKE_SA_ESTABLISHED);
 	ike_sa_forget_handshake(sa);
-	ike_tell_up(sa);
-	ike_child_settle_crossing(sa);
+	ike_child_set_up(child);
+	ike_settle_crossing(child);
 }

@@ -28,14 +28,18 @@ struct ike_nonce {
 bool ike_keys_derive(struct ike_keys *keys, const struct ike_chosen *chosen,
 	const struct secret *shared, const struct ike_nonce *ni, const struct ike_nonce *nr,
 	uint64_t spi_i, uint64_t spi_r);
+/* Those of an SA that replaces `old` (2.18). The PRF of both is the same: a rekey offers no other. */
+bool ike_keys_rekey(struct ike_keys *keys, const struct ike_keys *old,
+	const struct ike_chosen *chosen, const struct secret *shared, const struct ike_nonce *ni,
+	const struct ike_nonce *nr, uint64_t spi_i, uint64_t spi_r);
 void ike_keys_clear(struct ike_keys *keys);
 
 /*
- * KEYMAT without a key exchange of its own: the key of the direction from the
+ * KEYMAT (2.17), with the shared secret of a key exchange of its own (PFS) or NULL: the key of the direction from the
  * exchange's initiator to its responder first, then the other; *key_len each.
  */
 bool ike_keys_child(const struct ike_keys *keys, const struct ike_chosen *esp,
-	const struct ike_nonce *ni, const struct ike_nonce *nr, uint8_t to_responder[IPSEC_KEY_MAX],
+	const struct secret *shared, const struct ike_nonce *ni, const struct ike_nonce *nr, uint8_t to_responder[IPSEC_KEY_MAX],
 	uint8_t to_initiator[IPSEC_KEY_MAX], size_t *key_len);
 
 #endif

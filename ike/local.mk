@@ -5,6 +5,7 @@ libike_a_SOURCES = \
 	ike/child.c \
 	ike/conn.h \
 	ike/const.c ike/const.h \
+	ike/crossing.c \
 	ike/crypto/aead.c ike/crypto/aead.h \
 	ike/crypto/bundle.c ike/crypto/bundle.h \
 	ike/crypto/cert.c ike/crypto/cert.h ike/crypto/cert_gnutls.h \

@@ -244,7 +244,7 @@ void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner)
 }
 
 /* The grant on the wire: from the selector's point of view, TSi is remote. */
-static void build_grant(struct ike_builder *chain, const struct selector *selector)
+void ike_build_grant(struct ike_builder *chain, const struct selector *selector)
 {
 	struct ike_ts tsi = {.proto = selector->proto,
 		.port_start = selector->remote_port,
@@ -286,10 +286,10 @@ static void answer_with_child(struct ike_sa *sa)
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
 	ike_build_proof(sa, &chain, IKE_PAYLOAD_IDr);
-	if (sa->child.pair.mode == IPSEC_TRANSPORT)
+	if (h->child->pub.pair.mode == IPSEC_TRANSPORT)
 		ike_notify_build(&chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
-	ike_proposal_answer(&chain, &h->esp, sa->child.pair.in.spi, 4);
-	build_grant(&chain, &sa->child.pair.selector);
+	ike_proposal_answer(&chain, &h->esp, h->child->pub.pair.in.spi, 4);
+	ike_build_grant(&chain, &h->child->pub.pair.selector);
 	ike_send_sealed_response(sa, IKE_EXCHANGE_IKE_AUTH, h->auth_message_id, &chain);
 }
 
@@ -322,7 +322,7 @@ static void obey_initial_contact(struct ike_sa *sa)
 
 	if (!sa->handshake->initial_contact || ike_sa_conn(sa)->remote_auth == IKE_AUTH_NULL)
 		return;
-	HASH_ITER (by_child, sa->ike->by_child, other, next) {
+	HASH_ITER (by_id, sa->ike->by_id, other, next) {
 		if (other != sa && other->state == IKE_SA_ESTABLISHED &&
 			ike_id_equal(&other->peer_id, &sa->peer_id) &&
 			!(other->role == IKE_INITIATOR &&
@@ -335,6 +335,7 @@ static void obey_initial_contact(struct ike_sa *sa)
 void ike_responder_checked(struct ike_sa *sa)
 {
 	struct ike_handshake *h = sa->handshake;
+	struct ike_child_seed seed;
 	struct selector selector;
 	enum ipsec_mode mode;
 
@@ -354,24 +355,26 @@ void ike_responder_checked(struct ike_sa *sa)
 	}
 	mode = ike_sa_conn(sa)->mode == IPSEC_TRANSPORT && h->transport_asked ? IPSEC_TRANSPORT
 									       : IPSEC_TUNNEL;
-	sa->child.pair.in.spi = ike_fresh_esp_spi(sa->ike);
+	h->child = ike_child_new(sa, sa->user);
+	seed = (struct ike_child_seed){.ni = &h->ni, .nr = &h->nr};
 	ike_sa_set_state(sa, IKE_SA_INSTALLING);
-	if (!ike_child_install(sa, &selector, mode, (uint32_t)h->esp.spi))
+	if (!ike_child_install(h->child, &selector, mode, &h->esp, &seed))
 		refuse_auth(sa, h->auth_message_id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 }
 
 void ike_responder_installed(struct ike_sa *sa, bool good)
 {
+	struct ike_child_sa *child = sa->handshake->child;
+
 	if (!good) {
-		ike_child_remove(sa, IKE_REASON_INSTALL);
+		ike_child_remove(child, IKE_REASON_INSTALL);
 		answer_without_child(sa, IKE_NOTIFY_TEMPORARY_FAILURE);
 		return;
 	}
-	sa->child_up = true;
 	ike_tell_stage(sa, IKE_STAGE_INSTALLED);
 	answer_with_child(sa);
 	ike_sa_set_state(sa, IKE_SA_ESTABLISHED);
 	ike_sa_forget_handshake(sa);
-	ike_tell_up(sa);
-	ike_child_settle_crossing(sa);
+	ike_child_set_up(child);
+	ike_settle_crossing(child);
 }

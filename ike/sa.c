@@ -112,17 +112,6 @@ uint64_t ike_fresh_spi(struct ike *ike)
 	return spi;
 }
 
-/* 32 random bits meet one of ours once in billions; the data plane refuses the rest. Below 256 is reserved. */
-uint32_t ike_fresh_esp_spi(struct ike *ike)
-{
-	uint32_t spi;
-
-	do {
-		ike->ops.random(ike->arg, &spi, sizeof(spi));
-	} while (spi < 256);
-	return spi;
-}
-
 struct ike_sa *ike_sa_new(struct ike *ike, enum ike_role role, const struct path *path, size_t conn)
 {
 	struct ike_sa *sa = mem_new(struct ike_sa);
@@ -154,45 +143,6 @@ void ike_sa_untrack_job(struct ike_sa *sa)
 {
 	HASH_DELETE(by_job, sa->ike->by_job, sa);
 	sa->job = 0;
-}
-
-struct ike_sa *ike_sas_of_user(struct ike *ike, uint64_t user)
-{
-	struct ike_user *entry;
-
-	HASH_FIND(hh, ike->users, &user, sizeof(user), entry);
-	return entry ? entry->sas : NULL;
-}
-
-void ike_sa_track_child(struct ike_sa *sa)
-{
-	struct ike *ike = sa->ike;
-	struct ike_user *entry;
-
-	HASH_ADD(by_child, ike->by_child, child.id, sizeof(sa->child.id), sa);
-	HASH_FIND(hh, ike->users, &sa->child.user, sizeof(sa->child.user), entry);
-	if (!entry) {
-		entry = mem_new(struct ike_user);
-		entry->user = sa->child.user;
-		HASH_ADD(hh, ike->users, user, sizeof(entry->user), entry);
-	}
-	DL_APPEND2(entry->sas, sa, user_prev, user_next);
-	sa->has_child = true;
-}
-
-void ike_sa_untrack_child(struct ike_sa *sa)
-{
-	struct ike *ike = sa->ike;
-	struct ike_user *entry;
-
-	HASH_DELETE(by_child, ike->by_child, sa);
-	HASH_FIND(hh, ike->users, &sa->child.user, sizeof(sa->child.user), entry);
-	DL_DELETE2(entry->sas, sa, user_prev, user_next);
-	if (!entry->sas) {
-		HASH_DEL(ike->users, entry);
-		free(entry);
-	}
-	sa->has_child = false;
 }
 
 static struct ike_peer_key peer_key(uint64_t spi_i, const struct endpoint *remote)
@@ -255,8 +205,7 @@ static void leave_tables(struct ike_sa *sa)
 	HASH_DELETE(by_spi, ike->by_spi, sa);
 	if (sa->peer_tracked)
 		HASH_DELETE(by_peer, ike->by_peer, sa);
-	if (sa->has_child)
-		ike_sa_untrack_child(sa);
+	ike_children_forget(sa);
 	sa->next_dead = ike->dead;
 	ike->dead = sa;
 }
@@ -326,7 +275,6 @@ static void sa_free(struct ike_sa *sa)
 {
 	ike_sa_forget_handshake(sa);
 	ike_keys_clear(&sa->keys);
-	sa_pair_wipe(&sa->child.pair);
 	ike_kept_clear(&sa->request.message);
 	ike_kept_clear(&sa->response);
 	free(sa->detail);

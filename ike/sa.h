@@ -88,6 +88,7 @@ struct ike_handshake {
 	struct cert_chain peer_chain;
 	/* The peer's wish for the CHILD SA, kept while its AUTH is checked. */
 	bool has_child_offer;
+	struct ike_child_sa *child; /* the one that IKE_AUTH negotiates; in ike_sa.children too */
 	struct ike_chosen esp;
 	enum ike_choice esp_choice;
 	bool transport_asked;
@@ -96,6 +97,39 @@ struct ike_handshake {
 	uint16_t child_error; /* notify to answer instead of a CHILD SA */
 	uint32_t auth_message_id; /* responder: the request that waits for its answer */
 	bool initial_contact;
+};
+
+/*
+ * A CHILD SA, owned by its IKE SA:
+ *
+ *   NEGOTIATING -> INSTALLING -> UP -> REPLACED
+ *
+ * NEGOTIATING has an SPI of ours and nothing else; INSTALLING is with the data
+ * plane; REPLACED still stands while a successor does (2.8). Gone is freed.
+ */
+enum ike_child_state {
+	IKE_CHILD_NEGOTIATING,
+	IKE_CHILD_INSTALLING,
+	IKE_CHILD_UP,
+	IKE_CHILD_REPLACED,
+};
+
+struct ike_child_sa {
+	struct ike_sa *sa;
+	struct ike_child pub; /* as the outside sees it; keys only while ops->install runs */
+	enum ike_child_state state;
+	struct ike_chosen esp;
+	/* How it came about, when it replaces another one (2.8.1). */
+	uint64_t replaces;	/* id of the one before it; 0: none */
+	bool ours;		/* we began the exchange */
+	uint8_t low_nonce[32];	/* the lower nonce of the exchange */
+	uint64_t rekey_us;	/* we replace it then; IKE_NEVER */
+	uint64_t delete_us;	/* we delete it then; IKE_NEVER */
+	bool deleting;		/* our DELETE for it is in flight */
+	UT_hash_handle by_id;
+	UT_hash_handle by_spi; /* our SPI */
+	struct ike_child_sa *user_prev, *user_next; /* in ike_user.children */
+	struct ike_child_sa *prev, *next;	    /* in ike_sa.children */
 };
 
 /* The peer's SPI and endpoint as bytes: a key for hashing has no padding. */
@@ -128,9 +162,7 @@ struct ike_sa {
 	bool fragments; /* RFC 7383: both ends speak it */
 	struct ike_pieces *pieces; /* of the message that is waited for; NULL: none came */
 
-	struct ike_child child;
-	bool has_child; /* handed to the data plane */
-	bool child_up;	/* acknowledged, UP was told */
+	struct ike_child_sa *children;
 	bool confirmed; /* the peer has it up too: sure for an initiator, else once it is heard */
 	bool delete_sent; /* the request in flight is our DELETE */
 
@@ -151,19 +183,17 @@ struct ike_sa {
 	UT_hash_handle by_id;
 	UT_hash_handle by_spi; /* our own SPI */
 	UT_hash_handle by_peer; /* responder before AUTH: the peer's SPI and endpoint */
-	UT_hash_handle by_child;
 	UT_hash_handle by_job;
 	struct ike_peer_key peer_key;
 	bool peer_tracked;
 	uint64_t own_spi;
-	struct ike_sa *user_prev, *user_next; /* in ike_user.sas */
 	struct ike_sa *next_dead;
 };
 
-/* The SAs with a CHILD SA for one `user` word: usually one, two after a crossing. */
+/* The CHILD SAs for one `user` word: usually one, two after a crossing or while one is replaced. */
 struct ike_user {
 	uint64_t user;
-	struct ike_sa *sas;
+	struct ike_child_sa *children;
 	UT_hash_handle hh;
 };
 
@@ -175,7 +205,8 @@ struct ike {
 	uint64_t now_us;	  /* of the public call under way */
 	const struct path *from;  /* of the datagram under way */
 	uint64_t last_id;
-	struct ike_sa *by_id, *by_spi, *by_peer, *by_child, *by_job;
+	struct ike_sa *by_id, *by_spi, *by_peer, *by_job;
+	struct ike_child_sa *children, *children_by_spi;
 	struct ike_user *users;
 	struct heap due; /* of SAs */
 	uint64_t timer_us; /* what ops->timer was last told */
@@ -193,11 +224,6 @@ void ike_sa_forget_handshake(struct ike_sa *sa);
 void ike_sa_schedule(struct ike_sa *sa);
 void ike_sa_track_job(struct ike_sa *sa, uint64_t job);
 void ike_sa_untrack_job(struct ike_sa *sa);
-/* Enters and leaves the tables of children and of users. */
-void ike_sa_track_child(struct ike_sa *sa);
-void ike_sa_untrack_child(struct ike_sa *sa);
-/* The SAs with a CHILD SA for a `user`, linked by user_next; NULL if none. */
-struct ike_sa *ike_sas_of_user(struct ike *ike, uint64_t user);
 void ike_sa_track_peer(struct ike_sa *sa);
 struct ike_sa *ike_find_half_open(struct ike *ike, const struct path *path, uint64_t spi_i);
 /*
@@ -210,7 +236,6 @@ void ike_forget_retired(struct ike *ike);
 void ike_settle(struct ike *ike);
 /* A random SPI that is free. */
 uint64_t ike_fresh_spi(struct ike *ike);
-uint32_t ike_fresh_esp_spi(struct ike *ike);
 const struct ike_conn *ike_sa_conn(const struct ike_sa *sa);
 bool ike_sa_is_half_open(const struct ike_sa *sa);
 void ike_kept_set(struct ike_kept *kept, const uint8_t *data, size_t len);
@@ -255,22 +280,46 @@ void ike_pieces_clear(struct ike_sa *sa);
 
 /* --- events.c ---------------------------------------------------------------------------------- */
 void ike_tell_stage(struct ike_sa *sa, enum ike_stage stage);
-void ike_tell_up(struct ike_sa *sa);
+void ike_tell_up(struct ike_child_sa *child);
 void ike_tell_failed(struct ike_sa *sa, enum ike_reason reason);
-void ike_tell_child_down(struct ike_sa *sa, enum ike_reason reason);
+void ike_tell_child_down(struct ike_child_sa *child, enum ike_reason reason);
 void ike_tell_refused(struct ike_sa *sa, enum ike_reason reason);
 void ike_tell_soft_failure(struct ike_sa *sa, enum ike_reason reason);
 
 /* --- child.c ------------------------------------------------------------------------------------ */
-/* Fills sa->child with keys and SPIs and hands it to the data plane; false when keys fail. */
-bool ike_child_install(struct ike_sa *sa, const struct selector *selector, enum ipsec_mode mode,
-	uint32_t out_spi);
-/* Takes the child out of the data plane and tells, if there is one. */
-void ike_child_remove(struct ike_sa *sa, enum ike_reason reason);
+/* A new one for `user`, NEGOTIATING, with an SPI of ours that no other has. */
+struct ike_child_sa *ike_child_new(struct ike_sa *sa, uint64_t user);
+/* By id; by the peer's SPI among those of one SA. NULL if there is none. */
+struct ike_child_sa *ike_child_find(struct ike *ike, uint64_t id);
+struct ike_child_sa *ike_child_of_peer_spi(const struct ike_sa *sa, uint32_t spi);
+/* Those that the data plane has for a `user`, linked by user_next. */
+struct ike_child_sa *ike_children_of_user(struct ike *ike, uint64_t user);
+
+/* What makes its keys (2.17): the nonces and, with PFS, the shared secret (else NULL) of the exchange. */
+struct ike_child_seed {
+	const struct ike_nonce *ni, *nr;
+	const struct secret *shared;
+	bool initiator; /* we began the exchange */
+};
+/* Fills it with keys and hands it to the data plane; false when keys fail. */
+bool ike_child_install(struct ike_child_sa *child, const struct selector *selector,
+	enum ipsec_mode mode, const struct ike_chosen *esp, const struct ike_child_seed *seed);
+/* The data plane has it: UP is told. */
+void ike_child_set_up(struct ike_child_sa *child);
+/* Takes it out of the data plane, tells if it was up, and frees it. */
+void ike_child_remove(struct ike_child_sa *child, enum ike_reason reason);
+void ike_children_remove(struct ike_sa *sa, enum ike_reason reason);
+/* To another IKE SA of the same peer (2.8: those of a rekeyed one are inherited). */
+void ike_children_move(struct ike_sa *from, struct ike_sa *to);
+bool ike_sa_has_child(const struct ike_sa *sa);
+/* Silent: for an engine that is freed. */
+void ike_children_forget(struct ike_sa *sa);
+
+/* --- crossing.c ---------------------------------------------------------------------------------- */
 /* After a child came up: what of the older SAs of the same user goes (1b, N7). */
-void ike_child_settle_crossing(struct ike_sa *sa);
+void ike_settle_crossing(struct ike_child_sa *child);
 /* Deletes a redundant SA, if it is sure by now that another one carries its flow. */
-void ike_child_drop_redundant(struct ike_sa *sa);
+void ike_drop_redundant(struct ike_sa *sa);
 
 /* --- the ends of an SA (informational.c) ----------------------------------------------------------- */
 /* The negotiation or SA is over: tells, removes the child, dies; no word on the wire. */
@@ -301,6 +350,8 @@ void ike_take_init_request(struct ike *ike, const struct path *path, const struc
 bool ike_responder_keys(struct ike_sa *sa);
 void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner);
 void ike_responder_checked(struct ike_sa *sa);
+/* The selectors that we grant, as TSi and TSr of an answer. */
+void ike_build_grant(struct ike_builder *chain, const struct selector *selector);
 void ike_responder_installed(struct ike_sa *sa, bool good);
 
 /* --- negotiate.c: what both roles share of IKE_AUTH -------------------------------------------------------- */

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which pair stays when two negotiations for one flow have crossed (research/ikev2.md 1b). */
+#include "ike/sa.h"
+
+#include <string.h>
+
+/* 2 to 5 s: long enough that what travels on the loser's SAs arrives. */
+static uint64_t redundant_delay_us(struct ike *ike)
+{
+	uint16_t jitter;
+
+	ike->ops.random(ike->arg, &jitter, sizeof(jitter));
+	return 2000000u + jitter * UINT64_C(3000000) / UINT16_MAX;
+}
+
+static void delete_later(struct ike_sa *sa)
+{
+	if (sa->delete_us != IKE_NEVER)
+		return;
+	sa->delete_us = sa->ike->now_us + redundant_delay_us(sa->ike);
+	sa->delete_reason = IKE_REASON_REDUNDANT;
+	ike_sa_schedule(sa);
+}
+
+/* Each host began one before the other's was done. */
+static bool have_crossed(const struct ike_sa *a, const struct ike_sa *b)
+{
+	uint64_t now_us = a->ike->now_us;
+
+	return a->role != b->role && now_us - a->created_us < IKE_CROSSING_US &&
+	       now_us - b->created_us < IKE_CROSSING_US;
+}
+
+/*
+ * Two SAs for one flow. Of two that crossed, the one with the lower nonce loses
+ * and its initiator deletes it after a quiet time; both ends compute the same.
+ * The winner is then the peer's, who may have missed our IKE_AUTH response: a
+ * probe makes sure of it. Of others, the older one is asked: the peer may have
+ * lost its state (N7).
+ */
+static void settle_pair(struct ike_sa *fresh, struct ike_sa *other)
+{
+	struct ike_sa *loser =
+		memcmp(fresh->low_nonce, other->low_nonce, sizeof(fresh->low_nonce)) < 0 ? fresh
+											 : other;
+
+	if (!have_crossed(fresh, other)) {
+		ike_send_probe(other);
+	} else if (loser->role == IKE_INITIATOR) {
+		delete_later(loser);
+		ike_send_probe(loser == fresh ? other : fresh);
+	}
+}
+
+void ike_settle_crossing(struct ike_child_sa *child)
+{
+	struct ike_child_sa *other = ike_children_of_user(child->sa->ike, child->pub.user), *next;
+
+	for (; other; other = next) {
+		next = other->user_next;
+		if (other->sa != child->sa && other->sa->state == IKE_SA_ESTABLISHED)
+			settle_pair(child->sa, other->sa);
+	}
+}
+
+/* Up at both ends, and meant to stay. */
+static bool is_sure(const struct ike_sa *sa)
+{
+	return sa->state == IKE_SA_ESTABLISHED && sa->confirmed && sa->delete_us == IKE_NEVER;
+}
+
+void ike_drop_redundant(struct ike_sa *sa)
+{
+	struct ike_child_sa *other = ike_children_of_user(sa->ike, sa->user);
+	bool alone = true;
+
+	for (; other; other = other->user_next) {
+		if (other->sa == sa)
+			continue;
+		alone = false;
+		if (is_sure(other->sa))
+			break;
+	}
+	sa->delete_us = IKE_NEVER;
+	if (other)
+		ike_sa_delete(sa, IKE_REASON_REDUNDANT);
+	else if (!alone) /* the other one's probe is not answered yet */
+		delete_later(sa);
+	else
+		ike_sa_schedule(sa);
+}
