@@ -32,7 +32,14 @@
 /* A CHILD SA that the data plane has; `child.pair` has no keys. */
 struct tunnel {
 	struct ike_child child;
+	struct dp_flow flow; /* that it was installed for: policy may have forgotten it by the end */
 	UT_hash_handle hh;
+};
+
+/* A flow that a reload has taken away. */
+struct gone {
+	uint64_t id;
+	struct dp_flow flow;
 };
 
 struct trigger {
@@ -46,7 +53,7 @@ struct trigger {
 	struct loop_timer policy_timer;
 	uint64_t next_refusal_us; /* not before is another refusal logged */
 	bool flushed;
-	uint64_t *gone; /* flow ids, while a reload goes on */
+	struct gone *gone; /* while a reload goes on */
 	size_t gone_count;
 };
 
@@ -287,6 +294,7 @@ static void take_install(void *arg, const struct ike_child *child)
 	/* A flow that a reload has taken away is line 0, which the data plane refuses. */
 	if (policy_flow_get(trigger->policy, child->user, &flow))
 		dp_flow = to_dp_flow(&flow);
+	tunnel->flow = dp_flow;
 	dp_establish(trigger->parts.dp, &dp_flow, &child->pair, install_done, request);
 }
 
@@ -294,17 +302,16 @@ static void take_remove(void *arg, const struct ike_child *child)
 {
 	struct trigger *trigger = arg;
 	struct policy_flow flow;
-	struct dp_flow dp_flow = {.local = child->path.local.addr, .remote = child->path.remote.addr};
 	struct tunnel *tunnel;
 
-	if (policy_flow_get(trigger->policy, child->user, &flow))
-		dp_flow = to_dp_flow(&flow);
-	dp_remove_pair(trigger->parts.dp, &dp_flow, &child->pair, NULL, NULL);
 	HASH_FIND(hh, trigger->tunnels, &child->id, sizeof(child->id), tunnel);
-	if (tunnel) {
-		HASH_DEL(trigger->tunnels, tunnel);
-		free(tunnel);
-	}
+	if (!tunnel)
+		return;
+	if (policy_flow_get(trigger->policy, child->user, &flow))
+		tunnel->flow = to_dp_flow(&flow);
+	dp_remove_pair(trigger->parts.dp, &tunnel->flow, &child->pair, NULL, NULL);
+	HASH_DEL(trigger->tunnels, tunnel);
+	free(tunnel);
 }
 
 static void take_job(void *arg, const struct ike_job *job)
@@ -581,13 +588,17 @@ static void note_gone(void *arg, const struct policy_flow *flow)
 	struct trigger *trigger = arg;
 
 	trigger->gone = mem_resize(trigger->gone, trigger->gone_count + 1, sizeof(*trigger->gone));
-	trigger->gone[trigger->gone_count++] = flow->id;
+	trigger->gone[trigger->gone_count++] =
+		(struct gone){.id = flow->id, .flow = to_dp_flow(flow)};
 }
 
 static void end_gone(struct trigger *trigger)
 {
-	for (size_t i = 0; i < trigger->gone_count; i++)
-		end_tunnels(trigger, has_user, &trigger->gone[i]);
+	for (size_t i = 0; i < trigger->gone_count; i++) {
+		end_tunnels(trigger, has_user, &trigger->gone[i].id);
+		/* Its line may stay while a narrower one takes the host over. */
+		dp_idle(trigger->parts.dp, &trigger->gone[i].flow, NULL, NULL);
+	}
 	free(trigger->gone);
 	trigger->gone = NULL;
 	trigger->gone_count = 0;

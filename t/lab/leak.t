@@ -41,8 +41,16 @@ def up(host):
     return bool(host.daemons) and getattr(host, "oe_daemon", None) is not None and host.oe_daemon.running
 
 
+def weather(*matches):
+    """What the wire loses from now on; rules would add up."""
+    wire.lose("udp dport 65535")
+    wire.lose_nothing()
+    if matches:
+        wire.lose(*matches)
+
+
 def configure(host):
-    host.oe_configure(policies={"private": ["192.0.2.0/28", *extra_lines[host]], "private-or-clear": ["198.51.100.0/24"]},
+    host.oe_configure(policies={"private": ["192.0.2.0/28", *extra_lines[host]], "private-or-clear": ["198.51.100.0/24"], "clear": [dns.v4]},
                       forward=dns, auth="secret", secrets=SECRET, extra=TIMERS)
 
 
@@ -114,7 +122,7 @@ def broken_reload(host):
 
 def lose_ike(host):
     percent = dice.choice((10, 20, 30))
-    wire.lose(f'oifname "{host.name}" udp dport 500 numgen random mod 100 < {percent}')
+    weather(f'oifname "{host.name}" udp dport 500 numgen random mod 100 < {percent}')
     return f"IKE loss {percent} %"
 
 
@@ -211,7 +219,7 @@ def storm(events):
             note(f"{number + 1:3} {said}")
             ping(a), ping(b)
         if dice.random() < 0.3:
-            wire.lose("udp dport 65535")
+            weather()
     return recoveries
 
 
@@ -227,7 +235,7 @@ is_(len(leaks), 0, f"nothing in the clear in {args.events} events, seed {args.se
 ok(times and max(times) <= RECOVERY, f"traffic flowed again each time, after {max(times):.1f} s at most")
 
 guarded = False
-wire.lose("udp dport 65535")
+weather()
 for host in PAIR:
     if up(host):
         stop(host)
