@@ -15,6 +15,8 @@
 #define DEFAULT_RETRANSMIT_TIMEOUT_MS 5000
 #define DEFAULT_RETRANSMIT_INTERVAL_MS 250
 #define DEFAULT_DPD_MS 30000
+#define DEFAULT_LIFETIME_MS 28800000
+#define DEFAULT_MARGIN_MS 540000
 
 static bool is_word(const char *text, const char *list)
 {
@@ -154,6 +156,33 @@ static void fill_timers(const struct section *conn, struct ike_conn *out)
 	out->dpd_delay_ms = section_time(conn, "dpddelay", DEFAULT_DPD_MS);
 }
 
+/* The first of its names that is given. */
+static uint32_t child_lifetime_ms(const struct section *conn)
+{
+	static const char *const names[] = {"salifetime", "keylife", "lifetime"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (section_param(conn, names[i]))
+			return section_time(conn, names[i], DEFAULT_LIFETIME_MS);
+	}
+	return DEFAULT_LIFETIME_MS;
+}
+
+static void fill_rekey(const struct section *conn, struct ike_conn *out)
+{
+	const char *fuzz = section_text(conn, "rekeyfuzz");
+	uint64_t percent = 100;
+
+	if (fuzz)
+		value_percent(fuzz, &percent);
+	out->rekey_fuzz = (uint32_t)percent;
+	out->ike_lifetime_s = section_time(conn, "ikelifetime", DEFAULT_LIFETIME_MS) / 1000;
+	out->child_lifetime_s = child_lifetime_ms(conn) / 1000;
+	out->rekey_margin_s = section_time(conn, "rekeymargin", DEFAULT_MARGIN_MS) / 1000;
+	out->no_rekey = is_word(section_text(conn, "rekey"), "no");
+	out->no_pfs = is_word(section_text(conn, "pfs"), "no");
+}
+
 static void fill_ike(struct certs *certs, const struct section *conn, struct ike_conn *out)
 {
 	struct conf_report *report = certs->source->report;
@@ -166,6 +195,7 @@ static void fill_ike(struct certs *certs, const struct section *conn, struct ike
 	fill_suite(report, conn, section_param(conn, "esp") ? "esp" : "phase2alg", false, &out->esp);
 	out->mode = is_word(section_text(conn, "type"), "transport") ? IPSEC_TRANSPORT : IPSEC_TUNNEL;
 	fill_timers(conn, out);
+	fill_rekey(conn, out);
 	out->no_fragments = is_word(section_text(conn, "fragmentation"), "no");
 	if (window > UINT16_MAX)
 		report_error(report, section_param(conn, "replay-window")->place,

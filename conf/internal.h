@@ -111,6 +111,8 @@ uint32_t keyword_time_unit(const char *name);
 /* "3s", "3000ms", "1m", "8h", "1d", "3" (of `unit_ms`): milliseconds. */
 bool value_time_ms(const char *text, uint32_t unit_ms, uint64_t *out);
 bool value_number(const char *text, uint64_t max, uint64_t *out);
+/* "100%", "100": up to 1000. */
+bool value_percent(const char *text, uint64_t *out);
 /* One of "a | b | c". */
 bool value_is_one_of(const char *text, const char *list);
 /* "rsasig,ecdsa", "rsa-sha2_256 | null": each word, up to its hash, one of `list`. */

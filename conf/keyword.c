@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* TIME_MS: a number without a unit is milliseconds, elsewhere it is seconds. AUTHS: a list of methods. */
-enum kind { TEXT, TIME, TIME_MS, NUMBER, WORD, AUTHS, ID, IGNORED };
+enum kind { TEXT, TIME, TIME_MS, NUMBER, PERCENT, WORD, AUTHS, ID, IGNORED };
 
 struct keyword {
 	const char *section;
@@ -162,6 +162,18 @@ static const struct keyword keywords[] = {
 		"The first retransmission; each later one waits twice as long. A bare number is "
 		"milliseconds."},
 	{CONN, "dpddelay", TIME, "TIME", "30s", "After so much silence the peer is asked; 0 is never."},
+	{CONN, "ikelifetime", TIME, "TIME", "8h", "After so long an IKE SA is replaced."},
+	{CONN, "salifetime", TIME, "TIME", "8h", "After so long a CHILD SA is replaced."},
+	{CONN, "keylife", TIME, "TIME", "salifetime=", "An older name of salifetime."},
+	{CONN, "lifetime", TIME, "TIME", "salifetime=", "An older name of salifetime."},
+	{CONN, "rekey", WORD, "yes | no", "yes",
+		"Whether we replace SAs; the other end's wish is always followed."},
+	{CONN, "rekeymargin", TIME, "TIME", "9m",
+		"So long before the end of a lifetime the replacement begins."},
+	{CONN, "rekeyfuzz", PERCENT, "PER CENT", "100",
+		"Up to so much of the margin it begins earlier, by chance."},
+	{CONN, "pfs", WORD, "yes | no", "yes",
+		"Whether a CHILD SA that replaces another has a key exchange of its own."},
 	{CONN, "fragmentation", WORD, "yes | no | force", "yes",
 		"Whether IKE messages that are too long for every path go in pieces (RFC 7383)."},
 	{CONN, "replay-window", NUMBER, "PACKETS", "128", "How much reordering ESP accepts."},
@@ -184,17 +196,9 @@ static const struct keyword keywords[] = {
 	NONE(CONN, "priority"),
 	NONE(CONN, "keyingtries"),
 	NONE(CONN, "phase2"),
-	NONE(CONN, "ikelifetime"),
-	NONE(CONN, "salifetime"),
-	NONE(CONN, "keylife"),
-	NONE(CONN, "lifetime"),
-	NONE(CONN, "rekey"),
-	NONE(CONN, "rekeymargin"),
-	NONE(CONN, "rekeyfuzz"),
 	NONE(CONN, "reauth"),
 	NONE(CONN, "dpdaction"),
 	NONE(CONN, "dpdtimeout"),
-	NONE(CONN, "pfs"),
 	NONE(CONN, "esn"),
 	NONE(CONN, "encapsulation"),
 	NONE(CONN, "nat-keepalive"),
@@ -425,6 +429,8 @@ static bool is_possible(const struct keyword *keyword, const char *value)
 		return value_time_ms(value, keyword_time_unit(keyword->name), &number);
 	case NUMBER:
 		return value_number(value, UINT32_MAX, &number);
+	case PERCENT:
+		return value_percent(value, &number);
 	case AUTHS:
 		return value_is_auth_list(value, keyword->values);
 	case WORD:

@@ -24,6 +24,17 @@ bool value_number(const char *text, uint64_t max, uint64_t *out)
 	return true;
 }
 
+bool value_percent(const char *text, uint64_t *out)
+{
+	size_t digits = strspn(text, "0123456789");
+	char *number = mem_strndup(text, digits);
+	bool good = (!text[digits] || strcmp(text + digits, "%") == 0) &&
+		    value_number(number, 1000, out);
+
+	free(number);
+	return good;
+}
+
 bool value_time_ms(const char *text, uint32_t unit_ms, uint64_t *out)
 {
 	const struct {

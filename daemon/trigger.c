@@ -386,6 +386,15 @@ static void event_failed(struct trigger *trigger, const struct ike_event *event)
 	free(reason);
 }
 
+static void event_moved(struct trigger *trigger, const struct ike_child *child)
+{
+	struct tunnel *tunnel;
+
+	HASH_FIND(hh, trigger->tunnels, &child->id, sizeof(child->id), tunnel);
+	if (tunnel)
+		tunnel->child.sa = child->sa;
+}
+
 /* N2: it changes nothing, but who runs the hosts wants to know. Strangers can cause it: one a second is told. */
 static void event_refused(struct trigger *trigger, const struct ike_event *event)
 {
@@ -426,6 +435,9 @@ static void take_event(void *arg, const struct ike_event *event)
 		break;
 	case IKE_EVENT_CHILD_DOWN:
 		event_child_down(trigger, event);
+		break;
+	case IKE_EVENT_CHILD_MOVED:
+		event_moved(trigger, event->child);
 		break;
 	case IKE_EVENT_REFUSED:
 		event_refused(trigger, event);
@@ -473,6 +485,10 @@ void trigger_expire(void *arg, const struct dp_expire *expire)
 	HASH_ITER (hh, trigger->tunnels, tunnel, next) {
 		if (expire->hard && tunnel->child.pair.in.spi == expire->spi) {
 			ike_delete(trigger->ike, tunnel->child.sa, now(trigger));
+			return;
+		}
+		if (!expire->hard && tunnel->child.pair.out.spi == expire->spi) {
+			ike_rekey(trigger->ike, tunnel->child.id, now(trigger));
 			return;
 		}
 	}

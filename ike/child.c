@@ -89,7 +89,7 @@ struct ike_child_sa *ike_child_find(struct ike *ike, uint64_t id)
 	return child;
 }
 
-struct ike_child_sa *ike_child_of_peer_spi(const struct ike_sa *sa, uint32_t spi)
+static struct ike_child_sa *find_in(const struct ike_sa *sa, uint32_t spi)
 {
 	struct ike_child_sa *child;
 
@@ -98,6 +98,14 @@ struct ike_child_sa *ike_child_of_peer_spi(const struct ike_sa *sa, uint32_t spi
 			return child;
 	}
 	return NULL;
+}
+
+struct ike_child_sa *ike_child_of_peer_spi(const struct ike_sa *sa, uint32_t spi)
+{
+	const struct ike_sa *successor = ike_sa_successor(sa);
+	struct ike_child_sa *child = find_in(sa, spi);
+
+	return child || !successor ? child : find_in(successor, spi);
 }
 
 struct ike_child_sa *ike_children_of_user(struct ike *ike, uint64_t user)
@@ -202,7 +210,13 @@ bool ike_child_install(struct ike_child_sa *child, const struct selector *select
 
 void ike_child_set_up(struct ike_child_sa *child)
 {
+	struct ike_sa *sa = child->sa;
+
 	child->state = IKE_CHILD_UP;
+	/* An IKE SA that was to go for want of a CHILD SA has one again. */
+	if (sa->delete_reason != IKE_REASON_REDUNDANT && sa->delete_reason != IKE_REASON_REKEYED)
+		sa->delete_us = IKE_NEVER;
+	ike_rekey_plan_child(child);
 	ike_tell_up(child);
 }
 
@@ -237,14 +251,24 @@ void ike_children_forget(struct ike_sa *sa)
 		child_free(sa->children);
 }
 
+/* What an exchange of `from` is about at this moment stays until that exchange is done. */
+static bool may_move(const struct ike_child_sa *child)
+{
+	return (child->state == IKE_CHILD_UP || child->state == IKE_CHILD_REPLACED) &&
+	       !child->deleting;
+}
+
 void ike_children_move(struct ike_sa *from, struct ike_sa *to)
 {
-	struct ike_child_sa *child;
+	struct ike_child_sa *child, *next;
 
-	DL_FOREACH (from->children, child) {
+	DL_FOREACH_SAFE (from->children, child, next) {
+		if (!may_move(child))
+			continue;
+		DL_DELETE(from->children, child);
+		DL_APPEND(to->children, child);
 		child->sa = to;
 		child->pub.sa = to->id;
+		ike_tell_moved(child);
 	}
-	DL_CONCAT(to->children, from->children);
-	from->children = NULL;
 }

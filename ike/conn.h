@@ -79,6 +79,12 @@ struct ike_conn {
 	uint32_t dpd_delay_ms; /* 0: no liveness check */
 	uint16_t replay_window;
 	bool no_fragments; /* RFC 7383 is not spoken */
+	/* Rekeying (2.8); 0 means the default. */
+	uint32_t ike_lifetime_s, child_lifetime_s;
+	uint32_t rekey_margin_s; /* so long before the end of a lifetime it begins … */
+	uint32_t rekey_fuzz;	 /* … or, by chance, up to this per cent of the margin earlier */
+	bool no_rekey;		 /* not by us; the peer's are answered */
+	bool no_pfs;		 /* no key exchange for a CHILD SA of its own */
 };
 
 /* One line of oe.secrets: the ids that it is for (none: everybody) and the PSK. */

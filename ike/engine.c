@@ -83,6 +83,11 @@ static void take_protected_response(struct ike_sa *sa, const struct ike_message 
 		ike_take_auth_response(sa, inner);
 		break;
 	case IKE_SA_ESTABLISHED:
+		if (inner->header.exchange == IKE_EXCHANGE_CREATE_CHILD_SA)
+			ike_take_create_response(sa, inner);
+		else
+			ike_take_informational_answer(sa);
+		break;
 	case IKE_SA_DELETING:
 		ike_take_informational_answer(sa);
 		break;
@@ -97,16 +102,6 @@ static void take_protected_response(struct ike_sa *sa, const struct ike_message 
 	}
 }
 
-/* No more SAs until rekeying is done (1.3): the peer keeps what it has or starts anew. */
-static void refuse_child(struct ike_sa *sa, const struct ike_message *inner)
-{
-	uint8_t buffer[64];
-	struct ike_builder chain = ike_build_chain(buffer, sizeof(buffer));
-
-	ike_notify_build(&chain, IKE_NOTIFY_NO_ADDITIONAL_SAS, NULL, 0);
-	ike_send_sealed_response(sa, IKE_EXCHANGE_CREATE_CHILD_SA, inner->header.id, &chain);
-}
-
 static void take_protected_request(struct ike_sa *sa, const struct ike_message *inner)
 {
 	bool established = sa->state == IKE_SA_ESTABLISHED || sa->state == IKE_SA_DELETING;
@@ -116,7 +111,7 @@ static void take_protected_request(struct ike_sa *sa, const struct ike_message *
 	else if (inner->header.exchange == IKE_EXCHANGE_INFORMATIONAL && established)
 		ike_take_informational(sa, inner);
 	else if (inner->header.exchange == IKE_EXCHANGE_CREATE_CHILD_SA && established)
-		refuse_child(sa, inner);
+		ike_take_create_request(sa, inner);
 }
 
 /* Authentic but senseless content: the exchange is answered, or over (2.21.2). */
@@ -325,7 +320,7 @@ static void sa_tick(struct ike_sa *sa)
 		ike_sa_delete(sa, sa->delete_reason);
 	else if (sa->request.message.data)
 		ike_request_tick(sa);
-	else
+	else if (!ike_rekey_tick(sa))
 		ike_send_probe(sa);
 }
 
@@ -390,6 +385,8 @@ static void child_installed(struct ike_child_sa *child, bool good)
 		ike_initiator_installed(sa, good);
 	else if (sa->state == IKE_SA_INSTALLING)
 		ike_responder_installed(sa, good);
+	else
+		ike_create_installed(sa, child, good);
 }
 
 void ike_installed(struct ike *ike, uint64_t id, bool good, uint64_t now_us)
@@ -417,6 +414,18 @@ void ike_job_done(struct ike *ike, uint64_t job, uint64_t now_us)
 			ike_initiator_verified(sa);
 		else if (sa->state == IKE_SA_CHECKING)
 			ike_responder_checked(sa);
+	}
+	ike_settle(ike);
+}
+
+void ike_rekey(struct ike *ike, uint64_t id, uint64_t now_us)
+{
+	struct ike_child_sa *child = ike_child_find(ike, id);
+
+	ike->now_us = now_us;
+	if (child && child->state == IKE_CHILD_UP) {
+		child->rekey_us = now_us;
+		ike_sa_schedule(child->sa);
 	}
 	ike_settle(ike);
 }

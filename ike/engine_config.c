@@ -11,6 +11,15 @@
 #define DEFAULT_HALF_OPEN 50000
 #define DEFAULT_INTERVAL_MS 250
 #define DEFAULT_TIMEOUT_MS 3000
+#define DEFAULT_LIFETIME_S (8 * 3600)
+#define DEFAULT_MARGIN_S 540
+
+static uint32_t margin_within(uint32_t margin_s, uint32_t lifetime_s)
+{
+	uint32_t wanted = margin_s ? margin_s : DEFAULT_MARGIN_S;
+
+	return wanted > lifetime_s / 4 ? lifetime_s / 4 : wanted;
+}
 
 static void copy_conn(struct ike_conn *out, const struct ike_conn *conn)
 {
@@ -21,6 +30,13 @@ static void copy_conn(struct ike_conn *out, const struct ike_conn *conn)
 		out->retransmit_interval_ms = DEFAULT_INTERVAL_MS;
 	if (!out->retransmit_timeout_ms)
 		out->retransmit_timeout_ms = DEFAULT_TIMEOUT_MS;
+	if (!out->ike_lifetime_s)
+		out->ike_lifetime_s = DEFAULT_LIFETIME_S;
+	if (!out->child_lifetime_s)
+		out->child_lifetime_s = DEFAULT_LIFETIME_S;
+	/* A margin that leaves nothing of the lifetime would rekey without end. */
+	out->rekey_margin_s = margin_within(out->rekey_margin_s, out->ike_lifetime_s);
+	out->rekey_margin_s = margin_within(out->rekey_margin_s, out->child_lifetime_s);
 }
 
 static void copy_certs(struct ike_config *out, const struct ike_config *config)

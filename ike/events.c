@@ -155,6 +155,15 @@ void ike_tell_child_down(struct ike_child_sa *child, enum ike_reason reason)
 	tell(child->sa, &event);
 }
 
+void ike_tell_moved(struct ike_child_sa *child)
+{
+	struct ike_event event = event_of(child->sa, IKE_EVENT_CHILD_MOVED);
+
+	event.user = child->pub.user;
+	event.child = &child->pub;
+	tell(child->sa, &event);
+}
+
 void ike_tell_soft_failure(struct ike_sa *sa, enum ike_reason reason)
 {
 	struct ike_event event = event_of(sa, IKE_EVENT_SOFT_FAILURE);

@@ -77,6 +77,7 @@ enum ike_event_kind {
 	IKE_EVENT_UP,		/* child is installed, the exchange done */
 	IKE_EVENT_FAILED,	/* a negotiation that WE started ended without a CHILD SA: reason */
 	IKE_EVENT_CHILD_DOWN,	/* child is gone (ops->remove was called): reason */
+	IKE_EVENT_CHILD_MOVED,	/* child has another IKE SA now: child->sa (a rekey) */
 	IKE_EVENT_REFUSED,	/* we refused a peer's IKE_AUTH: reason, detail; it changes nothing (N2) */
 	IKE_EVENT_SOFT_FAILURE, /* N5: an unauthenticated error or ICMP came; failure will follow unless more comes */
 };
@@ -90,7 +91,7 @@ struct ike_event {
 	enum ike_stage stage;
 	enum ike_reason reason;
 	const char *detail; /* FAILED, REFUSED: more of the reason; NULL if there is no more */
-	const struct ike_child *child; /* UP, CHILD_DOWN */
+	const struct ike_child *child; /* UP, CHILD_DOWN, CHILD_MOVED */
 };
 
 /* One traffic selector of the wire (RFC 7296 3.13.1), host order. */
@@ -179,6 +180,8 @@ void ike_job_done(struct ike *ike, uint64_t job, uint64_t now_us);
 /* An ICMP unreachable came for a datagram of ours; `quoted` is what it quotes (may be short, N5). */
 void ike_unreachable(struct ike *ike, const struct path *path, const uint8_t *quoted, size_t len,
 	uint64_t now_us);
+/* Replaces a CHILD SA soon: the data plane says that its counters run out (RFC 7296 2.8). */
+void ike_rekey(struct ike *ike, uint64_t child, uint64_t now_us);
 /* Ends an IKE SA with its children: DELETE to the peer when it is established. */
 void ike_delete(struct ike *ike, uint64_t sa, uint64_t now_us);
 /* Orderly stop: DELETE to every peer, best effort, one datagram each, no waiting. */

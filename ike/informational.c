@@ -164,9 +164,18 @@ void ike_take_informational(struct ike_sa *sa, const struct ike_message *inner)
 
 void ike_take_informational_answer(struct ike_sa *sa)
 {
+	struct ike_child_sa *child, *next;
+
 	ike_request_answered(sa);
-	if (sa->state != IKE_SA_DELETING)
+	for (child = sa->children; child; child = next) {
+		next = child->next;
+		if (child->deleting)
+			ike_child_remove(child, IKE_REASON_REKEYED);
+	}
+	if (sa->state != IKE_SA_DELETING) {
+		ike_sa_schedule(sa);
 		return;
+	}
 	if (sa->delete_sent)
 		ike_sa_end(sa, IKE_REASON_DELETED);
 	else

@@ -201,16 +201,6 @@ void ike_take_init_response(
 
 /* --- IKE_AUTH ----------------------------------------------------------------------------- */
 
-static struct ike_ts ts_of(const struct prefix *prefix, uint8_t proto, uint16_t port)
-{
-	/* Selectors of flows are hosts: start and end are one address. */
-	return (struct ike_ts){.proto = proto,
-		.port_start = port,
-		.port_end = port ? port : UINT16_MAX,
-		.start = prefix->addr,
-		.end = prefix->addr};
-}
-
 /*
  * Without INITIAL_CONTACT: the peer may be our initiator at this instant, and
  * would delete the SA that crosses this one (ikev2.md 1b).
@@ -219,9 +209,6 @@ static void build_auth_request(struct ike_sa *sa, struct ike_builder *chain)
 {
 	const struct ike_conn *conn = ike_sa_conn(sa);
 	struct ike_suite suite = ike_suite_defaults(&conn->esp, IKE_PROTOCOL_ESP);
-	const struct selector *selector = &sa->selector;
-	struct ike_ts local = ts_of(&selector->local, selector->proto, selector->local_port);
-	struct ike_ts remote = ts_of(&selector->remote, selector->proto, selector->remote_port);
 
 	ike_build_proof(sa, chain, IKE_PAYLOAD_IDi);
 	ike_build_certreq(sa, chain);
@@ -229,8 +216,7 @@ static void build_auth_request(struct ike_sa *sa, struct ike_builder *chain)
 		ike_notify_build(chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
 	sa->handshake->child = ike_child_new(sa, sa->user);
 	ike_proposal_offer(chain, IKE_PROTOCOL_ESP, &suite, sa->handshake->child->pub.pair.in.spi, 4);
-	ike_ts_build(chain, IKE_PAYLOAD_TSi, &local, 1);
-	ike_ts_build(chain, IKE_PAYLOAD_TSr, &remote, 1);
+	ike_build_selectors(chain, &sa->selector, true);
 }
 
 void ike_initiator_signed(struct ike_sa *sa)

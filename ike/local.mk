@@ -5,6 +5,7 @@ libike_a_SOURCES = \
 	ike/child.c \
 	ike/conn.h \
 	ike/const.c ike/const.h \
+	ike/create.c \
 	ike/crossing.c \
 	ike/crypto/aead.c ike/crypto/aead.h \
 	ike/crypto/bundle.c ike/crypto/bundle.h \
@@ -30,6 +31,7 @@ libike_a_SOURCES = \
 	ike/payload.c ike/payload.h \
 	ike/proof.c \
 	ike/proposal.c ike/proposal.h \
+	ike/rekey.c \
 	ike/responder.c \
 	ike/retired.c \
 	ike/sa.c ike/sa.h \
@@ -44,7 +46,9 @@ t_unit_ike_proposal_SOURCES = t/unit/ike_proposal.c t/tap.h
 t_unit_ike_proposal_LDADD = $(IKE_LIBS)
 
 sim_world = t/sim/world.c t/sim/world.h t/tap.h
-UNIT_TESTS += t/sim/two t/sim/life t/sim/requests t/sim/crossing t/sim/certs t/sim/fragments
+UNIT_TESTS += t/sim/two t/sim/life t/sim/requests t/sim/crossing t/sim/certs t/sim/fragments t/sim/rekey
+t_sim_rekey_SOURCES = t/sim/rekey.c $(sim_world)
+t_sim_rekey_LDADD = $(IKE_LIBS)
 t_sim_fragments_SOURCES = t/sim/fragments.c t/pki.c t/pki.h $(sim_world)
 t_sim_fragments_LDADD = $(IKE_LIBS)
 t_sim_certs_SOURCES = t/sim/certs.c t/pki.c t/pki.h $(sim_world)

@@ -15,16 +15,19 @@ bool ike_take_nonce(const struct ike_message *message, struct ike_nonce *out)
 	return true;
 }
 
-/* Which of two crossing SAs stays is decided by their lowest nonces (research 1b, as RFC 7296 2.8.1). */
-void ike_note_nonces(struct ike_sa *sa)
+void ike_low_nonce(const struct ike_nonce *ni, const struct ike_nonce *nr, uint8_t out[32])
 {
-	const struct ike_nonce *ni = &sa->handshake->ni, *nr = &sa->handshake->nr;
 	size_t len = ni->len < nr->len ? ni->len : nr->len;
 	const struct ike_nonce *low = memcmp(ni->data, nr->data, len) <= 0 ? ni : nr;
 
-	memset(sa->low_nonce, 0, sizeof(sa->low_nonce));
-	memcpy(sa->low_nonce, low->data,
-		low->len < sizeof(sa->low_nonce) ? low->len : sizeof(sa->low_nonce));
+	memset(out, 0, 32);
+	memcpy(out, low->data, low->len < 32 ? low->len : 32);
+}
+
+/* Which of two crossing SAs stays is decided by their lowest nonces (research 1b, as RFC 7296 2.8.1). */
+void ike_note_nonces(struct ike_sa *sa)
+{
+	ike_low_nonce(&sa->handshake->ni, &sa->handshake->nr, sa->low_nonce);
 }
 
 bool ike_read_child_offer(struct ike_sa *sa, const struct ike_message *inner)
@@ -47,4 +50,38 @@ bool ike_read_child_offer(struct ike_sa *sa, const struct ike_message *inner)
 		       initiator ? &h->local_ts_count : &h->remote_ts_count) &&
 	       ike_ts_parse(tsr, initiator ? h->remote_ts : h->local_ts,
 		       initiator ? &h->remote_ts_count : &h->local_ts_count);
+}
+
+/* Selectors of flows are hosts: start and end are one address. */
+static struct ike_ts ts_of(const struct prefix *host, uint8_t proto, uint16_t port)
+{
+	return (struct ike_ts){.proto = proto,
+		.port_start = port,
+		.port_end = port ? port : UINT16_MAX,
+		.start = host->addr,
+		.end = host->addr};
+}
+
+void ike_build_selectors(struct ike_builder *chain, const struct selector *selector, bool initiator)
+{
+	struct ike_ts local = ts_of(&selector->local, selector->proto, selector->local_port);
+	struct ike_ts remote = ts_of(&selector->remote, selector->proto, selector->remote_port);
+
+	ike_ts_build(chain, IKE_PAYLOAD_TSi, initiator ? &local : &remote, 1);
+	ike_ts_build(chain, IKE_PAYLOAD_TSr, initiator ? &remote : &local, 1);
+}
+
+bool ike_ts_cover(const struct ike_ts *ts, size_t count, const struct prefix *host, uint8_t proto,
+	uint16_t port)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (ts[i].start.family == host->addr.family &&
+			addr_compare(&ts[i].start, &host->addr) <= 0 &&
+			addr_compare(&host->addr, &ts[i].end) <= 0 &&
+			(ts[i].proto == 0 || ts[i].proto == proto) &&
+			(port ? ts[i].port_start <= port && port <= ts[i].port_end
+			      : ts[i].port_start == 0 && ts[i].port_end == UINT16_MAX))
+			return true;
+	}
+	return false;
 }

@@ -82,6 +82,16 @@ void ike_notify_build(struct ike_builder *builder, uint16_t type, const void *da
 	ike_build_end(builder);
 }
 
+void ike_notify_build_esp(struct ike_builder *builder, uint16_t type, uint32_t spi)
+{
+	ike_build_begin(builder, IKE_PAYLOAD_NOTIFY);
+	writer_u8(&builder->w, IKE_PROTOCOL_ESP);
+	writer_u8(&builder->w, 4);
+	writer_u16(&builder->w, type);
+	writer_u32(&builder->w, spi);
+	ike_build_end(builder);
+}
+
 /* --- ID (3.5) ------------------------------------------------------------------------------ */
 
 static bool id_len_fits(uint8_t type, size_t len)

@@ -32,6 +32,8 @@ bool ike_notify_find(const struct ike_message *message, uint16_t type, struct ik
 /* The first error notify (type below 16384). */
 bool ike_notify_find_error(const struct ike_message *message, struct ike_notify *out);
 void ike_notify_build(struct ike_builder *builder, uint16_t type, const void *data, size_t len);
+/* One about a CHILD SA: REKEY_SA, CHILD_SA_NOT_FOUND. */
+void ike_notify_build_esp(struct ike_builder *builder, uint16_t type, uint32_t spi);
 
 /* 3.5: body of IDi and IDr. The raw body goes into the AUTH octets. */
 bool ike_id_parse(const struct ike_payload *payload, struct ike_id *out);

@@ -9,6 +9,7 @@
 #define MORE_TRANSFORMS 3
 #define MAX_TRANSFORMS 128
 #define ESN_NONE 0
+#define KE_NONE 0
 #define INTEG_NONE 0
 
 struct transform {
@@ -120,6 +121,7 @@ void ike_proposal_offer(struct ike_builder *builder, uint8_t protocol, const str
 		count = add_list(transforms, count, IKE_TRANSFORM_PRF, suite->prf, suite->prf_count);
 		count = add_list(transforms, count, IKE_TRANSFORM_KE, suite->ke, suite->ke_count);
 	} else {
+		count = add_list(transforms, count, IKE_TRANSFORM_KE, suite->ke, suite->ke_count);
 		transforms[count++] = (struct transform){.type = IKE_TRANSFORM_ESN, .id = ESN_NONE};
 	}
 	build_proposal(builder, 1, protocol, transforms, count, spi, spi_len);
@@ -128,7 +130,7 @@ void ike_proposal_offer(struct ike_builder *builder, uint8_t protocol, const str
 void ike_proposal_answer(
 	struct ike_builder *builder, const struct ike_chosen *chosen, uint64_t spi, uint8_t spi_len)
 {
-	struct transform transforms[3] = {{.type = IKE_TRANSFORM_ENCR,
+	struct transform transforms[4] = {{.type = IKE_TRANSFORM_ENCR,
 		.id = chosen->encr,
 		.key_bits = chosen->key_bits}};
 	size_t count = 1;
@@ -137,6 +139,7 @@ void ike_proposal_answer(
 		count = add_list(transforms, count, IKE_TRANSFORM_PRF, &chosen->prf, 1);
 		count = add_list(transforms, count, IKE_TRANSFORM_KE, &chosen->ke, 1);
 	} else {
+		count = add_list(transforms, count, IKE_TRANSFORM_KE, &chosen->ke, chosen->ke ? 1 : 0);
 		transforms[count++] = (struct transform){.type = IKE_TRANSFORM_ESN, .id = ESN_NONE};
 	}
 	build_proposal(builder, chosen->number, chosen->protocol, transforms, count, spi, spi_len);
@@ -296,7 +299,14 @@ static bool choose_from(const struct proposal *proposal, uint8_t protocol,
 			       &out->prf) &&
 		       choose_id(proposal, IKE_TRANSFORM_KE, suite->ke, suite->ke_count, guess,
 			       &out->ke);
-	/* 1.2: the first CHILD SA has no key exchange of its own; one that is offered may be ignored. */
+	/*
+	 * 1.2: the first CHILD SA has no key exchange of its own; one that is offered
+	 * may be ignored. Later a group is a demand, unless NONE is among them.
+	 */
+	if (suite->ke_count && offers_type(proposal, IKE_TRANSFORM_KE) &&
+		!choose_id(proposal, IKE_TRANSFORM_KE, suite->ke, suite->ke_count, guess, &out->ke) &&
+		!offers(proposal, IKE_TRANSFORM_KE, KE_NONE, 0))
+		return false;
 	return !offers_type(proposal, IKE_TRANSFORM_ESN) ||
 	       offers(proposal, IKE_TRANSFORM_ESN, ESN_NONE, 0);
 }
@@ -322,6 +332,14 @@ enum ike_choice ike_proposal_choose(const struct ike_payload *sa, uint8_t protoc
 		}
 	}
 	return r.failed ? IKE_CHOICE_MALFORMED : choice;
+}
+
+uint8_t ike_proposal_protocol(const struct ike_payload *sa)
+{
+	struct reader r = reader_init(sa ? sa->data : NULL, sa ? sa->len : 0);
+	struct proposal proposal;
+
+	return parse_proposal(&r, &proposal) ? proposal.protocol : IKE_PROTOCOL_NONE;
 }
 
 const char *ike_proposal_format(const struct ike_chosen *chosen, char out[IKE_PROPOSAL_TEXT])

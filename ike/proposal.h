@@ -16,14 +16,14 @@ struct ike_chosen {
 	uint16_t encr;
 	uint16_t key_bits;
 	uint16_t prf; /* IKE only */
-	uint16_t ke;  /* IKE only */
+	uint16_t ke;  /* IKE; of ESP: the group of a key exchange of its own (PFS), 0 for none */
 	uint64_t spi; /* the peer's: 4 bytes for ESP; 0 in IKE_SA_INIT */
 };
 
-/* `suite` with empty lists replaced by the defaults, for IKE or for ESP. */
+/* `suite` with empty lists replaced by the defaults, for IKE or for ESP (whose list of groups is empty). */
 struct ike_suite ike_suite_defaults(const struct ike_suite *suite, uint8_t protocol);
 
-/* One proposal with all of the suite. `spi_len` 0, 4 or 8. */
+/* One proposal with all of the suite; groups of ESP only in CREATE_CHILD_SA. `spi_len` 0, 4 or 8. */
 void ike_proposal_offer(struct ike_builder *builder, uint8_t protocol, const struct ike_suite *suite,
 	uint64_t spi, uint8_t spi_len);
 /* The answer: one proposal with one transform of each type. */
@@ -44,6 +44,9 @@ enum ike_choice {
  */
 enum ike_choice ike_proposal_choose(const struct ike_payload *sa, uint8_t protocol,
 	const struct ike_suite *suite, uint16_t guess, struct ike_chosen *out);
+
+/* The protocol of the first proposal; IKE_PROTOCOL_NONE for a payload that is missing or malformed. */
+uint8_t ike_proposal_protocol(const struct ike_payload *sa);
 
 /* "AES_GCM_16_256/HMAC_SHA2_256/CURVE25519". */
 #define IKE_PROPOSAL_TEXT 96

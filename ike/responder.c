@@ -243,24 +243,6 @@ void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner)
 	ike_start_auth_job(sa);
 }
 
-/* The grant on the wire: from the selector's point of view, TSi is remote. */
-void ike_build_grant(struct ike_builder *chain, const struct selector *selector)
-{
-	struct ike_ts tsi = {.proto = selector->proto,
-		.port_start = selector->remote_port,
-		.port_end = selector->remote_port ? selector->remote_port : UINT16_MAX,
-		.start = selector->remote.addr,
-		.end = selector->remote.addr};
-	struct ike_ts tsr = {.proto = selector->proto,
-		.port_start = selector->local_port,
-		.port_end = selector->local_port ? selector->local_port : UINT16_MAX,
-		.start = selector->local.addr,
-		.end = selector->local.addr};
-
-	ike_ts_build(chain, IKE_PAYLOAD_TSi, &tsi, 1);
-	ike_ts_build(chain, IKE_PAYLOAD_TSr, &tsr, 1);
-}
-
 /* 1.2, 2.21.2: the IKE SA stands, its CHILD SA does not. It is of no use to us for long. */
 static void answer_without_child(struct ike_sa *sa, uint16_t error)
 {
@@ -289,7 +271,7 @@ static void answer_with_child(struct ike_sa *sa)
 	if (h->child->pub.pair.mode == IPSEC_TRANSPORT)
 		ike_notify_build(&chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
 	ike_proposal_answer(&chain, &h->esp, h->child->pub.pair.in.spi, 4);
-	ike_build_grant(&chain, &h->child->pub.pair.selector);
+	ike_build_selectors(&chain, &h->child->pub.pair.selector, false);
 	ike_send_sealed_response(sa, IKE_EXCHANGE_IKE_AUTH, h->auth_message_id, &chain);
 }
 

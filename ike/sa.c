@@ -75,6 +75,8 @@ void ike_sa_schedule(struct ike_sa *sa)
 		return;
 	if (sa->request.message.data)
 		due = earliest(due, earliest(sa->request.next_us, sa->request.give_up_us));
+	if (sa->state == IKE_SA_ESTABLISHED && !sa->request.message.data)
+		due = earliest(due, ike_rekey_due(sa));
 	due = earliest(due, probe_time(sa));
 	heap_set(&sa->ike->due, &sa->due, due);
 }
@@ -112,6 +114,13 @@ uint64_t ike_fresh_spi(struct ike *ike)
 	return spi;
 }
 
+void ike_sa_set_own_spi(struct ike_sa *sa, uint64_t spi)
+{
+	HASH_DELETE(by_spi, sa->ike->by_spi, sa);
+	sa->own_spi = spi;
+	HASH_ADD(by_spi, sa->ike->by_spi, own_spi, sizeof(sa->own_spi), sa);
+}
+
 struct ike_sa *ike_sa_new(struct ike *ike, enum ike_role role, const struct path *path, size_t conn)
 {
 	struct ike_sa *sa = mem_new(struct ike_sa);
@@ -122,7 +131,7 @@ struct ike_sa *ike_sa_new(struct ike *ike, enum ike_role role, const struct path
 	sa->state = role == IKE_INITIATOR ? IKE_SA_INITIATING : IKE_SA_HALF_OPEN;
 	sa->path = *path;
 	sa->conn = conn;
-	sa->fail_us = sa->delete_us = sa->expire_us = IKE_NEVER;
+	sa->fail_us = sa->delete_us = sa->expire_us = sa->rekey_us = IKE_NEVER;
 	sa->created_us = sa->heard_us = ike->now_us;
 	sa->handshake = mem_new(struct ike_handshake);
 	sa->own_spi = ike_fresh_spi(ike);
@@ -216,16 +225,16 @@ static void leave_tables(struct ike_sa *sa)
 static unsigned successors(enum ike_sa_state state)
 {
 	switch (state) {
-	case IKE_SA_INITIATING:
-		return BIT(IKE_SA_SIGNING) | BIT(IKE_SA_DEAD);
+	case IKE_SA_INITIATING: /* ESTABLISHED: as the successor of another */
+		return BIT(IKE_SA_SIGNING) | BIT(IKE_SA_ESTABLISHED) | BIT(IKE_SA_DEAD);
 	case IKE_SA_SIGNING:
 		return BIT(IKE_SA_AUTH_SENT) | BIT(IKE_SA_DEAD);
 	case IKE_SA_AUTH_SENT:
 		return BIT(IKE_SA_VERIFYING) | BIT(IKE_SA_DELETING) | BIT(IKE_SA_DEAD);
 	case IKE_SA_VERIFYING:
 		return BIT(IKE_SA_INSTALLING) | BIT(IKE_SA_DELETING) | BIT(IKE_SA_DEAD);
-	case IKE_SA_HALF_OPEN:
-		return BIT(IKE_SA_CHECKING) | BIT(IKE_SA_DEAD);
+	case IKE_SA_HALF_OPEN: /* ESTABLISHED: as the successor of another */
+		return BIT(IKE_SA_CHECKING) | BIT(IKE_SA_ESTABLISHED) | BIT(IKE_SA_DEAD);
 	case IKE_SA_CHECKING:
 		return BIT(IKE_SA_INSTALLING) | BIT(IKE_SA_ESTABLISHED) | BIT(IKE_SA_DEAD);
 	case IKE_SA_INSTALLING:
@@ -246,6 +255,7 @@ static void enter_established(struct ike_sa *sa)
 
 	sa->established_us = sa->heard_us = ike->now_us;
 	sa->expire_us = IKE_NEVER;
+	ike_rekey_plan_sa(sa);
 	ike->counters.established++;
 	ike->counters.sas++;
 }
@@ -278,6 +288,7 @@ static void sa_free(struct ike_sa *sa)
 	ike_kept_clear(&sa->request.message);
 	ike_kept_clear(&sa->response);
 	free(sa->detail);
+	ike_creates_free(sa);
 	ike_pieces_clear(sa);
 	free(sa);
 }

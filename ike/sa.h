@@ -173,6 +173,14 @@ struct ike_sa {
 	uint64_t fail_us;	     /* the negotiation fails then; IKE_NEVER */
 	uint64_t delete_us;	     /* the SA is deleted then, for delete_reason; IKE_NEVER */
 	enum ike_reason delete_reason;
+	/* CREATE_CHILD_SA under way (create.c): that we began, that the peer began. */
+	struct ike_create *ours, *theirs;
+	uint64_t rekey_us;	 /* we replace the IKE SA then; IKE_NEVER */
+	uint64_t replaces;	 /* id of the IKE SA before it (2.8); 0: none */
+	bool rekeyed_by_us;	 /* who began that exchange … */
+	uint8_t rekey_nonce[32]; /* … and its lower nonce */
+	uint64_t successor;	 /* id of the IKE SA that has taken its place; 0: none */
+	bool is_replaced;	 /* a successor has its CHILD SAs; it waits for its DELETE */
 	uint64_t expire_us; /* half-open or without a child: gone then; IKE_NEVER */
 	uint64_t created_us, established_us, heard_us;
 	uint64_t rtt_us;
@@ -234,8 +242,9 @@ void ike_retire(struct ike *ike, struct ike_config *old);
 void ike_forget_retired(struct ike *ike);
 /* Frees the dead and tells the timer; the end of every public call. */
 void ike_settle(struct ike *ike);
-/* A random SPI that is free. */
+/* A random SPI that is free; an SA that is made later takes it. */
 uint64_t ike_fresh_spi(struct ike *ike);
+void ike_sa_set_own_spi(struct ike_sa *sa, uint64_t spi);
 const struct ike_conn *ike_sa_conn(const struct ike_sa *sa);
 bool ike_sa_is_half_open(const struct ike_sa *sa);
 void ike_kept_set(struct ike_kept *kept, const uint8_t *data, size_t len);
@@ -282,6 +291,7 @@ void ike_pieces_clear(struct ike_sa *sa);
 void ike_tell_stage(struct ike_sa *sa, enum ike_stage stage);
 void ike_tell_up(struct ike_child_sa *child);
 void ike_tell_failed(struct ike_sa *sa, enum ike_reason reason);
+void ike_tell_moved(struct ike_child_sa *child);
 void ike_tell_child_down(struct ike_child_sa *child, enum ike_reason reason);
 void ike_tell_refused(struct ike_sa *sa, enum ike_reason reason);
 void ike_tell_soft_failure(struct ike_sa *sa, enum ike_reason reason);
@@ -289,7 +299,7 @@ void ike_tell_soft_failure(struct ike_sa *sa, enum ike_reason reason);
 /* --- child.c ------------------------------------------------------------------------------------ */
 /* A new one for `user`, NEGOTIATING, with an SPI of ours that no other has. */
 struct ike_child_sa *ike_child_new(struct ike_sa *sa, uint64_t user);
-/* By id; by the peer's SPI among those of one SA. NULL if there is none. */
+/* By id; by the peer's SPI among those of one SA and of its successor. NULL if there is none. */
 struct ike_child_sa *ike_child_find(struct ike *ike, uint64_t id);
 struct ike_child_sa *ike_child_of_peer_spi(const struct ike_sa *sa, uint32_t spi);
 /* Those that the data plane has for a `user`, linked by user_next. */
@@ -309,11 +319,59 @@ void ike_child_set_up(struct ike_child_sa *child);
 /* Takes it out of the data plane, tells if it was up, and frees it. */
 void ike_child_remove(struct ike_child_sa *child, enum ike_reason reason);
 void ike_children_remove(struct ike_sa *sa, enum ike_reason reason);
-/* To another IKE SA of the same peer (2.8: those of a rekeyed one are inherited). */
+/* Those that stand, to another IKE SA of the same peer (2.8: a rekeyed one's are inherited). */
 void ike_children_move(struct ike_sa *from, struct ike_sa *to);
 bool ike_sa_has_child(const struct ike_sa *sa);
 /* Silent: for an engine that is freed. */
 void ike_children_forget(struct ike_sa *sa);
+
+/* --- create.c: CREATE_CHILD_SA ------------------------------------------------------------------ */
+enum ike_create_kind {
+	IKE_CREATE_CHILD,	/* a further CHILD SA; only the peer begins this */
+	IKE_CREATE_REKEY_CHILD, /* one that takes another's place */
+	IKE_CREATE_REKEY_IKE,
+};
+
+/* One exchange under way. */
+struct ike_create {
+	enum ike_create_kind kind;
+	uint32_t message_id; /* theirs: the request that waits for its answer */
+	struct kex kex;	     /* group 0: none */
+	struct ike_nonce ni, nr;
+	struct ike_child_sa *child; /* the new one; owned by the SA's list */
+	uint64_t old;		    /* id of the CHILD SA that it replaces */
+	struct ike_chosen chosen;
+	uint64_t spi; /* ours of a new IKE SA */
+	unsigned tries;
+};
+/* Frees both of an SA that ends. */
+void ike_creates_free(struct ike_sa *sa);
+/* Begins to replace a CHILD SA, or the IKE SA; nothing must be in flight. */
+void ike_rekey_child(struct ike_child_sa *old, uint16_t group, unsigned tries);
+void ike_rekey_sa(struct ike_sa *sa, uint16_t group, unsigned tries);
+void ike_take_create_request(struct ike_sa *sa, const struct ike_message *inner);
+void ike_take_create_response(struct ike_sa *sa, const struct ike_message *inner);
+/* The data plane's word on the CHILD SA of one of the two exchanges. */
+void ike_create_installed(struct ike_sa *sa, struct ike_child_sa *child, bool good);
+
+/* --- rekey.c: when something is replaced, and what of several stays ----------------------------------- */
+/* Sets the time of the next rekey; after it came up. */
+void ike_rekey_plan_child(struct ike_child_sa *child);
+void ike_rekey_plan_sa(struct ike_sa *sa);
+/* The earliest time at which the SA or one of its CHILD SAs wants something. */
+uint64_t ike_rekey_due(const struct ike_sa *sa);
+/* Does what is due, one exchange at a time; true when it began one. */
+bool ike_rekey_tick(struct ike_sa *sa);
+/* A CHILD SA that replaces another is up: which of them goes, and who deletes it (2.8.1). */
+void ike_rekey_settle_child(struct ike_child_sa *fresh);
+/* The same for IKE SAs (2.8.2); moves the CHILD SAs to the one that stays. */
+void ike_rekey_settle_sa(struct ike_sa *old, struct ike_sa *fresh);
+/* The IKE SA that has taken its place; NULL if none has, or if that is gone. */
+struct ike_sa *ike_sa_successor(const struct ike_sa *sa);
+/* Again later, by chance not when the peer does (2.25). */
+void ike_rekey_retry(struct ike_sa *sa, struct ike_child_sa *child);
+/* The first bytes of the lower of two nonces. */
+void ike_low_nonce(const struct ike_nonce *ni, const struct ike_nonce *nr, uint8_t out[32]);
 
 /* --- crossing.c ---------------------------------------------------------------------------------- */
 /* After a child came up: what of the older SAs of the same user goes (1b, N7). */
@@ -350,8 +408,6 @@ void ike_take_init_request(struct ike *ike, const struct path *path, const struc
 bool ike_responder_keys(struct ike_sa *sa);
 void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner);
 void ike_responder_checked(struct ike_sa *sa);
-/* The selectors that we grant, as TSi and TSr of an answer. */
-void ike_build_grant(struct ike_builder *chain, const struct selector *selector);
 void ike_responder_installed(struct ike_sa *sa, bool good);
 
 /* --- negotiate.c: what both roles share of IKE_AUTH -------------------------------------------------------- */
@@ -381,6 +437,11 @@ void ike_start_auth_job(struct ike_sa *sa);
 /* The verdict on the peer's AUTH; notes the reason when it is bad. */
 bool ike_peer_auth_good(struct ike_sa *sa);
 void ike_note_nonces(struct ike_sa *sa);
+/* TSi and TSr of a selector, as the exchange's initiator or its responder writes them. */
+void ike_build_selectors(struct ike_builder *chain, const struct selector *selector, bool initiator);
+/* Whether one of the selectors holds all of a host's packets of a protocol and port (0: any). */
+bool ike_ts_cover(const struct ike_ts *ts, size_t count, const struct prefix *host, uint8_t proto,
+	uint16_t port);
 bool ike_take_nonce(const struct ike_message *message, struct ike_nonce *out);
 struct crypto_random ike_random(struct ike *ike);
 

@@ -75,7 +75,7 @@ static void take_expire(struct dataplane *dp, const struct nlmsghdr *message)
 		return;
 	if (state.spi == 0)
 		larval_forget(dp, state.seq);
-	else if (!state.hard && entry_tag_is_ours(state.tag))
+	else if (!state.hard && entry_tag_is_ours(state.tag) && state.packets < ENCODE_SOFT_PACKETS)
 		flow_peer_sent(dp, state.spi);
 	else if (entry_tag_is_ours(state.tag))
 		dp->events.expire(dp->arg,
@@ -165,6 +165,7 @@ void dp_close(struct dataplane *dp)
 	if (!dp)
 		return;
 	loop_timer_stop(dp->loop, &dp->deliver);
+	departing_clear(dp);
 	DL_FOREACH_SAFE (dp->pending, pending, next_pending)
 		free(pending);
 	HASH_ITER (hh, dp->flows, flow, next_flow) {

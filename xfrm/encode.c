@@ -206,6 +206,8 @@ struct nl_msg *encode_sa(const struct ipsec_sa *sa, const struct sa_pair *pair, 
 	/* One soft expire at the peer's first packet (kernel.md 0.10): it has the pair now. */
 	if (inbound && pair->peer_sends_first)
 		info.lft.soft_packet_limit = 1;
+	if (!inbound)
+		info.lft.soft_packet_limit = ENCODE_SOFT_PACKETS;
 	info.reqid = reqid;
 	info.family = family_of(&sa->dst);
 	info.mode = pair->mode == IPSEC_TUNNEL ? XFRM_MODE_TUNNEL : XFRM_MODE_TRANSPORT;

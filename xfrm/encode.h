@@ -7,6 +7,12 @@
 
 struct nl_msg;
 
+/*
+ * A sequence number without ESN has 32 bits, and must not repeat: half-way an
+ * outbound SA asks for its successor by a soft expire (RFC 4303 3.3.3).
+ */
+#define ENCODE_SOFT_PACKETS (UINT64_C(1) << 31)
+
 /* Adds or replaces a policy, in one step (K4). */
 struct nl_msg *encode_policy(const struct entry *entry);
 struct nl_msg *encode_policy_delete(const struct entry_key *key);

@@ -335,7 +335,13 @@ int flow_remove_pair(struct dataplane *dp, const struct dp_flow *wanted, const s
 			continue;
 		if (flow->deferred && flow->deferred->in.spi == pair->in.spi)
 			drop_deferred(flow);
-		delete_pair(dp, found);
+		else if (flow->deferred) /* the peer has left the one that goes: it is on the other */
+			release_awaited(flow);
+		netlink_request(dp->nl, encode_sa_delete(&found->out_dst, found->out_spi));
+		if (flow->pairs->next)
+			departing_add(dp, &found->in_dst, found->in_spi);
+		else
+			netlink_request(dp->nl, encode_sa_delete(&found->in_dst, found->in_spi));
 		*link = found->next;
 		free(found);
 		return 0;

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libxfrm.a
 libxfrm_a_SOURCES = \
 	xfrm/dataplane.c xfrm/dataplane.h \
+	xfrm/departing.c \
 	xfrm/decode.c xfrm/decode.h \
 	xfrm/desired.c \
 	xfrm/encode.c xfrm/encode.h \

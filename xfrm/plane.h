@@ -92,8 +92,14 @@ struct dataplane {
 	bool adopted; /* what an earlier run left is in the mirror */
 	struct pending *pending;
 	struct loop_timer deliver;
+	struct departing *departing; /* departing.c */
 	char *foreign; /* a warning found at the latest dump */
 };
+
+/* --- departing.c: inbound SAs that go a moment later ------------------------------------------ */
+void departing_add(struct dataplane *dp, const struct addr *dst, uint32_t spi);
+/* All go now. */
+void departing_clear(struct dataplane *dp);
 
 /* --- mirror.c: every policy that we write goes through here ------------------------------ */
 /* Installs or replaces one policy, in one step. 0 or -errno. */

@@ -12,6 +12,7 @@ LAB_TESTS += \
 	t/lab/leak.t \
 	t/lab/libreswan.t \
 	t/lab/null.t \
+	t/lab/rekey.t \
 	t/lab/reload.t \
 	t/lab/self.t \
 	t/lab/spoof.t \

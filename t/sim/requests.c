@@ -92,14 +92,74 @@ static void test_empty(void)
 
 static void test_create_child(void)
 {
-	uint8_t room[64];
+	uint8_t room[256];
 	struct ike_builder chain = ike_build_chain(room, sizeof(room));
 
 	establish(3);
 	ike_notify_build(&chain, IKE_NOTIFY_REKEY_SA, NULL, 0);
 	forge(IKE_EXCHANGE_CREATE_CHILD_SA, &chain, 0);
-	ok(answered_with(IKE_NOTIFY_NO_ADDITIONAL_SAS) && A->child_count == 1,
-		"CREATE_CHILD_SA: NO_ADDITIONAL_SAS");
+	ok(answered_with(IKE_NOTIFY_INVALID_SYNTAX) && A->child_count == 1,
+		"CREATE_CHILD_SA with nothing in it: INVALID_SYNTAX");
+	world_clear(&world);
+}
+
+static void forge_rekey(uint32_t spi, uint16_t group)
+{
+	static const uint8_t zero[32] = {1};
+	uint8_t room[512];
+	struct ike_builder chain = ike_build_chain(room, sizeof(room));
+	struct ike_suite suite = {.encr = {{IKE_ENCR_AES_GCM_16, 256}}, .encr_count = 1};
+	struct selector selector = world_selector(&world, 1);
+
+	suite.ke[0] = group;
+	suite.ke_count = group ? 1 : 0;
+	ike_notify_build_esp(&chain, IKE_NOTIFY_REKEY_SA, spi);
+	ike_proposal_offer(&chain, IKE_PROTOCOL_ESP, &suite, 0x12345678, 4);
+	ike_build_payload(&chain, IKE_PAYLOAD_NONCE, zero, sizeof(zero));
+	ike_build_selectors(&chain, &selector, true);
+	forge(IKE_EXCHANGE_CREATE_CHILD_SA, &chain, 0);
+}
+
+/* A further CHILD SA on an IKE SA whose only one the peer has deleted: the IKE SA stays. */
+static void test_further_child(void)
+{
+	static const uint8_t nonce[32] = {1};
+	uint8_t room[512];
+	struct ike_builder chain = ike_build_chain(room, sizeof(room));
+	struct ike_suite suite = {.encr = {{IKE_ENCR_AES_GCM_16, 256}}, .encr_count = 1};
+	struct selector selector;
+
+	establish(33);
+	selector = world_selector(&world, 1);
+	ike_delete_build_esp(&chain, B->children[0].child.pair.in.spi);
+	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
+	is_int((int)A->child_count, 0, "the peer deletes the only CHILD SA");
+	chain = ike_build_chain(room, sizeof(room));
+	ike_proposal_offer(&chain, IKE_PROTOCOL_ESP, &suite, 0x12345678, 4);
+	ike_build_payload(&chain, IKE_PAYLOAD_NONCE, nonce, sizeof(nonce));
+	ike_build_selectors(&chain, &selector, true);
+	forge(IKE_EXCHANGE_CREATE_CHILD_SA, &chain, 1);
+	is_int((int)A->child_count, 1, "and asks for another");
+	world_run_for(&world, 5000 * WORLD_MS);
+	is_int((int)A->child_count, 1, "which stays");
+	world_clear(&world);
+}
+
+static void test_rekey_refused(void)
+{
+	establish(30);
+	forge_rekey(0x99999999, 0);
+	ok(answered_with(IKE_NOTIFY_CHILD_SA_NOT_FOUND) && A->child_count == 1,
+		"a CHILD SA that we do not have: CHILD_SA_NOT_FOUND");
+	world_clear(&world);
+	establish(31);
+	forge_rekey(B->children[0].child.pair.in.spi, IKE_GROUP_CURVE25519);
+	ok(answered_with(IKE_NOTIFY_INVALID_KE_PAYLOAD) && A->child_count == 1,
+		"a group without its KE payload: INVALID_KE_PAYLOAD");
+	world_clear(&world);
+	establish(32);
+	forge_rekey(B->children[0].child.pair.in.spi, IKE_GROUP_ECP_521);
+	ok(answered_with(IKE_NOTIFY_NO_PROPOSAL_CHOSEN), "a group that is not ours: NO_PROPOSAL_CHOSEN");
 	world_clear(&world);
 }
 
@@ -358,6 +418,8 @@ int main(void)
 {
 	test_empty();
 	test_create_child();
+	test_rekey_refused();
+	test_further_child();
 	test_critical();
 	test_malformed();
 	test_rejected();

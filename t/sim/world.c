@@ -261,6 +261,9 @@ static void take_event(void *arg, const struct ike_event *event)
 		host->down_us = host->world->now_us;
 		host->down_reason = event->reason;
 		break;
+	case IKE_EVENT_CHILD_MOVED:
+		find_child(host, event->child->id)->child.sa = event->child->sa;
+		break;
 	case IKE_EVENT_REFUSED:
 		host->refusals++;
 		snprintf(host->refused_detail, sizeof(host->refused_detail), "%s",

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Rekeying (RFC 7296 2.8, 2.25): CHILD SAs and IKE SAs that replace each other
+ * for minutes, begun by one end or by both at once, in all weathers. At every
+ * moment both ends hold a pair in common; at the end exactly one.
+ */
+#include "ike/sa.h"
+#include "lib/mem.h"
+#include "t/sim/world.h"
+#include "t/tap.h"
+
+#include <stdlib.h>
+
+static struct world world;
+
+#define A (&world.hosts[0])
+#define B (&world.hosts[1])
+
+/* Lifetimes in seconds; 0: the end does not rekey. */
+struct lives {
+	uint32_t child_a, child_b, ike_a, ike_b;
+	bool no_pfs;
+};
+
+static void set_lives(struct world_host *host, uint32_t child, uint32_t ike, bool no_pfs)
+{
+	struct ike_conn *conn = &host->conns[0];
+
+	conn->no_rekey = !child && !ike;
+	conn->child_lifetime_s = child ? child : 1000000;
+	conn->ike_lifetime_s = ike ? ike : 1000000;
+	conn->rekey_margin_s = 2;
+	conn->no_pfs = no_pfs;
+}
+
+static void begin(uint64_t seed, const struct lives *lives)
+{
+	world_init(&world, seed, IKE_AUTH_PSK);
+	set_lives(A, lives->child_a, lives->ike_a, lives->no_pfs);
+	set_lives(B, lives->child_b, lives->ike_b, lives->no_pfs);
+	world_reload(&world, 0);
+	world_reload(&world, 1);
+	A->install_us = B->install_us = 2 * WORLD_MS;
+	world_initiate(&world, 0);
+	world_run_for(&world, 1000 * WORLD_MS);
+}
+
+static bool is_common(const struct ike_child *a, const struct ike_child *b)
+{
+	return a->pair.in.spi == b->pair.out.spi && a->pair.out.spi == b->pair.in.spi;
+}
+
+/* A pair that both have in the data plane. */
+static bool have_common_pair(void)
+{
+	for (size_t i = 0; i < A->child_count; i++) {
+		for (size_t j = 0; j < B->child_count; j++) {
+			if (A->children[i].installed && B->children[j].installed &&
+				is_common(&A->children[i].child, &B->children[j].child))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Runs in small steps; how often both ends had nothing in common. */
+static unsigned run_watched(uint64_t seconds)
+{
+	unsigned gaps = 0;
+
+	for (uint64_t ms = 0; ms < seconds * 1000; ms += 5) {
+		world_run_for(&world, 5 * WORLD_MS);
+		gaps += !have_common_pair();
+	}
+	return gaps;
+}
+
+/* Nobody rekeys any more; what is under way and what waits for its DELETE ends. */
+static void calm_down(void)
+{
+	world.loss_percent = world.duplicate_percent = 0;
+	for (size_t i = 0; i < 2; i++) {
+		set_lives(&world.hosts[i], 0, 0, false);
+		ike_reconfigure(world.hosts[i].ike, &world.hosts[i].config, world.now_us);
+	}
+	world_run_for(&world, 90000 * WORLD_MS);
+}
+
+static const char *judge(void)
+{
+	if (!world_agrees(&world))
+		return "the hosts do not hold the same pairs";
+	if (A->child_count != 1)
+		return A->child_count ? "more than one pair is left" : "no pair is left";
+	if (ike_counters(A->ike).sas != 1 || ike_counters(B->ike).sas != 1)
+		return "not one IKE SA is left";
+	if (ike_counters(A->ike).half_open || ike_counters(B->ike).half_open)
+		return "a half-open SA is left";
+	return NULL;
+}
+
+static void end(void)
+{
+	ike_shutdown(A->ike, world.now_us);
+	world_run_for(&world, 20000 * WORLD_MS);
+	if (A->child_count || B->child_count || A->timer_us != IKE_NEVER || B->timer_us != IKE_NEVER)
+		ok(false, "something is left after the stop");
+	world_clear(&world);
+}
+
+/* --- by one end ------------------------------------------------------------------------------- */
+
+static void test_one_end(const struct lives *lives, unsigned least, const char *name)
+{
+	unsigned gaps;
+	const char *wrong;
+
+	begin(1, lives);
+	gaps = run_watched(120);
+	ok(gaps == 0, "%s: a pair in common at every moment", name);
+	ok(A->ups >= least && A->ups == B->ups, "%s: %u pairs came up one after the other", name, A->ups);
+	calm_down();
+	wrong = judge();
+	ok(!wrong, "%s: %s", name, wrong ? wrong : "one is left");
+	ok(A->faileds == 0 && B->faileds == 0, "%s: no negotiation failed", name);
+	end();
+}
+
+static void test_sa_by_one_end(const struct lives *lives, const char *name)
+{
+	uint64_t first;
+	unsigned gaps;
+	const char *wrong;
+
+	begin(2, lives);
+	first = A->children[0].child.sa;
+	gaps = run_watched(120);
+	ok(gaps == 0 && A->ups == 1 && A->downs == 0, "%s: the pair stays as it is", name);
+	ok(A->child_count == 1 && A->children[0].child.sa != first, "%s: under another IKE SA", name);
+	ok(ike_counters(A->ike).established >= 8, "%s: %u times", name,
+		(unsigned)ike_counters(A->ike).established);
+	calm_down();
+	wrong = judge();
+	ok(!wrong, "%s: %s", name, wrong ? wrong : "one is left");
+	ike_delete(B->ike, B->children[0].child.sa, world.now_us);
+	world_run_for(&world, 1000 * WORLD_MS);
+	ok(A->child_count == 0 && A->down_reason == IKE_REASON_PEER_DELETED, "%s: and it can be deleted",
+		name);
+	end();
+}
+
+/* --- by both ---------------------------------------------------------------------------------------- */
+
+static unsigned gaps_seen, crossed;
+
+static const char *run_both(uint64_t seed, const struct lives *lives, unsigned loss)
+{
+	const char *wrong;
+	unsigned before;
+
+	begin(seed, lives);
+	world.jitter_us = world_random(&world) % (20 * WORLD_MS) + 1;
+	world.loss_percent = loss;
+	world.duplicate_percent = loss;
+	A->install_us = world_random(&world) % (5 * WORLD_MS);
+	B->install_us = world_random(&world) % (5 * WORLD_MS);
+	before = A->ups;
+	gaps_seen += run_watched(60) && !loss;
+	calm_down();
+	wrong = judge();
+	/* A whole exchange lost: the peer counts as dead, and who has traffic begins anew. */
+	if (loss && A->child_count == 0 && B->child_count == 0)
+		wrong = NULL;
+	crossed += A->ups - before > 9;
+	end();
+	return wrong;
+}
+
+static void test_both(const struct lives *lives, unsigned loss, unsigned seeds, const char *name)
+{
+	unsigned bad = 0;
+
+	gaps_seen = crossed = 0;
+	for (uint64_t seed = 0; seed < seeds; seed++) {
+		const char *wrong = run_both(100 + seed * 7919, lives, loss);
+
+		if (wrong && bad++ < 5)
+			diag("seed %" PRIu64 " (%s, loss %u): %s", seed, name, loss, wrong);
+	}
+	ok(bad == 0 && gaps_seen == 0, "%s at once, %u %% loss: %u runs, %u bad, %u with a gap", name, loss,
+		seeds, bad, gaps_seen);
+}
+
+/* --- refusals --------------------------------------------------------------------------------------- */
+
+static void test_refused_install(void)
+{
+	struct lives lives = {.child_a = 12};
+
+	begin(30, &lives);
+	B->refuses_install = true;
+	run_watched(12);
+	ok(A->child_count == 1 && B->child_count == 1 && world_agrees(&world) && A->downs == 0,
+		"a data plane that refuses the new pair leaves the old one");
+	B->refuses_install = false;
+	run_watched(30);
+	ok(A->ups >= 2 && have_common_pair(), "and it is tried again");
+	end();
+	begin(31, &lives);
+	A->refuses_install = true;
+	run_watched(12);
+	ok(have_common_pair() && A->downs == 0, "the same on our side: what the peer has of it is deleted");
+	A->refuses_install = false;
+	run_watched(30);
+	calm_down();
+	ok(!judge(), "and it is tried again");
+	end();
+}
+
+static void test_soft_expire(void)
+{
+	struct lives lives = {0};
+
+	begin(32, &lives);
+	ike_rekey(A->ike, A->children[0].child.id, world.now_us);
+	ok(run_watched(10) == 0 && A->ups == 2 && B->ups == 2, "the data plane asks for a new pair");
+	calm_down();
+	ok(!judge(), "one is left");
+	end();
+}
+
+int main(int argc, char **argv)
+{
+	unsigned seeds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 60;
+	struct lives child = {.child_a = 12}, child_b = {.child_b = 12};
+	struct lives no_pfs = {.child_a = 12, .no_pfs = true};
+	struct lives sa = {.ike_a = 12}, sa_b = {.ike_b = 12};
+	struct lives both_child = {.child_a = 12, .child_b = 12};
+	struct lives both_sa = {.ike_a = 12, .ike_b = 12};
+	struct lives all = {.child_a = 12, .child_b = 12, .ike_a = 12, .ike_b = 12};
+	struct lives mixed = {.child_a = 12, .ike_b = 12};
+
+	test_one_end(&child, 8, "CHILD SA, by its initiator");
+	test_one_end(&child_b, 8, "CHILD SA, by its responder");
+	test_one_end(&no_pfs, 8, "CHILD SA without PFS");
+	test_sa_by_one_end(&sa, "IKE SA, by its initiator");
+	test_sa_by_one_end(&sa_b, "IKE SA, by its responder");
+	test_refused_install();
+	test_soft_expire();
+	test_both(&both_child, 0, seeds, "CHILD SA by both");
+	test_both(&both_sa, 0, seeds, "IKE SA by both");
+	test_both(&mixed, 0, seeds, "CHILD SA by one, IKE SA by the other");
+	test_both(&all, 0, seeds, "everything by both");
+	test_both(&all, 20, seeds, "everything by both");
+	return tap_done();
+}
