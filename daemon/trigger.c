@@ -196,30 +196,12 @@ static int take_conn_for(void *arg, const struct path *path)
 	return (int)policy_conn_get(trigger->policy, (size_t)conn)->ike_conn;
 }
 
-static bool ts_covers_host(const struct ike_ts *ts, const struct addr *host, uint8_t proto, uint16_t port)
-{
-	return ts->start.family == host->family && addr_compare(&ts->start, host) <= 0 &&
-	       addr_compare(host, &ts->end) <= 0 && (ts->proto == 0 || ts->proto == proto) &&
-	       (port ? ts->port_start <= port && port <= ts->port_end
-		     : ts->port_start == 0 && ts->port_end == 65535);
-}
-
-static bool any_covers(
-	const struct ike_ts *ts, size_t count, const struct addr *host, uint8_t proto, uint16_t port)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (ts_covers_host(&ts[i], host, proto, port))
-			return true;
-	}
-	return false;
-}
-
 /* The hosts of the path themselves, with the line's ports: whatever else is offered is not believed (N9). */
 static bool offer_covers(const struct ike_offer *offer, const struct policy_line *line)
 {
-	return any_covers(offer->remote_ts, offer->remote_ts_count, &offer->path.remote.addr,
+	return ike_ts_cover(offer->remote_ts, offer->remote_ts_count, &offer->path.remote.addr,
 		       line->proto, line->remote_port) &&
-	       any_covers(offer->local_ts, offer->local_ts_count, &offer->path.local.addr,
+	       ike_ts_cover(offer->local_ts, offer->local_ts_count, &offer->path.local.addr,
 		       line->proto, line->local_port);
 }
 

@@ -302,9 +302,9 @@ static bool grant(struct ike_sa *sa, const struct child_request *request, struct
 		return sa->ike->ops.narrow(sa->ike->arg, &offer, selector, user);
 	*selector = request->old->pub.pair.selector;
 	*user = request->old->pub.user;
-	return ike_ts_cover(request->tsr, request->tsr_count, &selector->local, selector->proto,
+	return ike_ts_cover(request->tsr, request->tsr_count, &selector->local.addr, selector->proto,
 		       selector->local_port) &&
-	       ike_ts_cover(request->tsi, request->tsi_count, &selector->remote, selector->proto,
+	       ike_ts_cover(request->tsi, request->tsi_count, &selector->remote.addr, selector->proto,
 		       selector->remote_port);
 }
 
@@ -531,8 +531,8 @@ static bool same_selectors(const struct ike_message *inner, const struct selecto
 
 	return tsi && tsr && ike_ts_parse(tsi, local, &local_count) &&
 	       ike_ts_parse(tsr, remote, &remote_count) && local_count == 1 && remote_count == 1 &&
-	       ike_ts_cover(local, 1, &selector->local, selector->proto, selector->local_port) &&
-	       ike_ts_cover(remote, 1, &selector->remote, selector->proto, selector->remote_port);
+	       ike_ts_cover(local, 1, &selector->local.addr, selector->proto, selector->local_port) &&
+	       ike_ts_cover(remote, 1, &selector->remote.addr, selector->proto, selector->remote_port);
 }
 
 /* The peer has its end already: what does not fit is deleted there. */

@@ -101,6 +101,10 @@ struct ike_ts {
 	struct addr start, end;
 };
 
+/* Whether one of the selectors holds all of a host's packets of a protocol and port (0: any). */
+bool ike_ts_cover(const struct ike_ts *ts, size_t count, const struct addr *host, uint8_t proto,
+	uint16_t port);
+
 /* What a responder is asked to accept, after the peer's AUTH verified. */
 struct ike_offer {
 	uint64_t sa;

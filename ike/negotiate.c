@@ -71,13 +71,12 @@ void ike_build_selectors(struct ike_builder *chain, const struct selector *selec
 	ike_ts_build(chain, IKE_PAYLOAD_TSr, initiator ? &remote : &local, 1);
 }
 
-bool ike_ts_cover(const struct ike_ts *ts, size_t count, const struct prefix *host, uint8_t proto,
+bool ike_ts_cover(const struct ike_ts *ts, size_t count, const struct addr *host, uint8_t proto,
 	uint16_t port)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (ts[i].start.family == host->addr.family &&
-			addr_compare(&ts[i].start, &host->addr) <= 0 &&
-			addr_compare(&host->addr, &ts[i].end) <= 0 &&
+		if (ts[i].start.family == host->family && addr_compare(&ts[i].start, host) <= 0 &&
+			addr_compare(host, &ts[i].end) <= 0 &&
 			(ts[i].proto == 0 || ts[i].proto == proto) &&
 			(port ? ts[i].port_start <= port && port <= ts[i].port_end
 			      : ts[i].port_start == 0 && ts[i].port_end == UINT16_MAX))

@@ -439,9 +439,6 @@ bool ike_peer_auth_good(struct ike_sa *sa);
 void ike_note_nonces(struct ike_sa *sa);
 /* TSi and TSr of a selector, as the exchange's initiator or its responder writes them. */
 void ike_build_selectors(struct ike_builder *chain, const struct selector *selector, bool initiator);
-/* Whether one of the selectors holds all of a host's packets of a protocol and port (0: any). */
-bool ike_ts_cover(const struct ike_ts *ts, size_t count, const struct prefix *host, uint8_t proto,
-	uint16_t port);
 bool ike_take_nonce(const struct ike_message *message, struct ike_nonce *out);
 struct crypto_random ike_random(struct ike *ike);
 
