@@ -102,6 +102,13 @@ static bool wants_debug(const struct section *setup)
 	return (debug && strcmp(debug, "none") != 0) || (pluto && strcmp(pluto, "none") != 0);
 }
 
+static enum ike_ddos_mode ddos_mode_of(const char *text)
+{
+	if (text && value_is_one_of(text, "busy"))
+		return IKE_DDOS_BUSY;
+	return text && value_is_one_of(text, "unlimited") ? IKE_DDOS_UNLIMITED : IKE_DDOS_AUTO;
+}
+
 void build_setup(struct source *source, struct conf *conf)
 {
 	const struct section none = {0}, *setup = &none;
@@ -132,5 +139,7 @@ void build_setup(struct source *source, struct conf *conf)
 	set_allow(source->report, setup, &conf->resolver);
 	set_hold(source->report, setup, &conf->resolver);
 	conf->ike.max_half_open = section_number(setup, "max-halfopen-ike", 0);
+	conf->ike.cookie_threshold = section_number(setup, "ddos-ike-threshold", 0);
+	conf->ike.ddos_mode = ddos_mode_of(section_text(setup, "ddos-mode"));
 }
 

@@ -97,6 +97,13 @@ struct ike_psk {
 struct cert_identity;
 struct cert_trust;
 
+/* When strangers have to return a cookie first (RFC 7296 2.6). */
+enum ike_ddos_mode {
+	IKE_DDOS_AUTO,	    /* when many are half-open, in all or from one source */
+	IKE_DDOS_BUSY,	    /* always */
+	IKE_DDOS_UNLIMITED, /* never */
+};
+
 /* Everything; arrays are owned by whoever filled it. */
 struct ike_config {
 	struct ike_conn *conns;
@@ -108,6 +115,8 @@ struct ike_config {
 	struct cert_trust **trusts; /* sets of CAs */
 	size_t trust_count;
 	uint32_t max_half_open; /* responder's half-open SAs at once; 0: 50000 */
+	uint32_t cookie_threshold; /* from so many on, strangers are challenged with a cookie; 0: 1000 */
+	enum ike_ddos_mode ddos_mode;
 };
 
 /* "null", "psk", "cert", "never", "unavailable". */

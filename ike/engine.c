@@ -40,6 +40,7 @@ void ike_free(struct ike *ike)
 	HASH_ITER (by_job, ike->by_job, sa, next)
 		ike_sa_untrack_job(sa);
 	ike_settle(ike);
+	ike_guard_free(ike);
 	ike_config_clear(&ike->config);
 	heap_clear(&ike->due);
 	free(ike);

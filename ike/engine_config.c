@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define DEFAULT_HALF_OPEN 50000
+#define DEFAULT_COOKIE_THRESHOLD 1000
 #define DEFAULT_INTERVAL_MS 250
 #define DEFAULT_TIMEOUT_MS 3000
 #define DEFAULT_LIFETIME_S (8 * 3600)
@@ -55,7 +56,10 @@ void ike_config_copy(struct ike_config *out, const struct ike_config *config)
 {
 	*out = (struct ike_config){.conn_count = config->conn_count,
 		.psk_count = config->psk_count,
-		.max_half_open = config->max_half_open ? config->max_half_open : DEFAULT_HALF_OPEN};
+		.max_half_open = config->max_half_open ? config->max_half_open : DEFAULT_HALF_OPEN,
+		.cookie_threshold = config->cookie_threshold ? config->cookie_threshold
+							      : DEFAULT_COOKIE_THRESHOLD,
+		.ddos_mode = config->ddos_mode};
 	out->conns = mem_zalloc(config->conn_count * sizeof(*out->conns));
 	out->psks = mem_zalloc(config->psk_count * sizeof(*out->psks));
 	for (size_t i = 0; i < config->conn_count; i++)

@@ -193,6 +193,7 @@ void ike_shutdown(struct ike *ike, uint64_t now_us);
 
 struct ike_counters {
 	uint64_t datagrams, malformed, unknown_spi, bad_icv, half_open_limit;
+	uint64_t cookies; /* challenges sent */
 	uint64_t initiated, responded, established, failed;
 	size_t sas, half_open; /* now */
 };

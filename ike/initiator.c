@@ -154,6 +154,7 @@ static bool read_init_response(
 
 static void begin_auth(struct ike_sa *sa)
 {
+	ike_begin_auth_work(sa);
 	ike_sa_set_state(sa, IKE_SA_SIGNING);
 	if (!ike_prepare_auth(sa, true)) {
 		ike_sa_end(sa, IKE_REASON_UNAVAILABLE);
@@ -225,8 +226,8 @@ void ike_initiator_signed(struct ike_sa *sa)
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
 	sa->handshake->run_own = false;
-	if (!sa->handshake->own_auth.good) {
-		ike_note_detail(sa, sa->handshake->own_auth.why);
+	if (!sa->handshake->work->own_auth.good) {
+		ike_note_detail(sa, sa->handshake->work->own_auth.why);
 		ike_sa_end(sa, IKE_REASON_CRYPTO);
 		return;
 	}
@@ -270,10 +271,10 @@ static bool same_host(const struct ike_ts *ts, const struct prefix *host)
 static bool narrow_to_answer(const struct ike_sa *sa, struct selector *out)
 {
 	const struct ike_handshake *h = sa->handshake;
-	const struct ike_ts *local = &h->local_ts[0], *remote = &h->remote_ts[0];
+	const struct ike_ts *local = &h->work->local_ts[0], *remote = &h->work->remote_ts[0];
 
 	*out = sa->selector;
-	if (h->local_ts_count != 1 || h->remote_ts_count != 1 || !same_host(local, &out->local) ||
+	if (h->work->local_ts_count != 1 || h->work->remote_ts_count != 1 || !same_host(local, &out->local) ||
 		!same_host(remote, &out->remote) || local->proto != remote->proto)
 		return false;
 	out->proto = local->proto;

@@ -21,6 +21,7 @@ libike_a_SOURCES = \
 	ike/events.c \
 	ike/exchange.c \
 	ike/fragment.c \
+	ike/guard.c \
 	ike/id.c ike/id.h \
 	ike/informational.c \
 	ike/initiator.c \
@@ -46,7 +47,9 @@ t_unit_ike_proposal_SOURCES = t/unit/ike_proposal.c t/tap.h
 t_unit_ike_proposal_LDADD = $(IKE_LIBS)
 
 sim_world = t/sim/world.c t/sim/world.h t/tap.h
-UNIT_TESTS += t/sim/two t/sim/life t/sim/requests t/sim/crossing t/sim/certs t/sim/fragments t/sim/rekey
+UNIT_TESTS += t/sim/two t/sim/life t/sim/requests t/sim/crossing t/sim/certs t/sim/fragments t/sim/rekey t/sim/flood
+t_sim_flood_SOURCES = t/sim/flood.c $(sim_world)
+t_sim_flood_LDADD = $(IKE_LIBS)
 t_sim_rekey_SOURCES = t/sim/rekey.c $(sim_world)
 t_sim_rekey_LDADD = $(IKE_LIBS)
 t_sim_fragments_SOURCES = t/sim/fragments.c t/pki.c t/pki.h $(sim_world)

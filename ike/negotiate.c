@@ -46,10 +46,10 @@ bool ike_read_child_offer(struct ike_sa *sa, const struct ike_message *inner)
 	h->transport_asked = ike_notify_find(inner, IKE_NOTIFY_USE_TRANSPORT_MODE, &notify);
 	h->esp_choice = ike_proposal_choose(offer, IKE_PROTOCOL_ESP, &suite, 0, &h->esp);
 	return h->esp_choice != IKE_CHOICE_MALFORMED &&
-	       ike_ts_parse(tsi, initiator ? h->local_ts : h->remote_ts,
-		       initiator ? &h->local_ts_count : &h->remote_ts_count) &&
-	       ike_ts_parse(tsr, initiator ? h->remote_ts : h->local_ts,
-		       initiator ? &h->remote_ts_count : &h->local_ts_count);
+	       ike_ts_parse(tsi, initiator ? h->work->local_ts : h->work->remote_ts,
+		       initiator ? &h->work->local_ts_count : &h->work->remote_ts_count) &&
+	       ike_ts_parse(tsr, initiator ? h->work->remote_ts : h->work->local_ts,
+		       initiator ? &h->work->remote_ts_count : &h->work->local_ts_count);
 }
 
 /* Selectors of flows are hosts: start and end are one address. */

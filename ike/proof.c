@@ -20,6 +20,12 @@ void ike_note_detail(struct ike_sa *sa, const char *detail)
 		sa->detail = mem_strdup(detail);
 }
 
+void ike_begin_auth_work(struct ike_sa *sa)
+{
+	if (!sa->handshake->work)
+		sa->handshake->work = mem_new(struct ike_auth_work);
+}
+
 /* --- our own side ------------------------------------------------------------------------- */
 
 static const struct cert_identity *own_identity(const struct ike_sa *sa)
@@ -52,7 +58,7 @@ void ike_choose_own_id(struct ike_sa *sa)
 
 void ike_build_proof(struct ike_sa *sa, struct ike_builder *chain, uint8_t id_payload)
 {
-	const struct auth_task *task = &sa->handshake->own_auth;
+	const struct auth_task *task = &sa->handshake->work->own_auth;
 	const struct cert_identity *identity = own_identity(sa);
 	const struct cert_chain *certs = identity ? cert_identity_chain(identity) : NULL;
 
@@ -117,7 +123,7 @@ unsigned ike_read_hashes(const struct ike_message *message)
 /* Certificates of other encodings are passed over (3.6); more than fit make the chain too long. */
 static void read_certs(struct ike_sa *sa, const struct ike_message *inner)
 {
-	struct cert_chain *chain = &sa->handshake->peer_chain;
+	struct cert_chain *chain = &sa->handshake->work->peer_chain;
 
 	cert_chain_clear(chain);
 	for (size_t i = 0; i < inner->count; i++) {
@@ -143,8 +149,8 @@ bool ike_read_proof(struct ike_sa *sa, const struct ike_message *inner, uint8_t 
 
 	if (!id || !payload || !ike_id_parse(id, &sa->peer_id) || !ike_auth_parse(payload, &auth))
 		return false;
-	h->peer_method = auth.method;
-	ike_kept_set(&h->peer_proof, auth.data, auth.len);
+	h->work->peer_method = auth.method;
+	ike_kept_set(&h->work->peer_proof, auth.data, auth.len);
 	if (ike_sa_conn(sa)->remote_auth == IKE_AUTH_CERT)
 		read_certs(sa, inner);
 	return true;
@@ -198,7 +204,7 @@ static bool choose_way(struct ike_sa *sa, struct auth_task *task, bool own)
 				task, identity, sa->handshake->peer_hashes, conn->allow_sha1);
 		else if (!own && trust)
 			auth_task_by_cert(task, trust, conn->remote_keys, conn->allow_sha1,
-				&sa->handshake->peer_chain);
+				&sa->handshake->work->peer_chain);
 		return own ? identity != NULL : trust != NULL;
 	case IKE_AUTH_NEVER:
 	case IKE_AUTH_UNAVAILABLE:
@@ -210,7 +216,7 @@ static bool choose_way(struct ike_sa *sa, struct auth_task *task, bool own)
 bool ike_prepare_auth(struct ike_sa *sa, bool own)
 {
 	struct ike_handshake *h = sa->handshake;
-	struct auth_task *task = own ? &h->own_auth : &h->peer_auth;
+	struct auth_task *task = own ? &h->work->own_auth : &h->work->peer_auth;
 	bool of_initiator = own == (sa->role == IKE_INITIATOR);
 	const struct ike_kept *message = of_initiator ? &h->init_request : &h->init_response;
 	uint8_t id[4 + IKE_ID_MAX];
@@ -223,8 +229,8 @@ bool ike_prepare_auth(struct ike_sa *sa, bool own)
 	if (own) {
 		h->run_own = true;
 	} else {
-		auth_task_claim(task, h->peer_method, h->peer_proof.data, h->peer_proof.len);
-		ike_kept_clear(&h->peer_proof);
+		auth_task_claim(task, h->work->peer_method, h->work->peer_proof.data, h->work->peer_proof.len);
+		ike_kept_clear(&h->work->peer_proof);
 		h->run_peer = true;
 	}
 	return true;
@@ -252,9 +258,9 @@ static void run_auth(void *data)
 	struct ike_handshake *h = data;
 
 	if (h->run_peer)
-		auth_task_run(&h->peer_auth);
-	if (h->run_own && (!h->run_peer || h->peer_auth.good))
-		auth_task_run(&h->own_auth);
+		auth_task_run(&h->work->peer_auth);
+	if (h->run_own && (!h->run_peer || h->work->peer_auth.good))
+		auth_task_run(&h->work->own_auth);
 }
 
 void ike_start_auth_job(struct ike_sa *sa)
@@ -267,7 +273,7 @@ void ike_start_auth_job(struct ike_sa *sa)
 
 bool ike_peer_auth_good(struct ike_sa *sa)
 {
-	const struct auth_task *task = &sa->handshake->peer_auth;
+	const struct auth_task *task = &sa->handshake->work->peer_auth;
 
 	if (!task->good)
 		ike_note_detail(sa, task->why);

@@ -16,28 +16,12 @@
 
 /* --- IKE_SA_INIT: refusals keep no state ----------------------------------------------------- */
 
-static void refuse_init(struct ike *ike, const struct path *path, const struct ike_message *message,
-	uint16_t type, const void *data, size_t len)
-{
-	struct ike_header header = {.spi_i = message->header.spi_i,
-		.exchange = IKE_EXCHANGE_IKE_SA_INIT,
-		.flags = IKE_FLAG_RESPONSE};
-	uint8_t out[256];
-	struct ike_builder b = ike_build_message(out, sizeof(out), &header);
-	size_t out_len;
-
-	ike_notify_build(&b, type, data, len);
-	out_len = ike_build_finish(&b);
-	if (out_len)
-		ike->ops.send(ike->arg, path, out, out_len);
-}
-
 static void refuse_group(struct ike *ike, const struct path *path, const struct ike_message *message,
 	uint16_t group)
 {
 	uint8_t data[2] = {(uint8_t)(group >> 8), (uint8_t)group};
 
-	refuse_init(ike, path, message, IKE_NOTIFY_INVALID_KE_PAYLOAD, data, sizeof(data));
+	ike_refuse_init(ike, path, message, IKE_NOTIFY_INVALID_KE_PAYLOAD, data, sizeof(data));
 }
 
 /* What an acceptable request holds. */
@@ -56,22 +40,22 @@ static bool judge_init(struct ike *ike, const struct path *path, const struct ik
 	struct ike_suite suite = ike_suite_defaults(&conn->ike, IKE_PROTOCOL_IKE);
 
 	if (message->unsupported) {
-		refuse_init(ike, path, message, IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD,
+		ike_refuse_init(ike, path, message, IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD,
 			&message->unsupported, 1);
 		return false;
 	}
 	if (!offer || !ke || !ike_ke_parse(ke, &out->ke) || !ike_take_nonce(message, &out->nonce)) {
-		refuse_init(ike, path, message, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
+		ike_refuse_init(ike, path, message, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 		return false;
 	}
 	switch (ike_proposal_choose(offer, IKE_PROTOCOL_IKE, &suite, out->ke.group, &out->chosen)) {
 	case IKE_CHOICE_MADE:
 		break;
 	case IKE_CHOICE_NONE:
-		refuse_init(ike, path, message, IKE_NOTIFY_NO_PROPOSAL_CHOSEN, NULL, 0);
+		ike_refuse_init(ike, path, message, IKE_NOTIFY_NO_PROPOSAL_CHOSEN, NULL, 0);
 		return false;
 	case IKE_CHOICE_MALFORMED:
-		refuse_init(ike, path, message, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
+		ike_refuse_init(ike, path, message, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 		return false;
 	}
 	if (out->ke.group != out->chosen.ke) {
@@ -124,6 +108,7 @@ static struct ike_sa *open_half(struct ike *ike, const struct path *path, size_t
 	h->nr.len = IKE_NONCE_LEN;
 	ike->ops.random(ike->arg, h->nr.data, h->nr.len);
 	ike_sa_track_peer(sa);
+	ike_guard_count(sa);
 	sa->expire_us = ike->now_us + IKE_HALF_OPEN_LIFE_US;
 	ike_sa_schedule(sa);
 	return sa;
@@ -151,10 +136,8 @@ void ike_take_init_request(struct ike *ike, const struct path *path, const struc
 		!ike_auth_possible(ike->config.conns[conn].local_auth) ||
 		!ike_auth_possible(ike->config.conns[conn].remote_auth))
 		return;
-	if (ike->counters.half_open >= ike->config.max_half_open) {
-		ike->counters.half_open_limit++;
+	if (!ike_guard_admits(ike, path, message))
 		return;
-	}
 	if (!judge_init(ike, path, &ike->config.conns[conn], message, &request))
 		return;
 	sa = open_half(ike, path, (size_t)conn, message, &request);
@@ -224,6 +207,7 @@ void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner)
 {
 	uint32_t id = inner->header.id;
 
+	ike_begin_auth_work(sa);
 	ike_tell_stage(sa, IKE_STAGE_AUTH_RECEIVED);
 	if (inner->unsupported) {
 		refuse_auth(sa, id, IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD, &inner->unsupported, 1);
@@ -284,10 +268,10 @@ static bool grant(struct ike_sa *sa, struct selector *selector)
 		.remote_auth = ike_sa_conn(sa)->remote_auth,
 		.remote_id = &sa->peer_id,
 		.transport = h->transport_asked,
-		.remote_ts = h->remote_ts,
-		.remote_ts_count = h->remote_ts_count,
-		.local_ts = h->local_ts,
-		.local_ts_count = h->local_ts_count};
+		.remote_ts = h->work->remote_ts,
+		.remote_ts_count = h->work->remote_ts_count,
+		.local_ts = h->work->local_ts,
+		.local_ts_count = h->work->local_ts_count};
 
 	/* N9: behind a NAT nothing is granted until that is done. */
 	return !h->nat && sa->ike->ops.narrow(sa->ike->arg, &offer, selector, &sa->user);
@@ -321,8 +305,8 @@ void ike_responder_checked(struct ike_sa *sa)
 	struct selector selector;
 	enum ipsec_mode mode;
 
-	if (!ike_peer_auth_good(sa) || !h->own_auth.good) {
-		ike_note_detail(sa, h->own_auth.why);
+	if (!ike_peer_auth_good(sa) || !h->work->own_auth.good) {
+		ike_note_detail(sa, h->work->own_auth.why);
 		refuse_peer(sa, h->auth_message_id);
 		return;
 	}

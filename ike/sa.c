@@ -188,6 +188,17 @@ bool ike_sa_is_half_open(const struct ike_sa *sa)
 	       sa->state != IKE_SA_DELETING && sa->state != IKE_SA_DEAD;
 }
 
+static void free_work(struct ike_auth_work *work)
+{
+	if (!work)
+		return;
+	auth_task_clear(&work->own_auth);
+	auth_task_clear(&work->peer_auth);
+	ike_kept_clear(&work->peer_proof);
+	cert_chain_clear(&work->peer_chain);
+	free(work);
+}
+
 void ike_sa_forget_handshake(struct ike_sa *sa)
 {
 	struct ike_handshake *handshake = sa->handshake;
@@ -197,10 +208,7 @@ void ike_sa_forget_handshake(struct ike_sa *sa)
 	kex_clear(&handshake->kex);
 	ike_kept_clear(&handshake->init_request);
 	ike_kept_clear(&handshake->init_response);
-	auth_task_clear(&handshake->own_auth);
-	auth_task_clear(&handshake->peer_auth);
-	ike_kept_clear(&handshake->peer_proof);
-	cert_chain_clear(&handshake->peer_chain);
+	free_work(handshake->work);
 	free(handshake);
 	sa->handshake = NULL;
 }
@@ -268,8 +276,10 @@ void ike_sa_set_state(struct ike_sa *sa, enum ike_sa_state state)
 	if (!(successors(sa->state) & BIT(state)))
 		return;
 	sa->state = state;
-	if (was_half_open && !ike_sa_is_half_open(sa))
+	if (was_half_open && !ike_sa_is_half_open(sa)) {
 		sa->ike->counters.half_open--;
+		ike_guard_uncount(sa);
+	}
 	if (state == IKE_SA_ESTABLISHED)
 		enter_established(sa);
 	if (state == IKE_SA_DEAD) {

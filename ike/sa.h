@@ -67,6 +67,18 @@ struct ike_pieces {
 	struct ike_kept pieces[IKE_FRAGMENTS_MAX];
 };
 
+/* What IKE_AUTH needs and a half-open SA does not: most of a handshake's memory. */
+struct ike_auth_work {
+	struct auth_task own_auth, peer_auth;
+	/* The peer's claim until its task is prepared; bytes owned. */
+	uint8_t peer_method;
+	struct ike_kept peer_proof;
+	struct cert_chain peer_chain;
+	/* The selectors of the peer's offer. */
+	struct ike_ts local_ts[IKE_TS_MAX], remote_ts[IKE_TS_MAX];
+	size_t local_ts_count, remote_ts_count;
+};
+
 /* Only while a negotiation lasts; freed by ike_sa_forget_handshake(). */
 struct ike_handshake {
 	struct kex kex;
@@ -78,22 +90,15 @@ struct ike_handshake {
 	size_t cookie_len;
 	unsigned restarts; /* cookies and INVALID_KE_PAYLOAD answered */
 	bool nat;
-	struct auth_task own_auth;
-	struct auth_task peer_auth;
+	struct ike_auth_work *work; /* from IKE_AUTH on; a stranger's half-open SA has none */
 	bool run_own, run_peer; /* what the job under way is to compute */
 	unsigned peer_hashes;	/* that the peer verifies signatures of (RFC 7427 4) */
-	/* The peer's claim until its task is prepared; bytes owned. */
-	uint8_t peer_method;
-	struct ike_kept peer_proof;
-	struct cert_chain peer_chain;
 	/* The peer's wish for the CHILD SA, kept while its AUTH is checked. */
 	bool has_child_offer;
 	struct ike_child_sa *child; /* the one that IKE_AUTH negotiates; in ike_sa.children too */
 	struct ike_chosen esp;
 	enum ike_choice esp_choice;
 	bool transport_asked;
-	struct ike_ts local_ts[IKE_TS_MAX], remote_ts[IKE_TS_MAX];
-	size_t local_ts_count, remote_ts_count;
 	uint16_t child_error; /* notify to answer instead of a CHILD SA */
 	uint32_t auth_message_id; /* responder: the request that waits for its answer */
 	bool initial_contact;
@@ -194,6 +199,7 @@ struct ike_sa {
 	UT_hash_handle by_job;
 	struct ike_peer_key peer_key;
 	bool peer_tracked;
+	struct ike_source *source; /* that it is counted to, while it is half-open */
 	uint64_t own_spi;
 	struct ike_sa *next_dead;
 };
@@ -220,6 +226,7 @@ struct ike {
 	uint64_t timer_us; /* what ops->timer was last told */
 	struct ike_sa *dead;
 	uint64_t next_refusal_us; /* to a foreign version: not before */
+	struct ike_guard *guard;
 	struct ike_counters counters;
 };
 
@@ -401,9 +408,23 @@ void ike_initiator_installed(struct ike_sa *sa, bool good);
 /* N5: an unauthenticated hint that it will fail. */
 void ike_soft_failure(struct ike_sa *sa, enum ike_reason reason);
 
+/* --- guard.c: strangers in number ------------------------------------------------------------------ */
+/*
+ * Whether an IKE_SA_INIT request may make a half-open SA. False: it was
+ * challenged with a cookie or dropped, and nothing is kept (2.6).
+ */
+bool ike_guard_admits(struct ike *ike, const struct path *path, const struct ike_message *message);
+/* Counts a half-open SA to its source; the end of being half-open takes it back. */
+void ike_guard_count(struct ike_sa *sa);
+void ike_guard_uncount(struct ike_sa *sa);
+void ike_guard_free(struct ike *ike);
+
 /* --- responder.c ----------------------------------------------------------------------------------------- */
 void ike_take_init_request(struct ike *ike, const struct path *path, const struct ike_message *message,
 	const uint8_t *data, size_t len);
+/* Answers an IKE_SA_INIT request with one notify, at a rate that serves nobody as a mirror. */
+void ike_refuse_init(struct ike *ike, const struct path *path, const struct ike_message *message,
+	uint16_t type, const void *data, size_t len);
 /* Derives the keys of a half-open SA at its first IKE_AUTH; false when the peer's value is none. */
 bool ike_responder_keys(struct ike_sa *sa);
 void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner);
@@ -413,6 +434,8 @@ void ike_responder_installed(struct ike_sa *sa, bool good);
 /* --- negotiate.c: what both roles share of IKE_AUTH -------------------------------------------------------- */
 /* Reads SAi2/SAr2, TSi and TSr into the handshake; false: a payload is malformed. */
 bool ike_read_child_offer(struct ike_sa *sa, const struct ike_message *inner);
+/* Makes room for IKE_AUTH in the handshake. */
+void ike_begin_auth_work(struct ike_sa *sa);
 /* Reads the peer's ID (of the payload type given), AUTH and certificates; false: malformed. */
 bool ike_read_proof(struct ike_sa *sa, const struct ike_message *inner, uint8_t id_payload);
 /* Whether the connection accepts the identity that the peer claims; notes it when not. */

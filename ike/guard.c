@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Strangers in number (RFC 7296 2.6): anybody can send an IKE_SA_INIT from an
+ * address that is not theirs. While few are half-open, each gets its SA at
+ * once. When many are, in all or from one source, a cookie must come back
+ * first: it proves the address and costs us a MAC and no memory. Over the hard
+ * bounds nothing is admitted.
+ *
+ * A cookie is a version octet and a MAC over nonce, address and SPI under a
+ * secret that changes every minute or two; the one before is still taken. The
+ * port is left out: a NAT may change it between the two requests.
+ */
+#include "ike/crypto/prf.h"
+#include "ike/sa.h"
+#include "lib/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SECRET_LEN 32
+#define COOKIE_LEN (1 + PRF_MAX / 2)
+#define ROTATE_US (90 * UINT64_C(1000000))
+/* Once asked for, cookies are asked for so long after the cause has gone: no flapping. */
+#define HYSTERESIS_US (10 * UINT64_C(1000000))
+/* Of one source: challenged from the first number on, dropped from the second. */
+#define SOURCE_COOKIES 8
+#define SOURCE_MAX 1024
+/* Answers to strangers that keep no state, cookies apart, in REFUSAL_US. */
+#define REFUSALS 100
+#define REFUSAL_US UINT64_C(1000000)
+
+/* An IPv4 address or an IPv6 /64, with its half-open SAs. */
+struct ike_source {
+	uint8_t key[1 + 16];
+	unsigned count;
+	UT_hash_handle hh;
+};
+
+struct ike_guard {
+	struct ike_source *sources;
+	uint8_t secrets[2][SECRET_LEN]; /* by the lowest bit of the version */
+	uint8_t version;
+	uint64_t rotate_us;
+	uint64_t cookies_until_us;
+	uint64_t refusals_since_us;
+	unsigned refusals;
+};
+
+static struct ike_guard *guard_of(struct ike *ike)
+{
+	struct ike_guard *guard = ike->guard;
+
+	if (!guard) {
+		guard = ike->guard = mem_new(struct ike_guard);
+		ike->ops.random(ike->arg, guard->secrets, sizeof(guard->secrets));
+		guard->rotate_us = ike->now_us + ROTATE_US;
+	}
+	return guard;
+}
+
+void ike_guard_free(struct ike *ike)
+{
+	struct ike_source *source, *next;
+
+	if (!ike->guard)
+		return;
+	HASH_ITER (hh, ike->guard->sources, source, next) {
+		HASH_DEL(ike->guard->sources, source);
+		free(source);
+	}
+	secret_wipe(ike->guard, sizeof(*ike->guard));
+	free(ike->guard);
+	ike->guard = NULL;
+}
+
+/* --- sources -------------------------------------------------------------------------------- */
+
+static void source_key(const struct addr *addr, uint8_t key[1 + 16])
+{
+	memset(key, 0, 1 + 16);
+	key[0] = addr->family;
+	memcpy(key + 1, addr->bytes, addr->family == ADDR_IPV4 ? 4 : 8);
+}
+
+static struct ike_source *find_source(struct ike_guard *guard, const struct addr *addr)
+{
+	struct ike_source *source;
+	uint8_t key[1 + 16];
+
+	source_key(addr, key);
+	HASH_FIND(hh, guard->sources, key, sizeof(key), source);
+	return source;
+}
+
+void ike_guard_count(struct ike_sa *sa)
+{
+	struct ike_guard *guard = guard_of(sa->ike);
+	struct ike_source *source = find_source(guard, &sa->path.remote.addr);
+
+	if (!source) {
+		source = mem_new(struct ike_source);
+		source_key(&sa->path.remote.addr, source->key);
+		HASH_ADD(hh, guard->sources, key, sizeof(source->key), source);
+	}
+	source->count++;
+	sa->source = source;
+}
+
+void ike_guard_uncount(struct ike_sa *sa)
+{
+	struct ike_source *source = sa->source;
+
+	sa->source = NULL;
+	if (!source || --source->count > 0)
+		return;
+	HASH_DEL(sa->ike->guard->sources, source);
+	free(source);
+}
+
+/* --- cookies ------------------------------------------------------------------------------------ */
+
+static void rotate(struct ike *ike, struct ike_guard *guard)
+{
+	if (ike->now_us < guard->rotate_us)
+		return;
+	guard->version++;
+	ike->ops.random(ike->arg, guard->secrets[guard->version & 1], SECRET_LEN);
+	guard->rotate_us = ike->now_us + ROTATE_US;
+}
+
+static bool make_cookie(const struct ike_guard *guard, uint8_t version, const struct path *path,
+	uint64_t spi_i, const struct ike_payload *nonce, uint8_t out[COOKIE_LEN])
+{
+	const struct addr *addr = &path->remote.addr;
+	struct chunk chunks[] = {
+		{nonce->data, nonce->len}, {addr->bytes, addr_len(addr)}, {&spi_i, sizeof(spi_i)}};
+
+	out[0] = version;
+	return prf_compute(IKE_PRF_HMAC_SHA2_256, guard->secrets[version & 1], SECRET_LEN, chunks,
+		ARRAY_LEN(chunks), out + 1);
+}
+
+static bool has_good_cookie(const struct ike_guard *guard, const struct path *path,
+	const struct ike_message *message, const struct ike_payload *nonce)
+{
+	uint8_t expected[COOKIE_LEN];
+	struct ike_notify cookie;
+
+	return ike_notify_find(message, IKE_NOTIFY_COOKIE, &cookie) && cookie.len == COOKIE_LEN &&
+	       (uint8_t)(guard->version - cookie.data[0]) <= 1 &&
+	       make_cookie(guard, cookie.data[0], path, message->header.spi_i, nonce, expected) &&
+	       secret_equal(expected, cookie.data, COOKIE_LEN);
+}
+
+/* --- the decision ----------------------------------------------------------------------------------- */
+
+static bool wants_cookie(struct ike *ike, struct ike_guard *guard, const struct ike_source *source)
+{
+	switch (ike->config.ddos_mode) {
+	case IKE_DDOS_BUSY:
+		return true;
+	case IKE_DDOS_UNLIMITED:
+		return false;
+	case IKE_DDOS_AUTO:
+		break;
+	}
+	if (ike->counters.half_open >= ike->config.cookie_threshold)
+		guard->cookies_until_us = ike->now_us + HYSTERESIS_US;
+	return ike->now_us < guard->cookies_until_us || (source && source->count >= SOURCE_COOKIES);
+}
+
+static void challenge(struct ike *ike, struct ike_guard *guard, const struct path *path,
+	const struct ike_message *message, const struct ike_payload *nonce)
+{
+	struct ike_header header = {.spi_i = message->header.spi_i,
+		.exchange = IKE_EXCHANGE_IKE_SA_INIT,
+		.flags = IKE_FLAG_RESPONSE};
+	uint8_t cookie[COOKIE_LEN], out[128];
+	struct ike_builder b = ike_build_message(out, sizeof(out), &header);
+	size_t len;
+
+	if (!make_cookie(guard, guard->version, path, message->header.spi_i, nonce, cookie))
+		return;
+	ike_notify_build(&b, IKE_NOTIFY_COOKIE, cookie, sizeof(cookie));
+	len = ike_build_finish(&b);
+	/* Never more than was sent: we are no amplifier. */
+	if (len <= message->header.len) {
+		ike->counters.cookies++;
+		ike->ops.send(ike->arg, path, out, len);
+	}
+}
+
+bool ike_guard_admits(struct ike *ike, const struct path *path, const struct ike_message *message)
+{
+	struct ike_guard *guard = guard_of(ike);
+	const struct ike_source *source = find_source(guard, &path->remote.addr);
+	const struct ike_payload *nonce = ike_message_find(message, IKE_PAYLOAD_NONCE);
+
+	rotate(ike, guard);
+	if (nonce && wants_cookie(ike, guard, source) &&
+		!has_good_cookie(guard, path, message, nonce)) {
+		challenge(ike, guard, path, message, nonce);
+		return false;
+	}
+	if (ike->counters.half_open >= ike->config.max_half_open ||
+		(source && source->count >= SOURCE_MAX)) {
+		ike->counters.half_open_limit++;
+		return false;
+	}
+	return true;
+}
+
+void ike_refuse_init(struct ike *ike, const struct path *path, const struct ike_message *message,
+	uint16_t type, const void *data, size_t len)
+{
+	struct ike_guard *guard = guard_of(ike);
+	struct ike_header header = {.spi_i = message->header.spi_i,
+		.exchange = IKE_EXCHANGE_IKE_SA_INIT,
+		.flags = IKE_FLAG_RESPONSE};
+	uint8_t out[256];
+	struct ike_builder b = ike_build_message(out, sizeof(out), &header);
+	size_t out_len;
+
+	if (ike->now_us - guard->refusals_since_us >= REFUSAL_US) {
+		guard->refusals_since_us = ike->now_us;
+		guard->refusals = 0;
+	}
+	if (guard->refusals++ >= REFUSALS)
+		return;
+	ike_notify_build(&b, type, data, len);
+	out_len = ike_build_finish(&b);
+	if (out_len && out_len <= message->header.len)
+		ike->ops.send(ike->arg, path, out, out_len);
+}
