@@ -238,9 +238,10 @@ guarded = False
 weather()
 for host in PAIR:
     if up(host):
-        stop(host)
+        host.oe_daemon.stop()
+    stop_all(host)
 for _ in range(3):
     ping(a), ping(b)
 opened = len(wire.clear(a, b)) - len(leaks)
 ok(opened > 0, f"with the guard switched off there are leaks: {opened}")
-note(f"leak: {len(leaks)} cleartext packets in {args.events} events, seed {args.seed}")
+conclude(f"leak: {len(leaks)} cleartext packets in {args.events} events, seed {args.seed}")

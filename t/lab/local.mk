@@ -7,10 +7,12 @@ LAB_TESTS += \
 	t/lab/certs.t \
 	t/lab/degraded.t \
 	t/lab/fallback.t \
+	t/lab/fleet.t \
 	t/lab/foreign.t \
 	t/lab/forwarder.t \
 	t/lab/leak.t \
 	t/lab/libreswan.t \
+	t/lab/matrix.t \
 	t/lab/null.t \
 	t/lab/rekey.t \
 	t/lab/reload.t \
@@ -20,6 +22,7 @@ LAB_TESTS += \
 
 EXTRA_DIST += $(LAB_TESTS) quickstart packages.list .ci/run \
 	t/lab/demo.py \
+	t/lab/matrix.table \
 	t/lab/init \
 	t/lab/prepare \
 	t/lab/run \

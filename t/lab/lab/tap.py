@@ -20,6 +20,7 @@ _count = 0
 _failed = 0
 _planned = None
 _finished = False
+_last = None
 _story = False   # a demonstration: checks are marked, not numbered
 on_failure = None
 
@@ -117,8 +118,22 @@ def bail(why):
     raise Bail(why)
 
 
+def conclude(text):
+    """The very last line of the output, behind the plan: a test's figure."""
+    global _last
+    _last = text
+
+
 def finish():
     """Ends the output; returns the exit status."""
+    try:
+        return end()
+    finally:
+        if _last:
+            say(_last)
+
+
+def end():
     if not _finished and not _story and _planned is None:
         say(f"1..{_count}")
     if _planned is not None and _planned != _count:
