@@ -18,6 +18,10 @@
 #include <string.h>
 
 #define MAX_TRIES 3
+/* Of one IKE SA: a peer has one for each line that covers it, and some that are being replaced. */
+#define MAX_CHILDREN 32
+/* Nobody replaces an IKE SA that is younger. */
+#define MIN_AGE_US 1000000u
 
 /* --- the exchange object ----------------------------------------------------------------- */
 
@@ -252,13 +256,22 @@ static bool is_busy(const struct ike_sa *sa)
 	return false;
 }
 
+/* One successor of each end's making, and not too soon: what is replaced costs memory until it is gone. */
+static bool may_replace(const struct ike_sa *sa)
+{
+	const struct ike_sa *successor = ike_sa_successor(sa);
+
+	return sa->ike->now_us - sa->established_us >= MIN_AGE_US &&
+	       !(sa->successor && (!successor || !successor->rekeyed_by_us));
+}
+
 static void take_rekey_sa(struct ike_sa *sa, const struct ike_message *inner)
 {
 	struct ike_create create = {.message_id = inner->header.id};
 	struct secret shared = {0};
 	struct ike_sa *fresh;
 
-	if (is_busy(sa)) {
+	if (is_busy(sa) || !may_replace(sa)) {
 		refuse(sa, inner->header.id, IKE_NOTIFY_TEMPORARY_FAILURE, NULL, 0);
 		return;
 	}
@@ -366,6 +379,16 @@ static bool read_child_request(
 	return false;
 }
 
+static bool is_full(const struct ike_sa *sa)
+{
+	const struct ike_child_sa *child;
+	size_t count = 0;
+
+	for (child = sa->children; child; child = child->next)
+		count++;
+	return count >= MAX_CHILDREN;
+}
+
 static void take_child(struct ike_sa *sa, const struct ike_message *inner)
 {
 	struct ike_create create = {
@@ -376,6 +399,10 @@ static void take_child(struct ike_sa *sa, const struct ike_message *inner)
 	/* 2.25.1: what is replaced as a whole gets nothing new. */
 	if (sa->is_replaced || (sa->ours && sa->ours->kind == IKE_CREATE_REKEY_IKE)) {
 		refuse(sa, inner->header.id, IKE_NOTIFY_TEMPORARY_FAILURE, NULL, 0);
+		return;
+	}
+	if (is_full(sa)) {
+		refuse(sa, inner->header.id, IKE_NOTIFY_NO_ADDITIONAL_SAS, NULL, 0);
 		return;
 	}
 	if (read_child_request(sa, inner, &request) &&

@@ -169,11 +169,56 @@ static void arm(struct reader *r, struct spoiler *spoiler)
 	spoiler->value = reader_u8(r);
 }
 
+/* A CHILD SA or an IKE SA is to be replaced. */
+static void rekey_some(struct reader *r, size_t host)
+{
+	struct world_host *owner = &world.hosts[host];
+	uint8_t which = reader_u8(r);
+	struct ike_sa *sa = any_sa(owner, which & 3);
+
+	if (which & 0x80 && sa && sa->state == IKE_SA_ESTABLISHED) {
+		sa->rekey_us = world.now_us;
+		ike_sa_schedule(sa);
+		ike_tick(owner->ike, world.now_us);
+	} else if (owner->child_count) {
+		ike_rekey(owner->ike, owner->children[which % owner->child_count].child.id, world.now_us);
+	}
+}
+
+/* One piece of a message under the keys of an SA (RFC 7383). */
+static void send_piece(struct reader *r, size_t from)
+{
+	struct ike_sa *sa = any_sa(&world.hosts[from], 0);
+	struct ike_place place = {.number = reader_u8(r), .total = reader_u8(r)};
+	uint8_t exchange = reader_u8(r), first = reader_u8(r), out[1024];
+	size_t room = reader_u8(r), inner_len = room < reader_left(r) ? room : reader_left(r);
+	const uint8_t *inner = reader_bytes(r, inner_len);
+	struct ike_header header = {.exchange = exchange};
+	size_t len;
+
+	if (!sa || !sa->keyed)
+		return;
+	header.spi_i = sa->spi_i;
+	header.spi_r = sa->spi_r;
+	header.flags = sa->role == IKE_INITIATOR ? IKE_FLAG_INITIATOR : 0;
+	header.id = sa->next_request;
+	len = ike_sk_seal(&sa->keys, &header, ++sa->iv, first, &place, inner, inner_len, out, sizeof(out));
+	if (len)
+		world_inject(&world, from, out, len, 0);
+}
+
 static void obey(struct reader *r, struct spoiler *spoiler)
 {
 	uint8_t order = reader_u8(r);
 	size_t host = order >> 7;
 
+	if ((order & 0x78) == 0x78) {
+		if (order & 1)
+			rekey_some(r, host);
+		else
+			send_piece(r, host);
+		return;
+	}
 	switch (order & 7) {
 	case 0:
 		world_run_for(&world, reader_u8(r) * 10 * WORLD_MS + 1);

@@ -145,6 +145,29 @@ static void test_further_child(void)
 	world_clear(&world);
 }
 
+/* A peer that asks for more and more of them fills no memory and no kernel. */
+static void test_many_children(void)
+{
+	static const uint8_t nonce[32] = {1};
+	struct ike_suite suite = {.encr = {{IKE_ENCR_AES_GCM_16, 256}}, .encr_count = 1};
+	unsigned most = 0;
+
+	establish(34);
+	for (uint32_t n = 0; n < 60; n++) {
+		uint8_t room[512];
+		struct ike_builder chain = ike_build_chain(room, sizeof(room));
+		struct selector selector = world_selector(&world, 1);
+
+		ike_proposal_offer(&chain, IKE_PROTOCOL_ESP, &suite, 0x10000 + n, 4);
+		ike_build_payload(&chain, IKE_PAYLOAD_NONCE, nonce, sizeof(nonce));
+		ike_build_selectors(&chain, &selector, true);
+		forge(IKE_EXCHANGE_CREATE_CHILD_SA, &chain, n);
+		most = A->child_count > most ? (unsigned)A->child_count : most;
+	}
+	is_int((int)most, 32, "an IKE SA has 32 CHILD SAs at most");
+	world_clear(&world);
+}
+
 static void test_rekey_refused(void)
 {
 	establish(30);
@@ -420,6 +443,7 @@ int main(void)
 	test_create_child();
 	test_rekey_refused();
 	test_further_child();
+	test_many_children();
 	test_critical();
 	test_malformed();
 	test_rejected();

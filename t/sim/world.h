@@ -11,7 +11,7 @@
 
 #include "ike/ike.h"
 
-#define WORLD_CHILDREN 64
+#define WORLD_CHILDREN 1024
 #define WORLD_WIRE 4096
 #define WORLD_MS 1000u
 
