@@ -47,7 +47,9 @@ t_unit_ike_proposal_SOURCES = t/unit/ike_proposal.c t/tap.h
 t_unit_ike_proposal_LDADD = $(IKE_LIBS)
 
 sim_world = t/sim/world.c t/sim/world.h t/tap.h
-UNIT_TESTS += t/sim/two t/sim/life t/sim/requests t/sim/crossing t/sim/certs t/sim/fragments t/sim/rekey t/sim/flood
+UNIT_TESTS += t/sim/two t/sim/life t/sim/requests t/sim/crossing t/sim/certs t/sim/fragments t/sim/rekey t/sim/flood t/sim/fleet
+t_sim_fleet_SOURCES = t/sim/fleet.c
+t_sim_fleet_LDADD = libpolicy.a $(IKE_LIBS)
 t_sim_flood_SOURCES = t/sim/flood.c $(sim_world)
 t_sim_flood_LDADD = $(IKE_LIBS)
 t_sim_rekey_SOURCES = t/sim/rekey.c $(sim_world)
