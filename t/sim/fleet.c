@@ -436,6 +436,29 @@ static const struct policy_ops policy_wishes = {.hold = take_nothing,
 
 /* --- hosts -------------------------------------------------------------------------------------------------- */
 
+/* The same for all; the engine copies it. */
+static const struct ike_config *engine_config(bool no_rekey)
+{
+	static char name[] = "fleet";
+	static struct ike_conn conn = {.name = name,
+		.local_auth = IKE_AUTH_PSK,
+		.remote_auth = IKE_AUTH_PSK,
+		.mode = IPSEC_TUNNEL,
+		.retransmit_timeout_ms = 4000,
+		.dpd_delay_ms = 30000,
+		.rekey_margin_s = 30,
+		.rekey_fuzz = 100,
+		.ike_lifetime_s = 900,
+		.child_lifetime_s = 600};
+	static struct ike_psk psk;
+	static struct ike_config config = {
+		.conns = &conn, .conn_count = 1, .psks = &psk, .psk_count = 1};
+
+	secret_set(&psk.secret, "the fleet's own", 15);
+	conn.no_rekey = no_rekey;
+	return &config;
+}
+
 static void start_host(struct host *host)
 {
 	static char group[] = "private", fallback[] = "private-or-clear", file[] = "private";
@@ -446,25 +469,12 @@ static void start_host(struct host *host)
 		.failure_pass = soft};
 	struct policy_line line = {.id = 1, .file = file, .line = 1};
 	struct policy_config policy = {&group_conn, 1, &line, 1};
-	struct ike_conn conn = {.name = group,
-		.local_auth = IKE_AUTH_PSK,
-		.remote_auth = IKE_AUTH_PSK,
-		.mode = IPSEC_TUNNEL,
-		.retransmit_timeout_ms = 4000,
-		.dpd_delay_ms = 30000,
-		.rekey_margin_s = 30,
-		.rekey_fuzz = 100,
-		.ike_lifetime_s = 900,
-		.child_lifetime_s = 600};
-	struct ike_psk psk = {0};
-	struct ike_config config = {.conns = &conn, .conn_count = 1, .psks = &psk, .psk_count = 1};
 
 	prefix_parse("10.0.0.0/8", &line.remote, NULL);
-	secret_set(&psk.secret, "the fleet's own", 15);
 	host->ike_timer = host->policy_timer = IKE_NEVER;
 	host->policy = policy_new(&policy_wishes, host, &policy);
 	policy_set_locals(host->policy, &host->addr, 1);
-	host->ike = ike_new(&engine_ops, host, &config);
+	host->ike = ike_new(&engine_ops, host, engine_config(false));
 }
 
 /* Jobs of an engine must have ended before it is freed; their answers come to nobody. */
@@ -680,6 +690,16 @@ static bool has_tunnel(const struct host *a, const struct host *b)
 	return false;
 }
 
+static unsigned tunnels_to(const struct host *host, const struct addr *peer)
+{
+	struct tunnel *tunnel, *next;
+	unsigned count = 0;
+
+	HASH_ITER (hh, host->tunnels, tunnel, next)
+		count += addr_equal(&tunnel->child.path.remote.addr, peer);
+	return count;
+}
+
 /* Faults have stopped: every pair that wants a tunnel has one in time, and keeps trying until then. */
 static void expect_recovery(void)
 {
@@ -699,6 +719,25 @@ static void expect_recovery(void)
 		if (!has_tunnel(a, b))
 			violate(a, "no tunnel with host %zu, %u s after all faults", b->number,
 				(unsigned)(RECOVERY_MAX / SECOND));
+	}
+}
+
+/* Without rekeys and faults, what was redundant, replaced or half-open is gone in time. */
+static void expect_calm(void)
+{
+	for (size_t i = 0; i < host_count; i++)
+		ike_reconfigure(hosts[i].ike, engine_config(true), clock_of(&hosts[i]));
+	run_until(now_us + RECOVERY_MAX + 600 * SECOND);
+	for (size_t i = 0; i < host_count; i++) {
+		struct tunnel *tunnel, *next;
+
+		if (ike_counters(hosts[i].ike).half_open)
+			violate(&hosts[i], "%zu SAs are half-open for ever",
+				ike_counters(hosts[i].ike).half_open);
+		HASH_ITER (hh, hosts[i].tunnels, tunnel, next) {
+			if (tunnels_to(&hosts[i], &tunnel->child.path.remote.addr) > 1)
+				violate(&hosts[i], "two pairs with one host stay");
+		}
 	}
 }
 
@@ -776,6 +815,7 @@ int main(int argc, char **argv)
 	}
 	expect_recovery();
 	check_all();
+	expect_calm();
 	expect_nothing_left();
 	free_all();
 	if (mallinfo2().uordblks > before + LIBRARIES) {
