@@ -82,7 +82,7 @@ struct event {
 
 static struct host *hosts;
 static size_t host_count = 1000;
-static unsigned long event_count = 90000, seed = 1;
+static unsigned long event_count = 100000, seed = 1;
 static bool trace;
 static uint64_t now_us, dice, handshakes, violations;
 static struct heap queue, wakes;
