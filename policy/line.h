@@ -54,12 +54,25 @@ struct policy_line {
 	unsigned line;
 };
 
+/* A name of a group file: "host.corp.example", or "*.corp.example" for all below it. */
+struct policy_name {
+	char *pattern; /* lower case */
+	size_t conn;
+	char *file;
+	unsigned line;
+};
+
 struct policy_config {
 	struct policy_conn *conns;
 	size_t conn_count;
 	struct policy_line *lines;
 	size_t line_count;
+	struct policy_name *names;
+	size_t name_count;
 };
+
+/* Ids of lines fit into 20 bits. */
+#define POLICY_LINE_MAX 0xfffffu
 
 /*
  * Rule P1, in one place: the lower the stronger. Longer remote prefix first;

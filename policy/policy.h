@@ -105,6 +105,10 @@ void policy_free(struct policy *policy);
 void policy_reconfigure(struct policy *policy, const struct policy_config *config,
 	void (*gone)(void *arg, const struct policy_flow *flow), uint64_t now_us);
 
+/* The same where only lines have come or gone (P3, P4): failures stay remembered. */
+void policy_change_lines(struct policy *policy, const struct policy_config *config,
+	void (*gone)(void *arg, const struct policy_flow *flow), uint64_t now_us);
+
 /* Our own addresses: never trigger, always pass (G6). Copied. */
 void policy_set_locals(struct policy *policy, const struct addr *locals, size_t count);
 

@@ -126,7 +126,7 @@ static const struct policy_line *successor(const struct policy *policy, const st
 	return NULL;
 }
 
-void policy_reconfigure(struct policy *policy, const struct policy_config *config,
+void policy_change_lines(struct policy *policy, const struct policy_config *config,
 	void (*gone)(void *arg, const struct policy_flow *flow), uint64_t now_us)
 {
 	struct policy old = *policy;
@@ -149,5 +149,13 @@ void policy_reconfigure(struct policy *policy, const struct policy_config *confi
 		flow_free(policy, flow);
 	}
 	policy_unload(&old);
+	waiters_look_all(policy);
+	policy_settle(policy);
+}
+
+void policy_reconfigure(struct policy *policy, const struct policy_config *config,
+	void (*gone)(void *arg, const struct policy_flow *flow), uint64_t now_us)
+{
+	policy_change_lines(policy, config, gone, now_us);
 	policy_forget_failures(policy, NULL, now_us);
 }

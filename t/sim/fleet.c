@@ -468,7 +468,8 @@ static void start_host(struct host *host)
 		.group = soft ? POLICY_PRIVATE_OR_CLEAR : POLICY_PRIVATE,
 		.failure_pass = soft};
 	struct policy_line line = {.id = 1, .file = file, .line = 1};
-	struct policy_config policy = {&group_conn, 1, &line, 1};
+	struct policy_config policy = {
+		.conns = &group_conn, .conn_count = 1, .lines = &line, .line_count = 1};
 
 	prefix_parse("10.0.0.0/8", &line.remote, NULL);
 	host->ike_timer = host->policy_timer = IKE_NEVER;
