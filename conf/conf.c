@@ -75,7 +75,7 @@ static void read_group(
 	char *text = file_read(path, &len);
 
 	if (text) {
-		group_text(source->report, file_note(source, path), text, len, conn, index, lines);
+		group_text(source->report, file_note(source, path), text, len, index, lines);
 		free(text);
 	} else if (errno != ENOENT) {
 		report_error(source->report, (struct place){0}, "cannot read %s: %s", path,
@@ -139,6 +139,36 @@ static void drop_repeats(struct policy_config *policy)
 	policy->line_count = kept;
 }
 
+static int compare_names(const void *left, const void *right)
+{
+	const struct policy_name *a = left, *b = right;
+	int order = strcmp(a->pattern, b->pattern);
+
+	if (!order)
+		order = (a->conn > b->conn) - (a->conn < b->conn);
+	return order ? order : (a->line > b->line) - (a->line < b->line);
+}
+
+/* P2 for names; sorted, equals are neighbours. */
+static void check_names(struct conf_report *report, const struct policy_config *policy)
+{
+	if (policy->name_count)
+		qsort(policy->names, policy->name_count, sizeof(*policy->names), compare_names);
+	for (size_t i = 1; i < policy->name_count; i++) {
+		const struct policy_name *first = &policy->names[i - 1], *second = first + 1;
+		struct place place = {.file = second->file, .line = second->line};
+
+		if (strcmp(first->pattern, second->pattern) != 0)
+			continue;
+		if (first->conn == second->conn)
+			report_warning(report, place, "%s is in line %u already", second->pattern,
+				first->line);
+		else
+			report_error(report, place, "%s is in %s:%u too", second->pattern,
+				first->file, first->line);
+	}
+}
+
 static void read_groups(struct source *source, struct conf *conf)
 {
 	struct line_list lines = {0};
@@ -148,6 +178,9 @@ static void read_groups(struct source *source, struct conf *conf)
 		read_group(source, conf, i, &lines);
 	conf->policy.lines = lines.lines;
 	conf->policy.line_count = lines.count;
+	conf->policy.names = lines.names;
+	conf->policy.name_count = lines.name_count;
+	check_names(source->report, &conf->policy);
 	if (lines.count > LINES_MAX) {
 		report_error(source->report, (struct place){0},
 			"%zu lines are more than the %u that are possible", lines.count, LINES_MAX);
@@ -226,6 +259,9 @@ void conf_free(struct conf *conf)
 		free(conf->policy.conns[i].name);
 	free(conf->policy.conns);
 	free(conf->policy.lines);
+	for (size_t i = 0; i < conf->policy.name_count; i++)
+		free(conf->policy.names[i].pattern);
+	free(conf->policy.names);
 	for (size_t i = 0; i < conf->file_count; i++)
 		free(conf->files[i]);
 	free(conf->files);

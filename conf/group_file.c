@@ -37,17 +37,27 @@ static void add(struct line_list *list, const struct policy_line *line)
 	list->lines[list->count++] = *line;
 }
 
-static void report_name(struct conf_report *report, struct place place,
-	const struct policy_conn *conn, const char *name)
+/* A name stands for whole hosts: which port a lookup is for is not known. */
+static void take_name(struct conf_report *report, struct place place, const char *text,
+	size_t word_count, size_t conn_index, struct line_list *out)
 {
-	/* What is closed must not be left open because it is not understood. */
-	if (policy_traits(conn->group)->guards_inbound)
-		report_error(report, place,
-			"'%s': names in %s are not supported by this version; use a prefix", name,
-			conn->name);
-	else
-		report_warning(report, place,
-			"'%s': names are not supported by this version; the line has no effect", name);
+	struct policy_name *name;
+
+	if (word_count != 1) {
+		report_error(report, place, "'%s': a name takes no protocol and no ports", text);
+		return;
+	}
+	out->names = mem_resize(out->names, out->name_count + 1, sizeof(*out->names));
+	name = &out->names[out->name_count++];
+	*name = (struct policy_name){.pattern = mem_strdup(text),
+		.conn = conn_index,
+		.file = (char *)place.file,
+		.line = place.line};
+	for (char *at = name->pattern; *at; at++)
+		*at = (char)tolower((unsigned char)*at);
+	/* "host.example." is the same name. */
+	if (name->pattern[strlen(name->pattern) - 1] == '.')
+		name->pattern[strlen(name->pattern) - 1] = '\0';
 }
 
 static bool parse_ports(struct conf_report *report, struct place place, char **words, size_t count,
@@ -71,7 +81,7 @@ static bool parse_ports(struct conf_report *report, struct place place, char **w
 }
 
 static void take_line(struct conf_report *report, struct place place, char *text,
-	const struct policy_conn *conn, size_t conn_index, struct line_list *out)
+	size_t conn_index, struct line_list *out)
 {
 	struct policy_line line = {.conn = conn_index, .line = place.line};
 	char *words[MAX_WORDS];
@@ -82,7 +92,7 @@ static void take_line(struct conf_report *report, struct place place, char *text
 		return;
 	if (!prefix_parse(words[0], &line.remote, &host_bits)) {
 		if (value_is_name_pattern(words[0]))
-			report_name(report, place, conn, words[0]);
+			take_name(report, place, words[0], count, conn_index, out);
 		else
 			report_error(report, place, "'%s' is no address, prefix or name", words[0]);
 		return;
@@ -96,7 +106,7 @@ static void take_line(struct conf_report *report, struct place place, char *text
 }
 
 void group_text(struct conf_report *report, const char *file, char *text, size_t len,
-	const struct policy_conn *conn, size_t conn_index, struct line_list *out)
+	size_t conn_index, struct line_list *out)
 {
 	struct place place = {.file = file, .line = 1};
 	char *end = text + len;
@@ -109,7 +119,7 @@ void group_text(struct conf_report *report, const char *file, char *text, size_t
 		if (strlen(text) != (size_t)(stop - text))
 			report_error(report, place, "a NUL byte in the text");
 		else
-			take_line(report, place, text, conn, conn_index, out);
+			take_line(report, place, text, conn_index, out);
 		text = stop + 1;
 		place.line++;
 	}

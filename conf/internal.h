@@ -136,9 +136,11 @@ bool value_suite(const char *value, bool is_ike, struct ike_suite *out, char **t
 struct line_list {
 	struct policy_line *lines;
 	size_t count, room;
+	struct policy_name *names;
+	size_t name_count;
 };
 void group_text(struct conf_report *report, const char *file, char *text, size_t len,
-	const struct policy_conn *conn, size_t conn_index, struct line_list *out);
+	size_t conn_index, struct line_list *out);
 /* Gives every line its id (1 .., the same for the same line at each load). */
 void group_number_lines(const struct policy_config *config);
 

@@ -26,22 +26,20 @@ static void read_conf(struct source *source, char *text, size_t len)
 
 static void read_group(struct source *source, char *text, size_t len)
 {
-	static const enum policy_group groups[] = {POLICY_PRIVATE, POLICY_CLEAR};
+	struct line_list lines = {0};
+	char *copy = mem_dup(text, len + 1);
 
-	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
-		struct policy_conn conn = {.name = (char *)"fuzz", .group = groups[i]};
-		struct line_list lines = {0};
-		char *copy = mem_dup(text, len + 1);
-
-		group_text(source->report, "fuzz", copy, len, &conn, 0, &lines);
-		/* Every line has a slot below the bound that the kernel's priorities rely on (P1). */
-		for (size_t j = 0; j < lines.count; j++) {
-			if (policy_line_slot(&lines.lines[j]) >= POLICY_SLOTS)
-				abort();
-		}
-		free(lines.lines);
-		free(copy);
+	group_text(source->report, "fuzz", copy, len, 0, &lines);
+	/* Every line has a slot below the bound that the kernel's priorities rely on (P1). */
+	for (size_t j = 0; j < lines.count; j++) {
+		if (policy_line_slot(&lines.lines[j]) >= POLICY_SLOTS)
+			abort();
 	}
+	for (size_t j = 0; j < lines.name_count; j++)
+		free(lines.names[j].pattern);
+	free(lines.names);
+	free(lines.lines);
+	free(copy);
 }
 
 static void read_secrets(struct source *source, char *text, size_t len)

@@ -34,13 +34,12 @@ static void test_bad_lines(void)
 {
 	static const char *const said[] = {":1: '300.1.1.1'", ":2: expected PREFIX", ":3: 'sometimes'",
 		":4: 'esp'", ":5: ports need a protocol", ":6: '65536' is no port",
-		":7: 'host.example': names in private are not supported",
-		":8: '*.corp.example': names in private"};
+		":7: 'host.example': a name takes no protocol", ":8: 'host..example' is no address"};
 
 	empty_policies();
 	files_write("policies/private", "300.1.1.1\n192.0.2.1 tcp\n192.0.2.1 sometimes 0 0\n"
 					"192.0.2.1 esp 0 0\n192.0.2.1 0 0 22\n192.0.2.1 tcp 0 65536\n"
-					"host.example\n*.corp.example\n192.0.2.9\n");
+					"host.example tcp 0 22\nhost..example\n192.0.2.9\n");
 	ok(!files_load_text("conn private\n" NULL_GROUP), "a bad line refuses the whole");
 	is_int((intmax_t)files_report.errors, ARRAY_LEN(said), "each is said, the rest still checked");
 	for (size_t i = 0; i < ARRAY_LEN(said); i++)
@@ -52,11 +51,23 @@ static void test_names(void)
 	struct conf *conf;
 
 	empty_policies();
-	files_write("policies/private-or-clear", "*.corp.example\n192.0.2.1\n");
+	files_write("policies/private-or-clear",
+		"*.Corp.example\nhost.example.\n192.0.2.1\nhost.example\n");
 	conf = files_load_text("conn private-or-clear\n" NULL_GROUP);
-	ok(conf && conf->policy.line_count == 1, "a name in an open group is left out");
-	ok(files_said(CONF_WARNING, "private-or-clear:1: '*.corp.example'"), "with a warning");
+	ok(conf && conf->policy.line_count == 1 && conf->policy.name_count == 3, "names beside lines");
+	is_str(conf->policy.names[0].pattern, "*.corp.example", "in lower case");
+	is_str(conf->policy.names[1].pattern, "host.example", "without the final dot");
+	is_int(conf->policy.names[1].line, 2, "with their place");
+	ok(files_said(CONF_WARNING, "private-or-clear:4: host.example is in line 2 already"),
+		"twice in one group is a warning (P2)");
 	conf_free(conf);
+	empty_policies();
+	files_write("policies/private-or-clear", "host.example\n");
+	files_write("policies/private", "\nHOST.example\n");
+	conf = files_load_text("conn private\n" NULL_GROUP "conn private-or-clear\n" NULL_GROUP);
+	ok(!conf && (files_said(CONF_ERROR, "private:2: host.example is in") ||
+			    files_said(CONF_ERROR, "private-or-clear:1: host.example is in")),
+		"in two groups an error that names both places");
 }
 
 /* Rule G3. */
