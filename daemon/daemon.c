@@ -13,6 +13,7 @@
 #include "daemon/addrs.h"
 #include "daemon/control.h"
 #include "daemon/gate.h"
+#include "daemon/joins.h"
 #include "daemon/load.h"
 #include "daemon/privileges.h"
 #include "daemon/trace.h"
@@ -165,6 +166,41 @@ static int start_resolver(struct daemon *daemon)
 	return error;
 }
 
+static void apply_joins(void *arg, dp_done done, void *done_arg)
+{
+	trigger_lines_changed(arg, done, done_arg);
+}
+
+/* A walk over flows for a tunnel with one address. */
+struct tunnel_search {
+	const struct addr *addr;
+	bool found;
+};
+
+static void look_at_flow(void *arg, const struct policy_flow *flow)
+{
+	struct tunnel_search *search = arg;
+
+	search->found = search->found || (flow->state == POLICY_TUNNELLED &&
+						 addr_equal(&flow->remote, search->addr));
+}
+
+static bool has_tunnel(void *arg, const struct addr *addr)
+{
+	struct tunnel_search search = {.addr = addr};
+
+	policy_each_flow(trigger_policy(arg), look_at_flow, &search);
+	return search.found;
+}
+
+static bool is_flushed(void *arg)
+{
+	return trigger_flushed(arg);
+}
+
+static const struct joins_hooks joins_hooks = {
+	.apply = apply_joins, .in_use = has_tunnel, .is_off = is_flushed};
+
 static int start_parts(struct daemon *daemon)
 {
 	struct trigger_parts parts;
@@ -175,14 +211,17 @@ static int start_parts(struct daemon *daemon)
 		return error;
 	}
 	daemon->trace = trace_new(REMEMBERED_LOOKUPS);
+	daemon->joins = joins_new(daemon->loop, daemon->conf);
 	parts = (struct trigger_parts){.loop = daemon->loop,
 		.dp = daemon->dp,
 		.udp = daemon->udp,
 		.addrs = daemon->addrs,
+		.joins = daemon->joins,
 		.trace = daemon->trace};
 	daemon->trigger = trigger_new(&parts, daemon->conf);
-	daemon->gate = gate_new(daemon->loop, trigger_policy(daemon->trigger), daemon->addrs,
-		daemon->trace);
+	joins_start(daemon->joins, &joins_hooks, daemon->trigger);
+	daemon->gate = gate_new(daemon->loop, trigger_policy(daemon->trigger), daemon->joins,
+		daemon->addrs, daemon->trace);
 	error = start_resolver(daemon);
 	if (!error)
 		daemon->control = control_open(daemon, daemon->conf->setup.control_socket, &error);
@@ -260,6 +299,7 @@ char *daemon_reload(struct daemon *daemon)
 	sd_notify(0, "RELOADING=1");
 	adopt(daemon, conf, texts, count);
 	load_keep(conf);
+	joins_configure(daemon->joins, conf);
 	trigger_reconfigure(daemon->trigger, conf, reload_done, daemon);
 	conf_free(old);
 	return NULL;
@@ -312,6 +352,7 @@ static void free_parts(struct daemon *daemon)
 	resolver_free(daemon->resolver);
 	gate_free(daemon->gate);
 	trigger_free(daemon->trigger);
+	joins_free(daemon->joins);
 	trace_free(daemon->trace);
 	if (daemon->dp)
 		dp_close(daemon->dp);

@@ -13,6 +13,7 @@ struct addrs;
 struct control;
 struct dataplane;
 struct gate;
+struct joins;
 struct resolver;
 struct trace;
 struct trigger;
@@ -34,6 +35,7 @@ struct daemon {
 	struct udp *udp;
 	struct dataplane *dp;
 	struct trace *trace;
+	struct joins *joins;
 	struct trigger *trigger;
 	struct gate *gate;
 	struct resolver *resolver;

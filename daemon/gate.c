@@ -3,7 +3,9 @@
 #include "daemon/gate.h"
 
 #include "daemon/addrs.h"
+#include "daemon/joins.h"
 #include "daemon/trace.h"
+#include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/mem.h"
 #include "policy/policy.h"
@@ -15,12 +17,18 @@
 /* Rule N3: one answer starts at most so many negotiations. */
 #define MAX_STARTS_PER_ANSWER 8
 
-/* A resolver that waits for policy; the handle is the same on both sides. */
+/* A resolver that waits: for the kernel to have the line of a name, then for policy. */
 struct gate_wait {
 	uint64_t handle;
 	struct gate *gate;
 	resolver_decided decided;
 	void *arg;
+	uint64_t query;
+	struct addr addr;
+	uint64_t generation;	/* of the names' lines that it waits for; 0: none */
+	uint64_t policy_handle; /* what policy knows it by; 0: not yet */
+	bool hurried;
+	bool named; /* the address is in its group by name */
 	UT_hash_handle hh;
 };
 
@@ -28,9 +36,12 @@ struct gate_wait {
 struct gate {
 	struct loop *loop;
 	struct policy *policy;
+	struct joins *joins;
 	struct addrs *addrs;
 	struct trace *trace;
 	struct gate_wait *waits; /* by handle */
+	uint64_t last_handle;
+	uint64_t next_conflict_us; /* not before is another conflict of names logged */
 	uint64_t answer_query;	 /* N3: the query whose answer is being walked, */
 	unsigned answer_starts;	 /* and how many negotiations it has started */
 };
@@ -53,13 +64,18 @@ static enum resolver_verdict to_resolver(enum policy_verdict verdict)
 	return RESOLVER_WITHHELD;
 }
 
-static void to_decision(const struct policy_answer *answer, struct resolver_decision *out)
+/* P4: what is in its group by name is known for no longer than it stays there. */
+static void to_decision(
+	const struct policy_answer *answer, bool named, struct resolver_decision *out)
 {
 	*out = (struct resolver_decision){
 		.verdict = to_resolver(answer->verdict), .max_ttl_s = answer->max_ttl_s};
+	if (named && out->max_ttl_s > NAMES_OTHER_S)
+		out->max_ttl_s = NAMES_OTHER_S;
 	if (answer->line)
 		snprintf(out->group, sizeof(out->group), "%s", policy_traits(answer->group)->name);
-	snprintf(out->cause, sizeof(out->cause), "%.95s", answer->cause);
+	snprintf(out->cause, sizeof(out->cause), "%.*s", (int)sizeof(out->cause) - 1,
+		answer->cause);
 }
 
 static void forget_wait(struct gate_wait *wait)
@@ -68,16 +84,22 @@ static void forget_wait(struct gate_wait *wait)
 	free(wait);
 }
 
+static void tell(struct gate_wait *wait, const struct resolver_decision *decision)
+{
+	resolver_decided decided = wait->decided;
+	void *arg = wait->arg;
+
+	forget_wait(wait);
+	decided(arg, decision);
+}
+
 static void policy_has_decided(void *arg, const struct policy_answer *answer)
 {
 	struct gate_wait *wait = arg;
-	resolver_decided decided = wait->decided;
-	void *decided_arg = wait->arg;
 	struct resolver_decision decision;
 
-	to_decision(answer, &decision);
-	forget_wait(wait);
-	decided(decided_arg, &decision);
+	to_decision(answer, wait->named, &decision);
+	tell(wait, &decision);
 }
 
 /* What failureshunt says, at once, where a negotiation cannot be started. */
@@ -128,62 +150,162 @@ static bool needs_negotiation(struct gate *gate, uint64_t query, const struct ad
 	return true;
 }
 
+/* Asks policy; true when *answer says all, else policy will tell the wait. */
+static bool ask_policy(struct gate_wait *wait, struct policy_answer *answer)
+{
+	struct gate *gate = wait->gate;
+	struct addr local;
+
+	if (!needs_negotiation(gate, wait->query, &wait->addr, &local, answer))
+		return true;
+	trace_waits_for(gate->trace, wait->query, &wait->addr);
+	wait->policy_handle = policy_want(gate->policy, &local, &wait->addr, POLICY_TRIGGER_DNS, 0,
+		policy_has_decided, wait, answer, loop_now_us(gate->loop));
+	return answer->verdict != POLICY_WAIT;
+}
+
+/* --- names --------------------------------------------------------------------------------- */
+
+/* The kernel has the line of the name: what it says is asked now. */
+static void go_on(struct gate_wait *wait, int error)
+{
+	struct resolver_decision decision = {.verdict = RESOLVER_WITHHELD,
+		.max_ttl_s = UINT32_MAX,
+		.cause = "the kernel refused the policies of its name"};
+	struct policy_answer answer;
+
+	wait->generation = 0;
+	if (error) {
+		tell(wait, &decision);
+		return;
+	}
+	if (ask_policy(wait, &answer)) {
+		to_decision(&answer, wait->named, &decision);
+		tell(wait, &decision);
+	} else if (wait->hurried) {
+		policy_hurry(wait->gate->policy, wait->policy_handle,
+			loop_now_us(wait->gate->loop));
+	}
+}
+
+/* Telling one may end others (a query that goes cancels its waits): looked for from the start each time. */
+static void names_installed(void *arg, uint64_t generation, int error)
+{
+	struct gate *gate = arg;
+	struct gate_wait *wait;
+
+	do {
+		wait = gate->waits;
+		while (wait && (!wait->generation || wait->generation > generation))
+			wait = wait->hh.next;
+		if (wait)
+			go_on(wait, error);
+	} while (wait);
+}
+
+/* Answers can cause it: one a second is told. */
+static void log_conflict(struct gate *gate, const char *qname, const struct addr *addr, const char *text)
+{
+	uint64_t now_us = loop_now_us(gate->loop);
+	char remote[ADDR_TEXT];
+
+	if (now_us < gate->next_conflict_us)
+		return;
+	gate->next_conflict_us = now_us + 1000000;
+	log_warning("%s of a private name is withheld: %s", addr_format(addr, remote), text);
+	log_debug("the name was %s", qname);
+}
+
+/* What the name alone says; true when that is all. */
+static bool name_decides(struct gate *gate, const char *qname, const struct addr *addr,
+	enum names_word word, const char *text, struct resolver_decision *out)
+{
+	bool blocked = word == NAMES_BLOCKED;
+
+	if (!blocked && word != NAMES_CONFLICT && word != NAMES_FULL)
+		return false;
+	if (!blocked)
+		log_conflict(gate, qname, addr, text);
+	*out = (struct resolver_decision){
+		.verdict = blocked ? RESOLVER_BLOCKED : RESOLVER_WITHHELD, .max_ttl_s = UINT32_MAX};
+	snprintf(out->group, sizeof(out->group), "%s",
+		policy_traits(blocked ? POLICY_BLOCK : POLICY_PRIVATE)->name);
+	snprintf(out->cause, sizeof(out->cause), "%.*s", (int)sizeof(out->cause) - 1, text);
+	return true;
+}
+
+/* --- the resolver's side ------------------------------------------------------------------- */
+
 static void want(void *arg, uint64_t query, const char *qname, const struct addr *addr,
 	resolver_decided decided, void *decided_arg, struct resolver_decision *out, uint64_t *handle)
 {
 	struct gate *gate = arg;
-	struct policy_answer answer;
+	char text[NAMES_TEXT];
+	uint64_t generation;
+	enum names_word word = joins_learn(gate->joins, qname, addr, &generation, text);
+	struct policy_answer answer = {.verdict = POLICY_WAIT, .max_ttl_s = UINT32_MAX};
 	struct gate_wait *wait;
-	struct addr local;
 
-	(void)qname;
-	if (!needs_negotiation(gate, query, addr, &local, &answer)) {
-		to_decision(&answer, out);
+	if (name_decides(gate, qname, addr, word, text, out))
 		return;
-	}
-	trace_waits_for(gate->trace, query, addr);
 	wait = mem_new(struct gate_wait);
-	wait->gate = gate;
-	wait->decided = decided;
-	wait->arg = decided_arg;
-	wait->handle = policy_want(gate->policy, &local, addr, POLICY_TRIGGER_DNS, 0,
-		policy_has_decided, wait, &answer, loop_now_us(gate->loop));
-	to_decision(&answer, out);
-	if (answer.verdict != POLICY_WAIT) {
+	*wait = (struct gate_wait){.gate = gate,
+		.decided = decided,
+		.arg = decided_arg,
+		.query = query,
+		.addr = *addr,
+		.generation = generation,
+		.named = word == NAMES_NEW || word == NAMES_JOINED};
+	if (!generation && ask_policy(wait, &answer)) {
+		to_decision(&answer, wait->named, out);
 		free(wait);
 		return;
 	}
+	to_decision(&answer, wait->named, out);
+	*handle = wait->handle = ++gate->last_handle;
 	HASH_ADD(hh, gate->waits, handle, sizeof(wait->handle), wait);
-	*handle = wait->handle;
+}
+
+static struct gate_wait *find_wait(const struct gate *gate, uint64_t handle)
+{
+	struct gate_wait *wait;
+
+	HASH_FIND(hh, gate->waits, &handle, sizeof(handle), wait);
+	return wait;
 }
 
 static void cancel(void *arg, uint64_t handle)
 {
 	struct gate *gate = arg;
-	struct gate_wait *wait;
+	struct gate_wait *wait = find_wait(gate, handle);
 
-	HASH_FIND(hh, gate->waits, &handle, sizeof(handle), wait);
 	if (!wait)
 		return;
-	policy_cancel(gate->policy, handle);
+	policy_cancel(gate->policy, wait->policy_handle);
 	forget_wait(wait);
 }
 
 static void hurry(void *arg, uint64_t handle)
 {
 	struct gate *gate = arg;
+	struct gate_wait *wait = find_wait(gate, handle);
 
-	policy_hurry(gate->policy, handle, loop_now_us(gate->loop));
+	if (!wait)
+		return;
+	wait->hurried = true;
+	policy_hurry(gate->policy, wait->policy_handle, loop_now_us(gate->loop));
 }
 
 const struct resolver_gate gate_ops = {.want = want, .cancel = cancel, .hurry = hurry};
 
-struct gate *gate_new(
-	struct loop *loop, struct policy *policy, struct addrs *addrs, struct trace *trace)
+struct gate *gate_new(struct loop *loop, struct policy *policy, struct joins *joins,
+	struct addrs *addrs, struct trace *trace)
 {
 	struct gate *gate = mem_new(struct gate);
 
-	*gate = (struct gate){.loop = loop, .policy = policy, .addrs = addrs, .trace = trace};
+	*gate = (struct gate){
+		.loop = loop, .policy = policy, .joins = joins, .addrs = addrs, .trace = trace};
+	joins_listen(joins, names_installed, gate);
 	return gate;
 }
 
@@ -193,8 +315,9 @@ void gate_free(struct gate *gate)
 
 	if (!gate)
 		return;
+	joins_listen(gate->joins, NULL, NULL);
 	HASH_ITER (hh, gate->waits, wait, next) {
-		policy_cancel(gate->policy, wait->handle);
+		policy_cancel(gate->policy, wait->policy_handle);
 		forget_wait(wait);
 	}
 	free(gate);

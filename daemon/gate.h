@@ -10,6 +10,7 @@
 
 struct addrs;
 struct gate;
+struct joins;
 struct loop;
 struct policy;
 struct trace;
@@ -18,8 +19,8 @@ struct trace;
 extern const struct resolver_gate gate_ops;
 
 /* What it is given outlives it. */
-struct gate *gate_new(
-	struct loop *loop, struct policy *policy, struct addrs *addrs, struct trace *trace);
+struct gate *gate_new(struct loop *loop, struct policy *policy, struct joins *joins,
+	struct addrs *addrs, struct trace *trace);
 /* Nobody who waits is told any more. */
 void gate_free(struct gate *gate);
 

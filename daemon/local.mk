@@ -6,6 +6,7 @@ oe_resolverd_SOURCES = \
 	daemon/daemon.c daemon/daemon.h \
 	daemon/gate.c daemon/gate.h \
 	daemon/jobs.c daemon/jobs.h \
+	daemon/joins.c daemon/joins.h \
 	daemon/lines.c daemon/lines.h \
 	daemon/load.c daemon/load.h \
 	daemon/lookup.c daemon/lookup.h \
@@ -13,6 +14,7 @@ oe_resolverd_SOURCES = \
 	daemon/modes.c daemon/modes.h \
 	daemon/options.c daemon/options.h \
 	daemon/privileges.c daemon/privileges.h \
+	daemon/random.c daemon/random.h \
 	daemon/report.c daemon/report.h \
 	daemon/trace.c daemon/trace.h \
 	daemon/trigger.c daemon/trigger.h \

@@ -6,6 +6,7 @@
 #include "daemon/modes.h"
 
 #include "daemon/addrs.h"
+#include "daemon/joins.h"
 #include "daemon/load.h"
 #include "daemon/lines.h"
 #include "lib/log.h"
@@ -66,11 +67,17 @@ static int request_lines(struct mode *mode, const struct conf *conf)
 {
 	int error = 0;
 	struct addrs *addrs = addrs_open(mode->loop, ignore_change, NULL, &error);
+	struct names *names;
 
 	if (!addrs)
 		return error;
-	lines_install(mode->dp, &conf->policy, addrs, LINES_CLOSED, request_done, mode);
+	/* What is private by name is closed too (P4). */
+	names = names_new();
+	names_configure(names, &conf->policy);
+	joins_restore(names, conf->setup.state_dir, loop_now_us(mode->loop));
+	lines_install(mode->dp, names_config(names), addrs, LINES_CLOSED, request_done, mode);
 	loop_run(mode->loop);
+	names_free(names);
 	addrs_close(addrs);
 	return mode->error;
 }

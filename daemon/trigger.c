@@ -12,18 +12,18 @@
 
 #include "daemon/addrs.h"
 #include "daemon/jobs.h"
+#include "daemon/joins.h"
 #include "daemon/lines.h"
+#include "daemon/random.h"
 #include "daemon/trace.h"
 #include "daemon/udp.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/mem.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <uthash.h>
 
 #define WORKERS 2
@@ -44,7 +44,6 @@ struct gone {
 
 struct trigger {
 	struct trigger_parts parts;
-	const struct conf *conf; /* the daemon's; replaced by trigger_reconfigure() */
 	struct policy *policy;
 	struct ike *ike;
 	struct jobs *jobs;
@@ -310,24 +309,6 @@ static void job_done(void *arg, uint64_t id)
 	ike_job_done(trigger->ike, id, now(trigger));
 }
 
-static void take_random(void *arg, void *out, size_t len)
-{
-	uint8_t *at = out;
-
-	(void)arg;
-	while (len > 0) {
-		ssize_t got = getrandom(at, len, 0);
-
-		/* Only a kernel without getrandom(2) fails; without randomness nothing here is safe. */
-		if (got < 0 && errno != EINTR)
-			abort();
-		if (got > 0) {
-			at += got;
-			len -= (size_t)got;
-		}
-	}
-}
-
 /* --- the engine's events ------------------------------------------------------------ */
 
 static void event_stage(struct trigger *trigger, const struct ike_event *event)
@@ -488,8 +469,8 @@ static void set_locals(struct trigger *trigger)
 
 void trigger_set_lines(struct trigger *trigger, dp_done done, void *arg)
 {
-	lines_install(trigger->parts.dp, &trigger->conf->policy, trigger->parts.addrs, LINES_ALL,
-		done, arg);
+	lines_install(trigger->parts.dp, joins_config(trigger->parts.joins), trigger->parts.addrs,
+		LINES_ALL, done, arg);
 }
 
 struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf *conf)
@@ -508,15 +489,14 @@ struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf
 		.install = take_install,
 		.remove = take_remove,
 		.job = take_job,
-		.random = take_random};
+		.random = random_fill};
 	struct trigger *trigger = mem_new(struct trigger);
 
 	trigger->parts = *parts;
-	trigger->conf = conf;
 	trigger->ike_timer = (struct loop_timer){.fired = ike_timer_fired, .arg = trigger};
 	trigger->policy_timer = (struct loop_timer){.fired = policy_timer_fired, .arg = trigger};
 	trigger->jobs = jobs_new(parts->loop, WORKERS, job_done, trigger);
-	trigger->policy = policy_new(&policy_ops, trigger, &conf->policy);
+	trigger->policy = policy_new(&policy_ops, trigger, joins_config(parts->joins));
 	trigger->ike = ike_new(&ike_ops, trigger, &conf->ike);
 	set_locals(trigger);
 	return trigger;
@@ -605,11 +585,19 @@ static void end_gone(struct trigger *trigger)
 void trigger_reconfigure(struct trigger *trigger, const struct conf *conf, dp_done done, void *arg)
 {
 	trigger->flushed = false;
-	trigger->conf = conf;
-	policy_reconfigure(trigger->policy, &conf->policy, note_gone, now(trigger));
+	policy_reconfigure(
+		trigger->policy, joins_config(trigger->parts.joins), note_gone, now(trigger));
 	end_gone(trigger);
 	ike_reconfigure(trigger->ike, &conf->ike, now(trigger));
 	set_locals(trigger);
+	trigger_set_lines(trigger, done, arg);
+}
+
+void trigger_lines_changed(struct trigger *trigger, dp_done done, void *arg)
+{
+	policy_change_lines(
+		trigger->policy, joins_config(trigger->parts.joins), note_gone, now(trigger));
+	end_gone(trigger);
 	trigger_set_lines(trigger, done, arg);
 }
 

@@ -17,6 +17,7 @@
 #include "xfrm/dataplane.h"
 
 struct addrs;
+struct joins;
 struct loop;
 struct trace;
 struct trigger;
@@ -27,6 +28,7 @@ struct trigger_parts {
 	struct dataplane *dp;
 	struct udp *udp;
 	struct addrs *addrs;
+	struct joins *joins; /* configured before the trigger is */
 	struct trace *trace;
 };
 
@@ -35,6 +37,8 @@ void trigger_free(struct trigger *trigger);
 
 /* Another configuration (C4): what still matches stays. `done` when the kernel has the lines. */
 void trigger_reconfigure(struct trigger *trigger, const struct conf *conf, dp_done done, void *arg);
+/* Lines by name have come or gone (P3, P4); `done` when the kernel has them. */
+void trigger_lines_changed(struct trigger *trigger, dp_done done, void *arg);
 /* Installs the lines for the addresses that we have now. */
 void trigger_set_lines(struct trigger *trigger, dp_done done, void *arg);
 /* Our addresses are others: lines and flows follow, failures are forgotten (N6, N10, K7). */

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Names in the running daemon (joins.h). What is private is kept in STATEDIR/names,
+ * a line each: ADDRESS UNTIL PATTERN, with UNTIL in seconds of CLOCK_REALTIME.
+ */
+#include "daemon/joins.h"
+
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/mem.h"
+#include "lib/strbuf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECOND_US UINT64_C(1000000)
+#define EXPIRE_US (60 * SECOND_US)
+/* Written so much longer than it is true, so that not every answer writes: once in half an hour at most. */
+#define KEEP_SLACK_S 3600u
+#define KEEP_AGAIN_US (1800 * SECOND_US)
+
+/* Owned by the daemon. */
+struct joins {
+	struct loop *loop;
+	struct names *names;
+	const struct conf *conf;
+	struct joins_hooks hooks;
+	void *arg;
+	void (*installed)(void *arg, uint64_t generation, int error);
+	void *installed_arg;
+	uint64_t wanted, done; /* generations */
+	uint64_t kept_us;
+	bool renewed; /* something was learned again since it was kept */
+	struct loop_timer apply_timer, expire_timer;
+};
+
+/* A generation on its way into the kernel. */
+struct request {
+	struct joins *joins;
+	uint64_t generation;
+};
+
+static char *kept_path(const char *state_dir)
+{
+	return mem_printf("%s/names", state_dir);
+}
+
+/* --- disk -------------------------------------------------------------------------------------- */
+
+struct keeping {
+	struct strbuf text;
+	uint64_t now_us;
+	int64_t real_s;
+};
+
+static void keep_one(void *arg, const struct addr *addr, const char *pattern, uint64_t until_us)
+{
+	struct keeping *keeping = arg;
+	char text[ADDR_TEXT];
+
+	if (until_us <= keeping->now_us)
+		return;
+	strbuf_printf(&keeping->text, "%s %" PRId64 " %s\n", addr_format(addr, text),
+		keeping->real_s + (int64_t)((until_us - keeping->now_us) / SECOND_US) + KEEP_SLACK_S,
+		pattern);
+}
+
+static int write_all(const char *path, const char *text, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int error = fd < 0 ? -errno : 0;
+
+	errno = 0;
+	if (!error && (write(fd, text, len) != (ssize_t)len || fsync(fd) != 0))
+		error = errno ? -errno : -EIO;
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
+static void keep(struct joins *joins)
+{
+	struct keeping keeping = {.now_us = loop_now_us(joins->loop), .real_s = time(NULL)};
+	char *path = kept_path(joins->conf->setup.state_dir);
+	char *fresh = mem_printf("%s.new", path);
+	int error;
+
+	names_each_private(joins->names, keep_one, &keeping);
+	mkdir(joins->conf->setup.state_dir, 0700);
+	error = write_all(fresh, keeping.text.text ? keeping.text.text : "", keeping.text.len);
+	if (!error && rename(fresh, path) != 0)
+		error = -errno;
+	if (error)
+		log_warning("cannot keep private names in %s: %s; a restart forgets them", path,
+			strerror(-error));
+	strbuf_clear(&keeping.text);
+	free(fresh);
+	free(path);
+	joins->kept_us = keeping.now_us;
+	joins->renewed = false;
+}
+
+/* A clock that was set meanwhile neither opens what is closed for long nor closes it for ever. */
+static void restore_line(struct names *names, const char *line, int64_t real_s, uint64_t now_us)
+{
+	char text[64], pattern[256];
+	int64_t until_s, left_s;
+	struct addr addr;
+
+	if (sscanf(line, "%63s %" SCNd64 " %255s", text, &until_s, pattern) != 3 ||
+		!addr_parse(text, &addr) || until_s <= real_s)
+		return;
+	left_s = until_s - real_s;
+	if (left_s > NAMES_PRIVATE_S + KEEP_SLACK_S)
+		left_s = NAMES_PRIVATE_S + KEEP_SLACK_S;
+	names_restore(names, &addr, pattern, now_us + (uint64_t)left_s * SECOND_US);
+}
+
+void joins_restore(struct names *names, const char *state_dir, uint64_t now_us)
+{
+	char *path = kept_path(state_dir);
+	FILE *file = fopen(path, "re");
+	char line[512];
+
+	while (file && fgets(line, sizeof(line), file))
+		restore_line(names, line, time(NULL), now_us);
+	if (file)
+		fclose(file);
+	else if (errno != ENOENT)
+		log_warning("cannot read %s: %s", path, strerror(errno));
+	free(path);
+}
+
+/* --- the kernel -------------------------------------------------------------------------------- */
+
+static void applied(void *arg, int error)
+{
+	struct request *request = arg;
+	struct joins *joins = request->joins;
+	uint64_t generation = request->generation;
+
+	free(request);
+	if (error)
+		log_error("cannot install the policies of a name: %s", strerror(-error));
+	joins->done = generation;
+	if (joins->installed)
+		joins->installed(joins->installed_arg, generation, error);
+}
+
+/* All that one turn of the loop has brought, together. */
+static void apply(struct loop_timer *timer)
+{
+	struct joins *joins = timer->arg;
+	struct request *request = mem_new(struct request);
+
+	*request = (struct request){.joins = joins, .generation = joins->wanted};
+	keep(joins);
+	joins->hooks.apply(joins->arg, applied, request);
+}
+
+static uint64_t want_apply(struct joins *joins)
+{
+	if (!loop_timer_active(&joins->apply_timer)) {
+		joins->wanted++;
+		loop_timer_start(joins->loop, &joins->apply_timer, 0);
+	}
+	return joins->wanted;
+}
+
+static void expire(struct loop_timer *timer)
+{
+	struct joins *joins = timer->arg;
+	uint64_t now_us = loop_now_us(joins->loop);
+
+	if (names_expire(joins->names, now_us, joins->hooks.in_use, joins->arg))
+		want_apply(joins);
+	else if (joins->renewed && now_us - joins->kept_us >= KEEP_AGAIN_US)
+		keep(joins);
+	loop_timer_start(joins->loop, timer, EXPIRE_US);
+}
+
+enum names_word joins_learn(struct joins *joins, const char *qname, const struct addr *addr,
+	uint64_t *generation, char text[NAMES_TEXT])
+{
+	enum names_word word;
+
+	*generation = 0;
+	text[0] = '\0';
+	if (joins->hooks.is_off(joins->arg))
+		return NAMES_NOTHING;
+	word = names_learn(joins->names, qname, addr, loop_now_us(joins->loop), text);
+	if (word == NAMES_NEW)
+		*generation = want_apply(joins);
+	else if (word == NAMES_JOINED && joins->done < joins->wanted)
+		*generation = joins->wanted;
+	joins->renewed = joins->renewed || word == NAMES_JOINED;
+	return word;
+}
+
+/* --- life -------------------------------------------------------------------------------------- */
+
+struct joins *joins_new(struct loop *loop, const struct conf *conf)
+{
+	struct joins *joins = mem_new(struct joins);
+
+	joins->loop = loop;
+	joins->names = names_new();
+	joins->apply_timer = (struct loop_timer){.fired = apply, .arg = joins};
+	joins->expire_timer = (struct loop_timer){.fired = expire, .arg = joins};
+	joins_configure(joins, conf);
+	joins_restore(joins->names, conf->setup.state_dir, loop_now_us(loop));
+	return joins;
+}
+
+void joins_start(struct joins *joins, const struct joins_hooks *hooks, void *arg)
+{
+	joins->hooks = *hooks;
+	joins->arg = arg;
+	loop_timer_start(joins->loop, &joins->expire_timer, EXPIRE_US);
+}
+
+void joins_listen(
+	struct joins *joins, void (*installed)(void *arg, uint64_t generation, int error), void *arg)
+{
+	joins->installed = installed;
+	joins->installed_arg = arg;
+}
+
+void joins_configure(struct joins *joins, const struct conf *conf)
+{
+	joins->conf = conf;
+	names_configure(joins->names, &conf->policy);
+}
+
+const struct policy_config *joins_config(struct joins *joins)
+{
+	return names_config(joins->names);
+}
+
+void joins_free(struct joins *joins)
+{
+	if (!joins)
+		return;
+	loop_timer_stop(joins->loop, &joins->apply_timer);
+	loop_timer_stop(joins->loop, &joins->expire_timer);
+	names_free(joins->names);
+	free(joins);
+}
