@@ -13,6 +13,7 @@ LAB_TESTS += \
 	t/lab/leak.t \
 	t/lab/libreswan.t \
 	t/lab/matrix.t \
+	t/lab/names.t \
 	t/lab/null.t \
 	t/lab/rekey.t \
 	t/lab/reload.t \
