@@ -35,6 +35,7 @@ static const struct algorithm available[] = {
 	{"aesgcm16128", CIPHER, IKE_ENCR_AES_GCM_16, 128},
 	{"aes256gcm16", CIPHER, IKE_ENCR_AES_GCM_16, 256},
 	{"aes128gcm16", CIPHER, IKE_ENCR_AES_GCM_16, 128},
+	{"chacha20poly1305", CIPHER, IKE_ENCR_CHACHA20_POLY1305, 0},
 	{"sha2", PRF, IKE_PRF_HMAC_SHA2_256, 0},
 	{"sha256", PRF, IKE_PRF_HMAC_SHA2_256, 0},
 	{"sha2256", PRF, IKE_PRF_HMAC_SHA2_256, 0},
@@ -75,7 +76,6 @@ static const struct algorithm elsewhere[] = {
 	{"camellia", CIPHER, 0, 0},
 	{"camelliacbc", CIPHER, 0, 0},
 	{"camelliactr", CIPHER, 0, 0},
-	{"chacha20poly", CIPHER, 0, 0},
 	{"nullauthaesgmac", CIPHER, 0, 0},
 	{"md", PRF, 0, 0},
 	{"sha", PRF, 0, 0},
@@ -132,6 +132,11 @@ static void add_algorithm(struct ike_suite *suite, const struct algorithm *algor
 {
 	switch (algorithm->kind) {
 	case CIPHER:
+		/* RFC 7634: one length, and no attribute that says it. */
+		if (algorithm->id == IKE_ENCR_CHACHA20_POLY1305) {
+			add_cipher(suite, algorithm->id, 0);
+			break;
+		}
 		if (algorithm->bits != 128)
 			add_cipher(suite, algorithm->id, 256);
 		if (algorithm->bits != 256)

@@ -10,6 +10,7 @@ LAB_TESTS += \
 	t/lab/fleet.t \
 	t/lab/foreign.t \
 	t/lab/forwarder.t \
+	t/lab/interop.t \
 	t/lab/leak.t \
 	t/lab/libreswan.t \
 	t/lab/matrix.t \

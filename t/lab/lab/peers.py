@@ -271,7 +271,7 @@ def wait_notify(sock, daemon, limit):
 
 
 STRONGSWAN_CONF = """charon-systemd {{
-	load = random nonce openssl aes sha1 sha2 hmac kdf gcm pem x509 pubkey pkcs1 pkcs8 curve25519 constraints kernel-netlink socket-default updown vici
+	load = random nonce openssl aes sha1 sha2 hmac kdf gcm pem x509 pubkey pkcs1 pkcs8 curve25519 chapoly constraints kernel-netlink socket-default updown vici
 	install_routes = no
 	retransmit_base = 1.4
 	retransmit_timeout = 1.0
