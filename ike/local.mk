@@ -48,7 +48,7 @@ t_unit_ike_proposal_LDADD = $(IKE_LIBS)
 
 sim_world = t/sim/world.c t/sim/world.h t/tap.h
 UNIT_TESTS += t/sim/two t/sim/life t/sim/requests t/sim/crossing t/sim/certs t/sim/fragments t/sim/rekey t/sim/flood t/sim/fleet
-t_sim_fleet_SOURCES = t/sim/fleet.c
+t_sim_fleet_SOURCES = t/sim/fleet.c t/sim/fleet.h t/sim/fleet_hosts.c
 t_sim_fleet_LDADD = libpolicy.a $(IKE_LIBS)
 t_sim_flood_SOURCES = t/sim/flood.c $(sim_world)
 t_sim_flood_LDADD = $(IKE_LIBS)
