@@ -38,6 +38,7 @@ struct joins {
 	uint64_t wanted, done; /* generations */
 	uint64_t kept_us;
 	bool renewed; /* something was learned again since it was kept */
+	bool refused; /* the kernel took the last generation not, or not whole */
 	struct loop_timer apply_timer, expire_timer;
 };
 
@@ -150,6 +151,7 @@ static void applied(void *arg, int error)
 	if (error)
 		log_error("cannot install the policies of a name: %s", strerror(-error));
 	joins->done = generation;
+	joins->refused = error != 0;
 	if (joins->installed)
 		joins->installed(joins->installed_arg, generation, error);
 }
@@ -196,7 +198,8 @@ enum names_word joins_learn(struct joins *joins, const char *qname, const struct
 	if (joins->hooks.is_off(joins->arg))
 		return NAMES_NOTHING;
 	word = names_learn(joins->names, qname, addr, loop_now_us(joins->loop), text);
-	if (word == NAMES_NEW)
+	/* What the kernel has refused is tried again, and waited for, before anybody trusts it. */
+	if (word == NAMES_NEW || (word == NAMES_JOINED && joins->refused))
 		*generation = want_apply(joins);
 	else if (word == NAMES_JOINED && joins->done < joins->wanted)
 		*generation = joins->wanted;
