@@ -7,6 +7,9 @@
  *   responder: HALF_OPEN -> CHECKING -> INSTALLING -> ESTABLISHED
  *   both:      ESTABLISHED -> DELETING -> DEAD; every state -> DEAD
  *
+ * An SA that replaces another (rekey.c) begins ESTABLISHED; the other one is
+ * then `is_replaced` and waits for its DELETE. The CHILD SAs go with the new one.
+ *
  * A DEAD SA is out of all tables; it is freed when the public call ends, or
  * when its job has come back.
  */
