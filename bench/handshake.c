@@ -150,6 +150,23 @@ static void take_random(void *arg, void *out, size_t len)
 		abort();
 }
 
+/* No NAT is here. */
+static void take_move(void *arg, const struct ike_child *child)
+{
+	(void)arg;
+	(void)child;
+	abort();
+}
+
+static void take_keepalive(void *arg, const struct path *path, const uint8_t *data, size_t len)
+{
+	(void)arg;
+	(void)path;
+	(void)data;
+	(void)len;
+	abort();
+}
+
 static const struct ike_ops ops = {.send = take_send,
 	.timer = take_timer,
 	.event = take_event,
@@ -157,6 +174,8 @@ static const struct ike_ops ops = {.send = take_send,
 	.narrow = take_narrow,
 	.install = take_install,
 	.remove = take_remove,
+	.move = take_move,
+	.keepalive = take_keepalive,
 	.job = take_job,
 	.random = take_random};
 

@@ -89,6 +89,14 @@ struct ike_child_sa *ike_child_find(struct ike *ike, uint64_t id)
 	return child;
 }
 
+struct ike_child_sa *ike_child_of_own_spi(struct ike *ike, uint32_t spi)
+{
+	struct ike_child_sa *child;
+
+	HASH_FIND(by_spi, ike->children_by_spi, &spi, sizeof(spi), child);
+	return child;
+}
+
 static struct ike_child_sa *find_in(const struct ike_sa *sa, uint32_t spi)
 {
 	struct ike_child_sa *child;
@@ -180,6 +188,8 @@ static void fill_pair(struct ike_child_sa *child, const struct selector *selecto
 	pair->in.src = pair->out.dst = sa->path.remote.addr;
 	pair->in.dst = pair->out.src = sa->path.local.addr;
 	pair->out.spi = (uint32_t)child->esp.spi;
+	pair->encap_local_port = sa->nat ? sa->path.local.port : 0;
+	pair->encap_remote_port = sa->nat ? sa->path.remote.port : 0;
 }
 
 bool ike_child_install(struct ike_child_sa *child, const struct selector *selector,

@@ -39,6 +39,13 @@ struct ike_id_spec {
 	struct ike_id id; /* for EXACT */
 };
 
+/* UDP encapsulation of ESP (RFC 7296 2.23). */
+enum ike_encapsulation {
+	IKE_ENCAPSULATION_AUTO, /* where a NAT is found */
+	IKE_ENCAPSULATION_YES,	/* always: we pretend to be behind one */
+	IKE_ENCAPSULATION_NO,	/* never: NATs are not looked for */
+};
+
 /*
  * Algorithms in preference order, IANA ids; key_bits 0 where the algorithm
  * has one length. Empty lists mean the engine's defaults.
@@ -79,6 +86,8 @@ struct ike_conn {
 	uint32_t dpd_delay_ms; /* 0: no liveness check */
 	uint16_t replay_window;
 	bool no_fragments; /* RFC 7383 is not spoken */
+	enum ike_encapsulation encapsulation;
+	bool no_keepalive; /* for the NAT that we are behind */
 	/* Rekeying (2.8); 0 means the default. */
 	uint32_t ike_lifetime_s, child_lifetime_s;
 	uint32_t rekey_margin_s; /* so long before the end of a lifetime it begins … */
@@ -117,6 +126,7 @@ struct ike_config {
 	uint32_t max_half_open; /* responder's half-open SAs at once; 0: 50000 */
 	uint32_t cookie_threshold; /* from so many on, strangers are challenged with a cookie; 0: 1000 */
 	enum ike_ddos_mode ddos_mode;
+	uint32_t keepalive_s; /* between NAT keepalives; 0: 20 */
 };
 
 /* "null", "psk", "cert", "never", "unavailable". */

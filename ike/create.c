@@ -153,6 +153,7 @@ static struct ike_sa *successor(struct ike_sa *old, const struct ike_create *cre
 	sa->own_id = old->own_id;
 	sa->peer_id = old->peer_id;
 	sa->fragments = old->fragments;
+	sa->nat = old->nat;
 	sa->rtt_us = old->rtt_us;
 	sa->created_us = old->created_us;
 	memcpy(sa->low_nonce, old->low_nonce, sizeof(sa->low_nonce));
@@ -312,7 +313,9 @@ static bool grant(struct ike_sa *sa, const struct child_request *request, struct
 		.local_ts_count = request->tsr_count};
 
 	if (!request->old)
-		return sa->ike->ops.narrow(sa->ike->arg, &offer, selector, user);
+		return ike_nat_permits(sa, request->transport) &&
+		       sa->ike->ops.narrow(sa->ike->arg, &offer, selector, user) &&
+		       !ike_nat_is_taken(sa, *user);
 	*selector = request->old->pub.pair.selector;
 	*user = request->old->pub.user;
 	return ike_ts_cover(request->tsr, request->tsr_count, &selector->local.addr, selector->proto,
@@ -325,9 +328,9 @@ static void install_theirs(struct ike_sa *sa, const struct child_request *reques
 	struct ike_create *create, const struct secret *shared)
 {
 	struct ike_child_seed seed = {.ni = &create->ni, .nr = &create->nr};
-	bool transport = request->transport &&
-			 (request->old ? request->old->pub.pair.mode : ike_sa_conn(sa)->mode) ==
-				 IPSEC_TRANSPORT;
+	bool transport = request->old ? request->transport &&
+						request->old->pub.pair.mode == IPSEC_TRANSPORT
+				      : ike_in_transport(sa, request->transport);
 	struct selector selector;
 	uint64_t user;
 
@@ -363,6 +366,8 @@ static bool read_child_request(
 		refuse(sa, inner->header.id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 		return false;
 	}
+	if (out->transport)
+		ike_nat_substitute(sa, out->tsr, out->tsr_count, out->tsi, out->tsi_count);
 	if (!ike_notify_find(inner, IKE_NOTIFY_REKEY_SA, &notify))
 		return true;
 	if (notify.protocol == IKE_PROTOCOL_ESP && notify.spi_len == 4) {
@@ -549,15 +554,20 @@ static bool read_response(struct ike_sa *sa, const struct ike_message *inner,
 		       kex_derive(&create->kex, ke.data, ke.len, shared));
 }
 
-static bool same_selectors(const struct ike_message *inner, const struct selector *selector)
+static bool same_selectors(const struct ike_sa *sa, const struct ike_message *inner,
+	const struct selector *selector, bool transport)
 {
 	const struct ike_payload *tsi = ike_message_find(inner, IKE_PAYLOAD_TSi);
 	const struct ike_payload *tsr = ike_message_find(inner, IKE_PAYLOAD_TSr);
 	struct ike_ts local[IKE_TS_MAX], remote[IKE_TS_MAX];
 	size_t local_count, remote_count;
 
-	return tsi && tsr && ike_ts_parse(tsi, local, &local_count) &&
-	       ike_ts_parse(tsr, remote, &remote_count) && local_count == 1 && remote_count == 1 &&
+	if (!tsi || !tsr || !ike_ts_parse(tsi, local, &local_count) ||
+		!ike_ts_parse(tsr, remote, &remote_count))
+		return false;
+	if (transport)
+		ike_nat_substitute(sa, local, local_count, remote, remote_count);
+	return local_count == 1 && remote_count == 1 &&
 	       ike_ts_cover(local, 1, &selector->local.addr, selector->proto, selector->local_port) &&
 	       ike_ts_cover(remote, 1, &selector->remote.addr, selector->proto, selector->remote_port);
 }
@@ -571,7 +581,7 @@ static void take_child_response(struct ike_sa *sa, const struct ike_message *inn
 	struct ike_notify notify;
 	bool transport = ike_notify_find(inner, IKE_NOTIFY_USE_TRANSPORT_MODE, &notify);
 	bool good = read_response(sa, inner, create, IKE_PROTOCOL_ESP, &shared) &&
-		    same_selectors(inner, &old->pub.pair.selector) &&
+		    same_selectors(sa, inner, &old->pub.pair.selector, transport) &&
 		    transport == (old->pub.pair.mode == IPSEC_TRANSPORT);
 
 	if (good) {

@@ -6,6 +6,7 @@
 #include "ike/sa.h"
 
 #include "ike/engine_config.h"
+#include "ike/nat.h"
 #include "ike/proposal.h"
 #include "ike/sk.h"
 #include "lib/mem.h"
@@ -70,7 +71,8 @@ static struct ike_sa *find_sa(
 	if (!sa || from_initiator != (sa->role == IKE_RESPONDER) || header->spi_i != sa->spi_i ||
 		!addr_equal(&sa->path.remote.addr, &path->remote.addr) ||
 		!addr_equal(&sa->path.local.addr, &path->local.addr) ||
-		(sa->role == IKE_INITIATOR && sa->path.remote.port != path->remote.port))
+		(sa->role == IKE_INITIATOR && !(sa->nat & IKE_NAT_THERE) &&
+			sa->path.remote.port != path->remote.port))
 		return NULL;
 	if (sa->spi_r && header->spi_r != sa->spi_r)
 		return NULL;
@@ -129,15 +131,6 @@ static void take_malformed(struct ike_sa *sa, bool is_response, uint32_t id, uin
 	ike_sa_end(sa, IKE_REASON_INVALID_SYNTAX);
 }
 
-/* 2.11: a responder answers to where the request came from, once it is authentic. */
-static void follow_ports(struct ike_sa *sa)
-{
-	if (sa->role == IKE_INITIATOR)
-		return;
-	sa->path.local.port = sa->ike->from->local.port;
-	sa->path.remote.port = sa->ike->from->remote.port;
-}
-
 static void take_protected(
 	struct ike_sa *sa, const struct ike_message *message, const uint8_t *data, size_t len)
 {
@@ -166,7 +159,7 @@ static void take_protected(
 		if (is_response)
 			take_protected_response(sa, &inner);
 		else {
-			follow_ports(sa);
+			ike_nat_follow(sa);
 			sa->heard_us = sa->ike->now_us;
 			take_protected_request(sa, &inner);
 			ike_sa_schedule(sa);
@@ -311,6 +304,8 @@ static void sa_tick(struct ike_sa *sa)
 {
 	uint64_t now_us = sa->ike->now_us;
 
+	if (ike_keepalive_tick(sa))
+		return;
 	if (now_us >= sa->fail_us)
 		ike_sa_end(sa, sa->fail_reason);
 	else if (now_us >= sa->expire_us)

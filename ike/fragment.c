@@ -75,6 +75,7 @@ void ike_send_kept(struct ike_sa *sa, const struct ike_kept *message)
 {
 	size_t at = 0;
 
+	sa->sent_us = sa->ike->now_us;
 	while (at < message->len) {
 		struct ike_header header;
 
@@ -82,6 +83,7 @@ void ike_send_kept(struct ike_sa *sa, const struct ike_kept *message)
 		sa->ike->ops.send(sa->ike->arg, &sa->path, message->data + at, header.len);
 		at += header.len;
 	}
+	ike_sa_schedule(sa);
 }
 
 bool ike_is_in_flight(const struct ike_sa *sa, const uint8_t *quoted, size_t len)

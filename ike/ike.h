@@ -36,7 +36,7 @@ enum ike_reason {
 	IKE_REASON_PEER_ERROR,		/* another error notify */
 	IKE_REASON_INSTALL,		/* the data plane refused */
 	IKE_REASON_UNAVAILABLE,		/* G7: authentication that cannot be done here */
-	IKE_REASON_NAT,			/* a NAT is between, and N9 forbids */
+	IKE_REASON_NAT,			/* a NAT is between, and N9 forbids what is asked for */
 	IKE_REASON_PEER_DELETED,
 	IKE_REASON_DELETED,		/* by us: command, shutdown */
 	IKE_REASON_REDUNDANT,		/* lost against a crossing negotiation (ikev2.md 1b) */
@@ -148,6 +148,10 @@ struct ike_ops {
 	void (*install)(void *arg, const struct ike_child *child);
 	/* Removes what install put there; no answer. `pair` has SPIs and addresses, no keys. */
 	void (*remove)(void *arg, const struct ike_child *child);
+	/* The peer of an installed one is at another UDP port: pair.encap_remote_port; no answer, no keys. */
+	void (*move)(void *arg, const struct ike_child *child);
+	/* Sends a NAT keepalive (RFC 3948 2.3) as it is: no non-ESP marker, whatever the port. */
+	void (*keepalive)(void *arg, const struct path *path, const uint8_t *data, size_t len);
 	/* Runs the job elsewhere, then ike_job_done(). */
 	void (*job)(void *arg, const struct ike_job *job);
 	/* Fills with random bytes of cryptographic strength. */
@@ -184,6 +188,8 @@ void ike_job_done(struct ike *ike, uint64_t job, uint64_t now_us);
 /* An ICMP unreachable came for a datagram of ours; `quoted` is what it quotes (may be short, N5). */
 void ike_unreachable(struct ike *ike, const struct path *path, const uint8_t *quoted, size_t len,
 	uint64_t now_us);
+/* Authentic ESP for our SPI came from another UDP port of the peer, which is behind a NAT (RFC 7296 2.23). */
+void ike_remap(struct ike *ike, uint32_t spi, uint16_t port, uint64_t now_us);
 /* Replaces a CHILD SA soon: the data plane says that its counters run out (RFC 7296 2.8). */
 void ike_rekey(struct ike *ike, uint64_t child, uint64_t now_us);
 /* Ends an IKE SA with its children: DELETE to the peer when it is established. */

@@ -36,7 +36,7 @@ void ike_send_init_request(struct ike_sa *sa)
 	ike_proposal_offer(&b, IKE_PROTOCOL_IKE, &suite, 0, 0);
 	ike_ke_build(&b, h->kex.group, h->kex.public, h->kex.public_len);
 	ike_build_payload(&b, IKE_PAYLOAD_NONCE, h->ni.data, h->ni.len);
-	ike_nat_build(&b, sa->spi_i, 0, &sa->path);
+	ike_nat_offer(sa, &b);
 	ike_build_hashes(sa, &b);
 	if (!ike_sa_conn(sa)->no_fragments)
 		ike_notify_build(&b, IKE_NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, NULL, 0);
@@ -192,9 +192,10 @@ void ike_take_init_response(
 	ike_note_nonces(sa);
 	h->peer_hashes = ike_read_hashes(message);
 	sa->fragments = ike_fragments_agreed(sa, message);
+	ike_nat_note(sa, message);
 	if (!sa->keyed)
 		ike_sa_end(sa, IKE_REASON_CRYPTO);
-	else if (ike_nat_detected(message, &sa->path)) /* N9: until NAT is done, fail */
+	else if ((sa->nat & IKE_NAT_THERE) && ike_sa_conn(sa)->remote_auth == IKE_AUTH_NULL) /* N9 */
 		ike_sa_end(sa, IKE_REASON_NAT);
 	else
 		begin_auth(sa);
@@ -213,7 +214,7 @@ static void build_auth_request(struct ike_sa *sa, struct ike_builder *chain)
 
 	ike_build_proof(sa, chain, IKE_PAYLOAD_IDi);
 	ike_build_certreq(sa, chain);
-	if (conn->mode == IPSEC_TRANSPORT)
+	if (ike_in_transport(sa, true))
 		ike_notify_build(chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
 	sa->handshake->child = ike_child_new(sa, sa->user);
 	ike_proposal_offer(chain, IKE_PROTOCOL_ESP, &suite, sa->handshake->child->pub.pair.in.spi, 4);
@@ -232,6 +233,7 @@ void ike_initiator_signed(struct ike_sa *sa)
 		return;
 	}
 	build_auth_request(sa, &chain);
+	ike_nat_float(sa);
 	ike_sa_set_state(sa, IKE_SA_AUTH_SENT);
 	ike_send_sealed_request(sa, IKE_EXCHANGE_IKE_AUTH, &chain);
 	ike_tell_stage(sa, IKE_STAGE_AUTH_SENT);
@@ -244,6 +246,8 @@ void ike_take_auth_response(struct ike_sa *sa, const struct ike_message *inner)
 
 	ike_tell_stage(sa, IKE_STAGE_AUTH_RECEIVED);
 	ike_request_answered(sa);
+	if (has_error && error.type == IKE_NOTIFY_TS_UNACCEPTABLE && sa->nat)
+		ike_note_detail(sa, "a NAT is between");
 	if (has_error && !ike_message_find(inner, IKE_PAYLOAD_AUTH)) {
 		ike_sa_end(sa, reason_of(error.type));
 		return;
@@ -268,13 +272,15 @@ static bool same_host(const struct ike_ts *ts, const struct prefix *host)
 }
 
 /* 2.9: the answer is our own proposal or a part of it. Anything else is refused. */
-static bool narrow_to_answer(const struct ike_sa *sa, struct selector *out)
+static bool narrow_to_answer(const struct ike_sa *sa, bool transport, struct selector *out)
 {
-	const struct ike_handshake *h = sa->handshake;
-	const struct ike_ts *local = &h->work->local_ts[0], *remote = &h->work->remote_ts[0];
+	struct ike_auth_work *work = sa->handshake->work;
+	struct ike_ts *local = &work->local_ts[0], *remote = &work->remote_ts[0];
 
+	if (transport)
+		ike_nat_substitute(sa, local, work->local_ts_count, remote, work->remote_ts_count);
 	*out = sa->selector;
-	if (h->work->local_ts_count != 1 || h->work->remote_ts_count != 1 || !same_host(local, &out->local) ||
+	if (work->local_ts_count != 1 || work->remote_ts_count != 1 || !same_host(local, &out->local) ||
 		!same_host(remote, &out->remote) || local->proto != remote->proto)
 		return false;
 	out->proto = local->proto;
@@ -289,7 +295,7 @@ void ike_initiator_verified(struct ike_sa *sa)
 	struct ike_handshake *h = sa->handshake;
 	struct ike_child_seed seed;
 	struct selector selector;
-	enum ipsec_mode mode;
+	bool transport = ike_in_transport(sa, h->transport_asked);
 
 	h->run_peer = false;
 	if (!ike_peer_auth_good(sa)) {
@@ -304,15 +310,14 @@ void ike_initiator_verified(struct ike_sa *sa)
 		ike_sa_delete(sa, IKE_REASON_NO_PROPOSAL);
 		return;
 	}
-	if (!narrow_to_answer(sa, &selector)) {
+	if (!narrow_to_answer(sa, transport, &selector)) {
 		ike_sa_delete(sa, IKE_REASON_TS_UNACCEPTABLE);
 		return;
 	}
-	mode = ike_sa_conn(sa)->mode == IPSEC_TRANSPORT && h->transport_asked ? IPSEC_TRANSPORT
-									       : IPSEC_TUNNEL;
 	seed = (struct ike_child_seed){.ni = &h->ni, .nr = &h->nr, .initiator = true};
 	ike_sa_set_state(sa, IKE_SA_INSTALLING);
-	if (!ike_child_install(h->child, &selector, mode, &h->esp, &seed))
+	if (!ike_child_install(h->child, &selector, transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL, &h->esp,
+		    &seed))
 		ike_sa_delete(sa, IKE_REASON_CRYPTO);
 }
 

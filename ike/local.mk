@@ -36,7 +36,8 @@ libike_a_SOURCES = \
 	ike/responder.c \
 	ike/retired.c \
 	ike/sa.c ike/sa.h \
-	ike/sk.c ike/sk.h
+	ike/sk.c ike/sk.h \
+	ike/traversal.c
 
 UNIT_TESTS += t/unit/ike_cert t/unit/ike_crypto t/unit/ike_proposal
 t_unit_ike_cert_SOURCES = t/unit/ike_cert.c t/pki.c t/pki.h t/tap.h
@@ -47,11 +48,13 @@ t_unit_ike_proposal_SOURCES = t/unit/ike_proposal.c t/tap.h
 t_unit_ike_proposal_LDADD = $(IKE_LIBS)
 
 sim_world = t/sim/world.c t/sim/world.h t/tap.h
-UNIT_TESTS += t/sim/two t/sim/life t/sim/requests t/sim/crossing t/sim/certs t/sim/fragments t/sim/rekey t/sim/flood t/sim/fleet
+UNIT_TESTS += t/sim/two t/sim/life t/sim/requests t/sim/crossing t/sim/certs t/sim/fragments t/sim/nat t/sim/rekey t/sim/flood t/sim/fleet
 t_sim_fleet_SOURCES = t/sim/fleet.c t/sim/fleet.h t/sim/fleet_hosts.c
 t_sim_fleet_LDADD = libpolicy.a $(IKE_LIBS)
 t_sim_flood_SOURCES = t/sim/flood.c $(sim_world)
 t_sim_flood_LDADD = $(IKE_LIBS)
+t_sim_nat_SOURCES = t/sim/nat.c $(sim_world)
+t_sim_nat_LDADD = $(IKE_LIBS)
 t_sim_rekey_SOURCES = t/sim/rekey.c $(sim_world)
 t_sim_rekey_LDADD = $(IKE_LIBS)
 t_sim_fragments_SOURCES = t/sim/fragments.c t/pki.c t/pki.h $(sim_world)

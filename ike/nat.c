@@ -22,11 +22,16 @@ static bool hash_endpoint(
 	return sha1_compute(&chunk, 1, out);
 }
 
-void ike_nat_build(struct ike_builder *builder, uint64_t spi_i, uint64_t spi_r, const struct path *path)
+void ike_nat_build(struct ike_builder *builder, uint64_t spi_i, uint64_t spi_r, const struct path *path,
+	bool pretend)
 {
+	struct endpoint own = path->local;
 	uint8_t hash[SHA1_LEN];
 
-	if (hash_endpoint(spi_i, spi_r, &path->local, hash))
+	/* No datagram comes from port 0. */
+	if (pretend)
+		own.port = 0;
+	if (hash_endpoint(spi_i, spi_r, &own, hash))
 		ike_notify_build(builder, IKE_NOTIFY_NAT_DETECTION_SOURCE_IP, hash, SHA1_LEN);
 	if (hash_endpoint(spi_i, spi_r, &path->remote, hash))
 		ike_notify_build(builder, IKE_NOTIFY_NAT_DETECTION_DESTINATION_IP, hash, SHA1_LEN);
@@ -54,8 +59,13 @@ static bool differs(
 	return present;
 }
 
-bool ike_nat_detected(const struct ike_message *message, const struct path *path)
+unsigned ike_nat_detect(const struct ike_message *message, const struct path *path)
 {
-	return differs(message, IKE_NOTIFY_NAT_DETECTION_SOURCE_IP, &path->remote) ||
-	       differs(message, IKE_NOTIFY_NAT_DETECTION_DESTINATION_IP, &path->local);
+	unsigned nat = 0;
+
+	if (differs(message, IKE_NOTIFY_NAT_DETECTION_SOURCE_IP, &path->remote))
+		nat |= IKE_NAT_THERE;
+	if (differs(message, IKE_NOTIFY_NAT_DETECTION_DESTINATION_IP, &path->local))
+		nat |= IKE_NAT_HERE;
+	return nat;
 }

@@ -79,7 +79,7 @@ static void send_init_response(struct ike_sa *sa)
 	ike_proposal_answer(&b, &sa->chosen, 0, 0);
 	ike_ke_build(&b, h->kex.group, h->kex.public, h->kex.public_len);
 	ike_build_payload(&b, IKE_PAYLOAD_NONCE, h->nr.data, h->nr.len);
-	ike_nat_build(&b, sa->spi_i, sa->spi_r, &sa->path);
+	ike_nat_offer(sa, &b);
 	ike_build_certreq(sa, &b);
 	if (h->peer_hashes)
 		ike_build_hashes(sa, &b);
@@ -102,7 +102,7 @@ static struct ike_sa *open_half(struct ike *ike, const struct path *path, size_t
 	h->ni = request->nonce;
 	memcpy(h->peer_ke, request->ke.data, request->ke.len);
 	h->peer_ke_len = request->ke.len;
-	h->nat = ike_nat_detected(message, path);
+	ike_nat_note(sa, message);
 	h->peer_hashes = ike_read_hashes(message);
 	sa->fragments = ike_fragments_agreed(sa, message);
 	h->nr.len = IKE_NONCE_LEN;
@@ -239,7 +239,11 @@ static void answer_without_child(struct ike_sa *sa, uint16_t error)
 		sa, IKE_EXCHANGE_IKE_AUTH, sa->handshake->auth_message_id, &chain);
 	ike_sa_set_state(sa, IKE_SA_ESTABLISHED);
 	ike_sa_forget_handshake(sa);
-	sa->delete_us = sa->ike->now_us + IKE_CHILDLESS_LIFE_US;
+	/* N9: who has proved to be somebody and is only in the way of a NAT stays, and is seen. */
+	sa->delete_us = sa->ike->now_us +
+			(sa->nat && ike_sa_conn(sa)->remote_auth != IKE_AUTH_NULL
+					? IKE_BEHIND_NAT_LIFE_US
+					: IKE_CHILDLESS_LIFE_US);
 	sa->delete_reason = error == IKE_NOTIFY_TS_UNACCEPTABLE ? IKE_REASON_TS_UNACCEPTABLE
 								 : IKE_REASON_NO_PROPOSAL;
 	ike_sa_schedule(sa);
@@ -273,8 +277,13 @@ static bool grant(struct ike_sa *sa, struct selector *selector)
 		.local_ts = h->work->local_ts,
 		.local_ts_count = h->work->local_ts_count};
 
-	/* N9: behind a NAT nothing is granted until that is done. */
-	return !h->nat && sa->ike->ops.narrow(sa->ike->arg, &offer, selector, &sa->user);
+	if (!ike_nat_permits(sa, h->transport_asked))
+		return false;
+	if (h->transport_asked)
+		ike_nat_substitute(sa, h->work->local_ts, h->work->local_ts_count, h->work->remote_ts,
+			h->work->remote_ts_count);
+	return sa->ike->ops.narrow(sa->ike->arg, &offer, selector, &sa->user) &&
+	       !ike_nat_is_taken(sa, sa->user);
 }
 
 /*
@@ -303,7 +312,7 @@ void ike_responder_checked(struct ike_sa *sa)
 	struct ike_handshake *h = sa->handshake;
 	struct ike_child_seed seed;
 	struct selector selector;
-	enum ipsec_mode mode;
+	bool transport = ike_in_transport(sa, h->transport_asked);
 
 	if (!ike_peer_auth_good(sa) || !h->work->own_auth.good) {
 		ike_note_detail(sa, h->work->own_auth.why);
@@ -316,15 +325,15 @@ void ike_responder_checked(struct ike_sa *sa)
 		return;
 	}
 	if (!grant(sa, &selector)) {
+		ike_tell_refused(sa, sa->nat ? IKE_REASON_NAT : IKE_REASON_TS_UNACCEPTABLE);
 		answer_without_child(sa, IKE_NOTIFY_TS_UNACCEPTABLE);
 		return;
 	}
-	mode = ike_sa_conn(sa)->mode == IPSEC_TRANSPORT && h->transport_asked ? IPSEC_TRANSPORT
-									       : IPSEC_TUNNEL;
 	h->child = ike_child_new(sa, sa->user);
 	seed = (struct ike_child_seed){.ni = &h->ni, .nr = &h->nr};
 	ike_sa_set_state(sa, IKE_SA_INSTALLING);
-	if (!ike_child_install(h->child, &selector, mode, &h->esp, &seed))
+	if (!ike_child_install(h->child, &selector, transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL, &h->esp,
+		    &seed))
 		refuse_auth(sa, h->auth_message_id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 }
 

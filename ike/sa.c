@@ -78,6 +78,7 @@ void ike_sa_schedule(struct ike_sa *sa)
 	if (sa->state == IKE_SA_ESTABLISHED && !sa->request.message.data)
 		due = earliest(due, ike_rekey_due(sa));
 	due = earliest(due, probe_time(sa));
+	due = earliest(due, ike_keepalive_due(sa));
 	heap_set(&sa->ike->due, &sa->due, due);
 }
 

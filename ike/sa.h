@@ -92,7 +92,6 @@ struct ike_handshake {
 	uint8_t cookie[IKE_COOKIE_MAX];
 	size_t cookie_len;
 	unsigned restarts; /* cookies and INVALID_KE_PAYLOAD answered */
-	bool nat;
 	struct ike_auth_work *work; /* from IKE_AUTH on; a stranger's half-open SA has none */
 	bool run_own, run_peer; /* what the job under way is to compute */
 	unsigned peer_hashes;	/* that the peer verifies signatures of (RFC 7427 4) */
@@ -168,6 +167,7 @@ struct ike_sa {
 	struct ike_kept response; /* our last response, to request expected - 1 */
 	uint64_t iv;
 	bool fragments; /* RFC 7383: both ends speak it */
+	uint8_t nat;	/* who is behind one: IKE_NAT_HERE, IKE_NAT_THERE (nat.h) */
 	struct ike_pieces *pieces; /* of the message that is waited for; NULL: none came */
 
 	struct ike_child_sa *children;
@@ -190,7 +190,7 @@ struct ike_sa {
 	uint64_t successor;	 /* id of the IKE SA that has taken its place; 0: none */
 	bool is_replaced;	 /* a successor has its CHILD SAs; it waits for its DELETE */
 	uint64_t expire_us; /* half-open or without a child: gone then; IKE_NEVER */
-	uint64_t created_us, established_us, heard_us;
+	uint64_t created_us, established_us, heard_us, sent_us;
 	uint64_t rtt_us;
 
 	uint64_t job; /* under way; 0: none */
@@ -309,9 +309,10 @@ void ike_tell_soft_failure(struct ike_sa *sa, enum ike_reason reason);
 /* --- child.c ------------------------------------------------------------------------------------ */
 /* A new one for `user`, NEGOTIATING, with an SPI of ours that no other has. */
 struct ike_child_sa *ike_child_new(struct ike_sa *sa, uint64_t user);
-/* By id; by the peer's SPI among those of one SA and of its successor. NULL if there is none. */
+/* By id; by the peer's SPI among those of one SA and of its successor; by ours. NULL if there is none. */
 struct ike_child_sa *ike_child_find(struct ike *ike, uint64_t id);
 struct ike_child_sa *ike_child_of_peer_spi(const struct ike_sa *sa, uint32_t spi);
+struct ike_child_sa *ike_child_of_own_spi(struct ike *ike, uint32_t spi);
 /* Those that the data plane has for a `user`, linked by user_next. */
 struct ike_child_sa *ike_children_of_user(struct ike *ike, uint64_t user);
 
@@ -434,6 +435,26 @@ void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner);
 void ike_responder_checked(struct ike_sa *sa);
 void ike_responder_installed(struct ike_sa *sa, bool good);
 
+/* --- traversal.c: a NAT on the path (2.23) ------------------------------------------------------------------ */
+/* Writes our NAT detection notifies; notes what the peer's IKE_SA_INIT message tells. */
+void ike_nat_offer(struct ike_sa *sa, struct ike_builder *builder);
+void ike_nat_note(struct ike_sa *sa, const struct ike_message *init);
+/* The initiator goes to port 4500, if a NAT is there. */
+void ike_nat_float(struct ike_sa *sa);
+/* 2.23.1: for transport mode, the addresses that we see take the place of those that the peer sees. */
+void ike_nat_substitute(const struct ike_sa *sa, struct ike_ts *local, size_t local_count,
+	struct ike_ts *remote, size_t remote_count);
+/* N9: whether a peer may have a CHILD SA at all; whether another peer has that of this flow. Both note why. */
+bool ike_nat_permits(struct ike_sa *sa, bool transport);
+bool ike_nat_is_taken(struct ike_sa *sa, uint64_t user);
+/* Whether a CHILD SA is in transport mode, when the peer asks for it or grants it. */
+bool ike_in_transport(const struct ike_sa *sa, bool asked);
+/* 2.11, 2.23: goes where an authentic request came from. */
+void ike_nat_follow(struct ike_sa *sa);
+/* When the mapping wants a keepalive; IKE_NEVER. Sends it if it is time: true. */
+uint64_t ike_keepalive_due(const struct ike_sa *sa);
+bool ike_keepalive_tick(struct ike_sa *sa);
+
 /* --- negotiate.c: what both roles share of IKE_AUTH -------------------------------------------------------- */
 /* Reads SAi2/SAr2, TSi and TSr into the handshake; false: a payload is malformed. */
 bool ike_read_child_offer(struct ike_sa *sa, const struct ike_message *inner);
@@ -471,6 +492,7 @@ struct crypto_random ike_random(struct ike *ike);
 /* Bounds */
 #define IKE_HALF_OPEN_LIFE_US 10000000u
 #define IKE_CHILDLESS_LIFE_US 5000000u
+#define IKE_BEHIND_NAT_LIFE_US 900000000u
 #define IKE_CROSSING_US 10000000u
 #define IKE_MAX_RESTARTS 4
 

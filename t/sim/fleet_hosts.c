@@ -296,6 +296,23 @@ static void take_event(void *arg, const struct ike_event *event)
 	}
 }
 
+/* No NAT is here. */
+static void take_move(void *arg, const struct ike_child *child)
+{
+	(void)arg;
+	(void)child;
+	abort();
+}
+
+static void take_keepalive(void *arg, const struct path *path, const uint8_t *data, size_t len)
+{
+	(void)arg;
+	(void)path;
+	(void)data;
+	(void)len;
+	abort();
+}
+
 static const struct ike_ops engine_ops = {.send = take_send,
 	.timer = take_ike_timer,
 	.event = take_event,
@@ -303,6 +320,8 @@ static const struct ike_ops engine_ops = {.send = take_send,
 	.narrow = take_narrow,
 	.install = take_install,
 	.remove = take_remove,
+	.move = take_move,
+	.keepalive = take_keepalive,
 	.job = take_job,
 	.random = take_random};
 

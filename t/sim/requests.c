@@ -382,31 +382,6 @@ static void test_forged(void)
 	ok(good, "a corrupted IKE_AUTH is as if it had never come");
 }
 
-/* --- NAT ------------------------------------------------------------------------------------------------ */
-
-/* Host 0 is behind a translator: host 1 sees another port. */
-static bool translate(struct world *w, struct packet *packet)
-{
-	(void)w;
-	if (packet->from == 0)
-		packet->path.local.port = 4711;
-	else
-		packet->path.remote.port = 500;
-	return true;
-}
-
-static void test_nat(enum ike_auth auth, const char *name)
-{
-	world_init(&world, 30, auth);
-	world.filter = translate;
-	world_initiate(&world, 0);
-	world_run_for(&world, 5000 * WORLD_MS);
-	ok(A->faileds == 1 && A->failed_reason == IKE_REASON_NAT && B->child_count == 0 &&
-			B->ups == 0,
-		"%s: behind a NAT it fails (N9)", name);
-	world_clear(&world);
-}
-
 /* An initiator that goes to port 4500 without need: host 1 must answer there. */
 static bool float_ports(struct world *w, struct packet *packet)
 {
@@ -453,8 +428,6 @@ int main(void)
 	test_altered_init();
 	test_version();
 	test_forged();
-	test_nat(IKE_AUTH_NULL, "NULL");
-	test_nat(IKE_AUTH_PSK, "PSK");
 	test_float();
 	return tap_done();
 }

@@ -170,6 +170,9 @@ static bool take_narrow(
 		!addr_equal(&ts->start, &offer->path.remote.addr) || !addr_equal(&ts->start, &ts->end))
 		return false;
 	*selector = world_selector(host->world, (size_t)(host - host->world->hosts));
+	/* Behind a NAT the peer is who the path says. */
+	selector->local.addr = offer->path.local.addr;
+	selector->remote.addr = offer->path.remote.addr;
 	*user = 7;
 	return true;
 }
@@ -206,6 +209,26 @@ static void take_remove(void *arg, const struct ike_child *child)
 	if (!known || known->child.pair.in.spi != child->pair.in.spi)
 		abort();
 	*known = host->children[--host->child_count];
+}
+
+static void take_move(void *arg, const struct ike_child *child)
+{
+	struct world_child *known = find_child(arg, child->id);
+
+	if (!known)
+		abort();
+	known->child.path = child->path;
+	known->child.pair.encap_remote_port = child->pair.encap_remote_port;
+}
+
+/* It is for the NAT: the peer's kernel drops it. */
+static void take_keepalive(void *arg, const struct path *path, const uint8_t *data, size_t len)
+{
+	struct world_host *host = arg;
+
+	if (len != 1 || data[0] != 0xff || path->local.port != 4500)
+		abort();
+	host->keepalives++;
 }
 
 static void take_job(void *arg, const struct ike_job *job)
@@ -283,6 +306,8 @@ static const struct ike_ops ops = {.send = take_send,
 	.narrow = take_narrow,
 	.install = take_install,
 	.remove = take_remove,
+	.move = take_move,
+	.keepalive = take_keepalive,
 	.job = take_job,
 	.random = take_random};
 
