@@ -183,6 +183,17 @@ static void fill_rekey(const struct section *conn, struct ike_conn *out)
 	out->no_pfs = is_word(section_text(conn, "pfs"), "no");
 }
 
+static void fill_nat(const struct section *conn, struct ike_conn *out)
+{
+	const char *encapsulation = section_text(conn, "encapsulation");
+
+	if (is_word(encapsulation, "yes"))
+		out->encapsulation = IKE_ENCAPSULATION_YES;
+	else if (is_word(encapsulation, "no"))
+		out->encapsulation = IKE_ENCAPSULATION_NO;
+	out->no_keepalive = is_word(section_text(conn, "nat-keepalive"), "no");
+}
+
 static void fill_ike(struct certs *certs, const struct section *conn, struct ike_conn *out)
 {
 	struct conf_report *report = certs->source->report;
@@ -196,6 +207,7 @@ static void fill_ike(struct certs *certs, const struct section *conn, struct ike
 	out->mode = is_word(section_text(conn, "type"), "transport") ? IPSEC_TRANSPORT : IPSEC_TUNNEL;
 	fill_timers(conn, out);
 	fill_rekey(conn, out);
+	fill_nat(conn, out);
 	out->no_fragments = is_word(section_text(conn, "fragmentation"), "no");
 	if (window > UINT16_MAX)
 		report_error(report, section_param(conn, "replay-window")->place,

@@ -93,6 +93,13 @@ static void take_expire(void *arg, const struct dp_expire *expire)
 	trigger_expire(daemon->trigger, expire);
 }
 
+static void take_mapping(void *arg, const struct dp_mapping *mapping)
+{
+	struct daemon *daemon = arg;
+
+	trigger_mapping(daemon->trigger, mapping);
+}
+
 /* policy has a timer of its own for the same moment; the kernel's is for our death. */
 static void take_shunt_ended(void *arg, const struct dp_flow *flow)
 {
@@ -114,6 +121,7 @@ static int open_data_plane(struct daemon *daemon)
 		.datagram = take_datagram, .unreachable = take_unreachable};
 	static const struct dp_events dp_events = {.acquire = take_acquire,
 		.expire = take_expire,
+		.mapping = take_mapping,
 		.shunt_ended = take_shunt_ended,
 		.lost = take_lost};
 	int error = 0;

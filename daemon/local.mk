@@ -15,6 +15,7 @@ oe_resolverd_SOURCES = \
 	daemon/options.c daemon/options.h \
 	daemon/privileges.c daemon/privileges.h \
 	daemon/random.c daemon/random.h \
+	daemon/refusals.c daemon/refusals.h \
 	daemon/report.c daemon/report.h \
 	daemon/trace.c daemon/trace.h \
 	daemon/trigger.c daemon/trigger.h \

@@ -53,8 +53,15 @@ static void ignore_loss(void *arg)
 	(void)arg;
 }
 
+static void ignore_mapping(void *arg, const struct dp_mapping *mapping)
+{
+	(void)arg;
+	(void)mapping;
+}
+
 static const struct dp_events no_events = {.acquire = ignore_acquire,
 	.expire = ignore_expire,
+	.mapping = ignore_mapping,
 	.shunt_ended = ignore_shunt,
 	.lost = ignore_loss};
 

@@ -5,6 +5,7 @@
 #include "daemon/report.h"
 
 #include "daemon/daemon.h"
+#include "daemon/refusals.h"
 #include "daemon/trigger.h"
 #include "lib/mem.h"
 #include "lib/strbuf.h"
@@ -162,5 +163,6 @@ json_t *report_peers(const struct daemon *daemon)
 	struct peer_list list = {.daemon = daemon, .array = json_array()};
 
 	policy_each_flow(trigger_policy(daemon->trigger), add_peer, &list);
+	refusals_report(trigger_refusals(daemon->trigger), loop_now_us(daemon->loop), list.array);
 	return list.array;
 }

@@ -15,6 +15,7 @@
 #include "daemon/joins.h"
 #include "daemon/lines.h"
 #include "daemon/random.h"
+#include "daemon/refusals.h"
 #include "daemon/trace.h"
 #include "daemon/udp.h"
 #include "lib/log.h"
@@ -50,7 +51,7 @@ struct trigger {
 	struct tunnel *tunnels; /* by child id */
 	struct loop_timer ike_timer;
 	struct loop_timer policy_timer;
-	uint64_t next_refusal_us; /* not before is another refusal logged */
+	struct refusals *refusals;
 	bool flushed;
 	struct gone *gone; /* while a reload goes on */
 	size_t gone_count;
@@ -170,6 +171,13 @@ static void take_send(void *arg, const struct path *path, const uint8_t *data, s
 	udp_send(trigger->parts.udp, path, data, len);
 }
 
+static void take_keepalive(void *arg, const struct path *path, const uint8_t *data, size_t len)
+{
+	struct trigger *trigger = arg;
+
+	udp_send_bare(trigger->parts.udp, path, data, len);
+}
+
 static void take_ike_timer(void *arg, uint64_t at_us)
 {
 	struct trigger *trigger = arg;
@@ -267,10 +275,7 @@ static void take_install(void *arg, const struct ike_child *child)
 	request->trigger = trigger;
 	request->child = child->id;
 	tunnel->child = *child;
-	secret_wipe(tunnel->child.pair.in.encr_key, sizeof(tunnel->child.pair.in.encr_key));
-	secret_wipe(tunnel->child.pair.in.integ_key, sizeof(tunnel->child.pair.in.integ_key));
-	secret_wipe(tunnel->child.pair.out.encr_key, sizeof(tunnel->child.pair.out.encr_key));
-	secret_wipe(tunnel->child.pair.out.integ_key, sizeof(tunnel->child.pair.out.integ_key));
+	sa_pair_wipe_keys(&tunnel->child.pair);
 	HASH_ADD(hh, trigger->tunnels, child.id, sizeof(uint64_t), tunnel);
 	/* A flow that a reload has taken away is line 0, which the data plane refuses. */
 	if (policy_flow_get(trigger->policy, child->user, &flow))
@@ -293,6 +298,19 @@ static void take_remove(void *arg, const struct ike_child *child)
 	dp_remove_pair(trigger->parts.dp, &tunnel->flow, &child->pair, NULL, NULL);
 	HASH_DEL(trigger->tunnels, tunnel);
 	free(tunnel);
+}
+
+static void take_move(void *arg, const struct ike_child *child)
+{
+	struct trigger *trigger = arg;
+	struct tunnel *tunnel;
+
+	HASH_FIND(hh, trigger->tunnels, &child->id, sizeof(child->id), tunnel);
+	if (!tunnel)
+		return;
+	tunnel->child.path = child->path;
+	dp_move_pair(trigger->parts.dp, &tunnel->flow, &child->pair, warn_if_failed,
+		"cannot follow a NAT's new port");
 }
 
 static void take_job(void *arg, const struct ike_job *job)
@@ -332,6 +350,7 @@ static void event_up(struct trigger *trigger, const struct ike_child *child)
 		child->role == IKE_INITIATOR ? "initiator" : "responder",
 		ike_auth_name(child->local_auth), ike_auth_name(child->remote_auth),
 		child->pair.in.spi, child->pair.out.spi);
+	refusals_forget(trigger->refusals, &child->path.remote.addr);
 	policy_child_up(trigger->policy, child->user, now(trigger));
 }
 
@@ -356,20 +375,6 @@ static void event_moved(struct trigger *trigger, const struct ike_child *child)
 	HASH_FIND(hh, trigger->tunnels, &child->id, sizeof(child->id), tunnel);
 	if (tunnel)
 		tunnel->child.sa = child->sa;
-}
-
-/* N2: it changes nothing, but who runs the hosts wants to know. Strangers can cause it: one a second is told. */
-static void event_refused(struct trigger *trigger, const struct ike_event *event)
-{
-	char remote[ADDR_TEXT];
-	uint64_t now_us = now(trigger);
-
-	if (now_us < trigger->next_refusal_us)
-		return;
-	trigger->next_refusal_us = now_us + 1000000;
-	log_info("peer %s: refused: %s%s%s", addr_format(&event->path.remote.addr, remote),
-		ike_reason_name(event->reason), event->detail ? ": " : "",
-		event->detail ? event->detail : "");
 }
 
 static void event_child_down(struct trigger *trigger, const struct ike_event *event)
@@ -403,7 +408,7 @@ static void take_event(void *arg, const struct ike_event *event)
 		event_moved(trigger, event->child);
 		break;
 	case IKE_EVENT_REFUSED:
-		event_refused(trigger, event);
+		refusals_note(trigger->refusals, event, now(trigger));
 		break;
 	case IKE_EVENT_SOFT_FAILURE:
 		policy_failing(trigger->policy, event->user, ike_reason_name(event->reason), now(trigger));
@@ -457,6 +462,13 @@ void trigger_expire(void *arg, const struct dp_expire *expire)
 	}
 }
 
+void trigger_mapping(void *arg, const struct dp_mapping *mapping)
+{
+	struct trigger *trigger = arg;
+
+	ike_remap(trigger->ike, mapping->spi, mapping->port, now(trigger));
+}
+
 /* --- commands -------------------------------------------------------------------------------- */
 
 static void set_locals(struct trigger *trigger)
@@ -488,6 +500,8 @@ struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf
 		.narrow = take_narrow,
 		.install = take_install,
 		.remove = take_remove,
+		.move = take_move,
+		.keepalive = take_keepalive,
 		.job = take_job,
 		.random = random_fill};
 	struct trigger *trigger = mem_new(struct trigger);
@@ -497,6 +511,7 @@ struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf
 	trigger->policy_timer = (struct loop_timer){.fired = policy_timer_fired, .arg = trigger};
 	trigger->jobs = jobs_new(parts->loop, WORKERS, job_done, trigger);
 	trigger->policy = policy_new(&policy_ops, trigger, joins_config(parts->joins));
+	trigger->refusals = refusals_new();
 	trigger->ike = ike_new(&ike_ops, trigger, &conf->ike);
 	set_locals(trigger);
 	return trigger;
@@ -511,6 +526,7 @@ void trigger_free(struct trigger *trigger)
 	jobs_free(trigger->jobs);
 	ike_free(trigger->ike);
 	policy_free(trigger->policy);
+	refusals_free(trigger->refusals);
 	loop_timer_stop(trigger->parts.loop, &trigger->ike_timer);
 	loop_timer_stop(trigger->parts.loop, &trigger->policy_timer);
 	HASH_ITER (hh, trigger->tunnels, tunnel, next) {
@@ -653,6 +669,11 @@ void trigger_shutdown(struct trigger *trigger)
 struct policy *trigger_policy(const struct trigger *trigger)
 {
 	return trigger->policy;
+}
+
+const struct refusals *trigger_refusals(const struct trigger *trigger)
+{
+	return trigger->refusals;
 }
 
 const struct ike *trigger_ike(const struct trigger *trigger)

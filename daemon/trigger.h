@@ -19,6 +19,7 @@
 struct addrs;
 struct joins;
 struct loop;
+struct refusals;
 struct trace;
 struct trigger;
 struct udp;
@@ -58,8 +59,10 @@ void trigger_datagram(void *arg, const struct path *path, const uint8_t *data, s
 void trigger_unreachable(void *arg, const struct path *path, const uint8_t *quoted, size_t len);
 void trigger_acquire(void *arg, const struct dp_acquire *acquire);
 void trigger_expire(void *arg, const struct dp_expire *expire);
+void trigger_mapping(void *arg, const struct dp_mapping *mapping);
 /* For reports, and for the gate. */
 struct policy *trigger_policy(const struct trigger *trigger);
+const struct refusals *trigger_refusals(const struct trigger *trigger);
 const struct ike *trigger_ike(const struct trigger *trigger);
 bool trigger_flushed(const struct trigger *trigger);
 /* The youngest CHILD SA of a flow; false when it has none. */

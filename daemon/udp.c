@@ -219,11 +219,11 @@ static struct udp_socket *socket_for(struct udp *udp, const struct path *path)
 	return NULL;
 }
 
-void udp_send(struct udp *udp, const struct path *path, const uint8_t *data, size_t len)
+static void send_datagram(struct udp *udp, const struct path *path, size_t head_len, const uint8_t *data,
+	size_t len)
 {
 	static const uint8_t marker[NON_ESP_MARKER];
 	struct udp_socket *socket = socket_for(udp, path);
-	size_t head_len = socket && socket->port == 4500 ? NON_ESP_MARKER : 0;
 
 	if (!socket)
 		return;
@@ -232,4 +232,14 @@ void udp_send(struct udp *udp, const struct path *path, const uint8_t *data, siz
 		!pktinfo_send(
 			socket->fd, &path->local.addr, &path->remote, marker, head_len, data, len))
 		log_debug("IKE datagram not sent: %s", strerror(errno));
+}
+
+void udp_send(struct udp *udp, const struct path *path, const uint8_t *data, size_t len)
+{
+	send_datagram(udp, path, path->local.port == 4500 ? NON_ESP_MARKER : 0, data, len);
+}
+
+void udp_send_bare(struct udp *udp, const struct path *path, const uint8_t *data, size_t len)
+{
+	send_datagram(udp, path, 0, data, len);
 }

@@ -26,4 +26,7 @@ void udp_close(struct udp *udp);
 /* Best effort, like UDP: a datagram that cannot be sent is lost, retransmission heals it. */
 void udp_send(struct udp *udp, const struct path *path, const uint8_t *data, size_t len);
 
+/* Sends bytes without the non-ESP marker: a NAT keepalive (RFC 3948 2.3). */
+void udp_send_bare(struct udp *udp, const struct path *path, const uint8_t *data, size_t len);
+
 #endif

@@ -213,8 +213,7 @@ bool ike_child_install(struct ike_child_sa *child, const struct selector *select
 	enter_user(child);
 	ike_tell_stage(sa, IKE_STAGE_INSTALLING);
 	sa->ike->ops.install(sa->ike->arg, pub);
-	secret_wipe(pub->pair.in.encr_key, sizeof(pub->pair.in.encr_key));
-	secret_wipe(pub->pair.out.encr_key, sizeof(pub->pair.out.encr_key));
+	sa_pair_wipe_keys(&pub->pair);
 	return true;
 }
 

@@ -59,6 +59,7 @@ void ike_config_copy(struct ike_config *out, const struct ike_config *config)
 		.max_half_open = config->max_half_open ? config->max_half_open : DEFAULT_HALF_OPEN,
 		.cookie_threshold = config->cookie_threshold ? config->cookie_threshold
 							      : DEFAULT_COOKIE_THRESHOLD,
+		.keepalive_s = config->keepalive_s,
 		.ddos_mode = config->ddos_mode};
 	out->conns = mem_zalloc(config->conn_count * sizeof(*out->conns));
 	out->psks = mem_zalloc(config->psk_count * sizeof(*out->psks));

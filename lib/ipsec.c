@@ -64,3 +64,11 @@ void sa_pair_wipe(struct sa_pair *pair)
 {
 	secret_wipe(pair, sizeof(*pair));
 }
+
+void sa_pair_wipe_keys(struct sa_pair *pair)
+{
+	secret_wipe(pair->in.encr_key, sizeof(pair->in.encr_key));
+	secret_wipe(pair->in.integ_key, sizeof(pair->in.integ_key));
+	secret_wipe(pair->out.encr_key, sizeof(pair->out.encr_key));
+	secret_wipe(pair->out.integ_key, sizeof(pair->out.integ_key));
+}

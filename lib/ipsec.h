@@ -84,5 +84,7 @@ bool selector_equal(const struct selector *a, const struct selector *b);
 /* True when every packet of `inner` is one of `outer`. */
 bool selector_within(const struct selector *inner, const struct selector *outer);
 void sa_pair_wipe(struct sa_pair *pair);
+/* Keys only; their lengths stay. */
+void sa_pair_wipe_keys(struct sa_pair *pair);
 
 #endif

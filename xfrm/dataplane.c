@@ -83,6 +83,16 @@ static void take_expire(struct dataplane *dp, const struct nlmsghdr *message)
 				.spi = state.spi, .dst = state.dst, .hard = state.hard});
 }
 
+/* Only the port is followed: a peer at another address is another peer (N10). */
+static void take_mapping(struct dataplane *dp, const struct nlmsghdr *message)
+{
+	struct decoded_mapping mapping;
+
+	if (decode_mapping(message, &mapping) && addr_equal(&mapping.old_src, &mapping.new_src))
+		dp->events.mapping(dp->arg,
+			&(struct dp_mapping){.spi = mapping.spi, .port = mapping.new_port});
+}
+
 static void take_policy_expire(struct dataplane *dp, const struct nlmsghdr *message)
 {
 	struct mirrored *mirrored;
@@ -106,6 +116,9 @@ static void take_event(void *arg, const struct nlmsghdr *message)
 		break;
 	case XFRM_MSG_EXPIRE:
 		take_expire(arg, message);
+		break;
+	case XFRM_MSG_MAPPING:
+		take_mapping(arg, message);
 		break;
 	case XFRM_MSG_POLEXPIRE:
 		take_policy_expire(arg, message);
@@ -396,6 +409,12 @@ void dp_establish(struct dataplane *dp, const struct dp_flow *flow, const struct
 	dp_done done, void *arg)
 {
 	answer(dp, done, arg, flow_establish(dp, flow, pair));
+}
+
+void dp_move_pair(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair,
+	dp_done done, void *arg)
+{
+	answer(dp, done, arg, flow_move_pair(dp, flow, pair));
 }
 
 void dp_remove_pair(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair,

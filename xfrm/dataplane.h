@@ -74,9 +74,16 @@ struct dp_counters {
 	uint64_t in_last_used_s, out_last_used_s; /* CLOCK_REALTIME seconds; 0 never */
 };
 
+/* Authentic ESP in UDP came from another port of the peer: its NAT has another mapping (RFC 3948). */
+struct dp_mapping {
+	uint32_t spi; /* our inbound SA */
+	uint16_t port;
+};
+
 struct dp_events {
 	void (*acquire)(void *arg, const struct dp_acquire *acquire);
 	void (*expire)(void *arg, const struct dp_expire *expire);
+	void (*mapping)(void *arg, const struct dp_mapping *mapping);
 	/* A shunt that dp_shunt() installed with a lifetime has ended by itself. */
 	void (*shunt_ended)(void *arg, const struct dp_flow *flow);
 	/* Events were lost (socket overrun); the dataplane has looked again by itself. */
@@ -124,6 +131,9 @@ void dp_idle(struct dataplane *dp, const struct dp_flow *flow, dp_done done, voi
  * `pair` is copied and its copy wiped.
  */
 void dp_establish(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair,
+	dp_done done, void *arg);
+/* The peer of a pair is at another UDP port, pair->encap_remote_port; `pair` needs no keys. */
+void dp_move_pair(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair,
 	dp_done done, void *arg);
 /* Removes one pair's SAs; policies of the flow stay (call dp_idle for them). */
 void dp_remove_pair(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair,

@@ -104,6 +104,18 @@ bool decode_expire(const struct nlmsghdr *message, struct decoded_state *out)
 	return true;
 }
 
+bool decode_mapping(const struct nlmsghdr *message, struct decoded_mapping *out)
+{
+	struct xfrm_user_mapping mapping;
+
+	if (!head(message, &mapping, sizeof(mapping)))
+		return false;
+	*out = (struct decoded_mapping){
+		.spi = ntohl(mapping.id.spi), .new_port = ntohs(mapping.new_sport)};
+	return to_addr(&mapping.old_saddr, mapping.id.family, &out->old_src) &&
+	       to_addr(&mapping.new_saddr, mapping.id.family, &out->new_src);
+}
+
 static bool to_entry(const struct xfrm_userpolicy_info *info, struct entry *out)
 {
 	*out = (struct entry){.priority = info->priority,

@@ -29,6 +29,14 @@ struct decoded_state {
 bool decode_state(const struct nlmsghdr *message, struct decoded_state *out);
 bool decode_expire(const struct nlmsghdr *message, struct decoded_state *out);
 
+/* MAPPING: ESP in UDP from elsewhere than the SA says. */
+struct decoded_mapping {
+	uint32_t spi;
+	struct addr old_src, new_src;
+	uint16_t new_port;
+};
+bool decode_mapping(const struct nlmsghdr *message, struct decoded_mapping *out);
+
 /* NEWPOLICY of a dump: key, priority and action; the rest of `out` is zero. */
 bool decode_policy(const struct nlmsghdr *message, struct entry *out);
 /* POLEXPIRE; only its hard end counts. */

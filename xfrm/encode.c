@@ -9,6 +9,7 @@
 #include <netlink/msg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* Larger than any message here. */
 #define DEFAULT_WINDOW 128u
@@ -189,8 +190,8 @@ static unsigned window_of(const struct sa_pair *pair)
 	return window > 4096 ? 4096 : window;
 }
 
-struct nl_msg *encode_sa(const struct ipsec_sa *sa, const struct sa_pair *pair, uint32_t reqid,
-	uint32_t tag, bool inbound)
+static struct nl_msg *encode_state(int type, const struct ipsec_sa *sa, const struct sa_pair *pair,
+	uint32_t reqid, uint32_t tag, bool inbound)
 {
 	struct xfrm_usersa_info info;
 	unsigned window = window_of(pair);
@@ -214,12 +215,33 @@ struct nl_msg *encode_sa(const struct ipsec_sa *sa, const struct sa_pair *pair, 
 	if (pair->mode == IPSEC_TUNNEL)
 		info.flags = XFRM_STATE_AF_UNSPEC;
 	info.replay_window = inbound && window <= MAX_SMALL_WINDOW ? (uint8_t)window : 0;
-	msg = begin(XFRM_MSG_NEWSA, 0, &info, sizeof(info));
+	msg = begin(type, 0, &info, sizeof(info));
 	add_aead(msg, sa, pair->encr);
 	if (inbound && window > MAX_SMALL_WINDOW)
 		add_replay(msg, window);
 	if (pair->encap_remote_port)
 		add_encap(msg, pair, inbound);
+	return msg;
+}
+
+struct nl_msg *encode_sa(const struct ipsec_sa *sa, const struct sa_pair *pair, uint32_t reqid,
+	uint32_t tag, bool inbound)
+{
+	return encode_state(XFRM_MSG_NEWSA, sa, pair, reqid, tag, inbound);
+}
+
+struct nl_msg *encode_sa_move(const struct ipsec_sa *sa, const struct sa_pair *pair, uint32_t reqid,
+	uint32_t tag, bool inbound)
+{
+	struct ipsec_sa keyless = *sa;
+	struct nl_msg *msg;
+
+	/* An update must look like a whole SA. What is no key must not be a known one either. */
+	if (getrandom(keyless.encr_key, sizeof(keyless.encr_key), 0) < 0 ||
+		getrandom(keyless.integ_key, sizeof(keyless.integ_key), 0) < 0)
+		abort(); /* such short reads cannot fail once the system has booted */
+	msg = encode_state(XFRM_MSG_UPDSA, &keyless, pair, reqid, tag, inbound);
+	secret_wipe(&keyless, sizeof(keyless));
 	return msg;
 }
 

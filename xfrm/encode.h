@@ -20,6 +20,12 @@ struct nl_msg *encode_policy_dump(void);
 
 struct nl_msg *encode_sa(const struct ipsec_sa *sa, const struct sa_pair *pair, uint32_t reqid,
 	uint32_t tag, bool inbound);
+/*
+ * The same for an SA that the kernel has: its UDP ports become those of `pair`.
+ * The kernel keeps keys and sequence numbers of its own; `sa` needs none.
+ */
+struct nl_msg *encode_sa_move(const struct ipsec_sa *sa, const struct sa_pair *pair, uint32_t reqid,
+	uint32_t tag, bool inbound);
 struct nl_msg *encode_sa_delete(const struct addr *dst, uint32_t spi);
 struct nl_msg *encode_sa_get(const struct addr *dst, uint32_t spi);
 struct nl_msg *encode_sa_dump(void);

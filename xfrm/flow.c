@@ -306,8 +306,8 @@ int flow_establish(struct dataplane *dp, const struct dp_flow *wanted, const str
 	error = put_states(dp, &line->line, flow, pair);
 	if (error)
 		return error;
-	/* A second pair beside the first is found through the same reqid. */
-	if (flow->stance == FLOW_ESTABLISHED)
+	/* A second pair beside the first is found through the same reqid, if it is in the same mode. */
+	if (flow->stance == FLOW_ESTABLISHED && flow->mode == pair->mode)
 		return 0;
 	waits = flow->stance == FLOW_HELD && pair->peer_sends_first;
 	flow->mode = pair->mode;
@@ -321,6 +321,25 @@ int flow_establish(struct dataplane *dp, const struct dp_flow *wanted, const str
 		error = put_outbound(dp, &line->line, flow);
 	if (error)
 		drop_newest_pair(dp, flow);
+	return error;
+}
+
+int flow_move_pair(struct dataplane *dp, const struct dp_flow *wanted, const struct sa_pair *pair)
+{
+	struct flow *flow = find(dp, wanted);
+	struct line *line = line_find(dp, wanted->line);
+	uint32_t tag;
+	int error;
+
+	if (!flow || !line)
+		return -ENOENT;
+	tag = entry_tag(line->line.id, line->line.closed);
+	error = netlink_request(dp->nl, encode_sa_move(&pair->in, pair, flow->reqid, tag, true));
+	if (flow->deferred && flow->deferred->in.spi == pair->in.spi)
+		flow->deferred->encap_remote_port = pair->encap_remote_port;
+	else if (!error)
+		error = netlink_request(
+			dp->nl, encode_sa_move(&pair->out, pair, flow->reqid, tag, false));
 	return error;
 }
 

@@ -61,7 +61,7 @@ struct netlink *netlink_open(struct loop *loop, netlink_take event, void (*lost)
 	nl->requests = open_socket(error);
 	nl->events = nl->requests ? open_socket(error) : NULL;
 	if (!nl->events || nl_socket_add_memberships(nl->events, XFRMNLGRP_ACQUIRE, XFRMNLGRP_EXPIRE,
-				   0) != 0) {
+				   XFRMNLGRP_MAPPING, 0) != 0) {
 		if (nl->events)
 			*error = -EPERM;
 		netlink_close(nl);

@@ -21,7 +21,7 @@ struct nlmsghdr;
 
 typedef void (*netlink_take)(void *arg, const struct nlmsghdr *message);
 
-/* `event` gets the kernel's ACQUIRE, EXPIRE and POLEXPIRE; `lost` says that some were not heard. */
+/* `event` gets the kernel's ACQUIRE, EXPIRE, POLEXPIRE and MAPPING; `lost` says that some were not heard. */
 struct netlink *netlink_open(struct loop *loop, netlink_take event, void (*lost)(void *arg), void *arg, int *error);
 void netlink_close(struct netlink *nl);
 

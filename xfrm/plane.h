@@ -135,6 +135,7 @@ int flow_shunt(struct dataplane *dp, const struct dp_flow *flow, enum dp_stance 
 	uint32_t lifetime_s);
 int flow_establish(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair);
 int flow_remove_pair(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair);
+int flow_move_pair(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair);
 int flow_idle(struct dataplane *dp, const struct dp_flow *flow);
 /* The peer has sent its first packet on a pair: what waits may leave. */
 void flow_peer_sent(struct dataplane *dp, uint32_t in_spi);

@@ -79,6 +79,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	for (size_t i = 0; good && i < message.count; i++)
 		read_payload(&message.payloads[i]);
 	if (good)
-		ike_nat_detected(&message, &path);
+		ike_nat_detect(&message, &path);
 	return 0;
 }

@@ -15,6 +15,8 @@ LAB_TESTS += \
 	t/lab/libreswan.t \
 	t/lab/matrix.t \
 	t/lab/names.t \
+	t/lab/nat-peers.t \
+	t/lab/nat.t \
 	t/lab/null.t \
 	t/lab/rekey.t \
 	t/lab/reload.t \
@@ -32,6 +34,7 @@ EXTRA_DIST += $(LAB_TESTS) quickstart packages.list .ci/run \
 	t/lab/lab/dns.py \
 	t/lab/lab/host.py \
 	t/lab/lab/kernel.py \
+	t/lab/lab/nat.py \
 	t/lab/lab/net.py \
 	t/lab/lab/packet.py \
 	t/lab/lab/peers.py \

@@ -48,6 +48,24 @@ static void test_inheritance(void)
 	conf_free(conf);
 }
 
+static void test_nat(void)
+{
+	struct conf *conf = files_load_text(
+		"config setup\n\tkeep-alive=45s\nconn one\n" NULL_GROUP
+		"\tencapsulation=yes\n\tnat-keepalive=no\nconn two\n" NULL_GROUP
+		"\tencapsulation=no\nconn three\n" NULL_GROUP "\tencapsulation=auto\n");
+
+	is_int(conf->ike.keepalive_s, 45, "keep-alive");
+	ok(files_ike(conf, "one")->encapsulation == IKE_ENCAPSULATION_YES &&
+			files_ike(conf, "one")->no_keepalive,
+		"encapsulation=yes, nat-keepalive=no");
+	ok(files_ike(conf, "two")->encapsulation == IKE_ENCAPSULATION_NO, "encapsulation=no");
+	ok(files_ike(conf, "three")->encapsulation == IKE_ENCAPSULATION_AUTO &&
+			!files_ike(conf, "three")->no_keepalive,
+		"encapsulation=auto");
+	conf_free(conf);
+}
+
 static void test_default_also(void)
 {
 	struct conf *conf = files_load_text("conn %default\n\talso=base\n"
@@ -218,6 +236,7 @@ int main(void)
 	files_begin();
 	test_lines();
 	test_inheritance();
+	test_nat();
 	test_default_also();
 	test_circle();
 	test_many_ways();

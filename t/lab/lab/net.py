@@ -4,6 +4,7 @@ import time
 
 from . import state, tap
 from .host import Host, Place
+from .nat import Gateway
 from .packet import Capture
 
 
@@ -26,11 +27,15 @@ class Wire:
 
     # --- hosts ------------------------------------------------------------
 
-    def host(self, name, number=None, v4=True, v6=True):
+    def gateway(self, name, number=None):
+        """A host on the wire that translates for the hosts behind it; IPv4 only."""
+        return self.host(name, number, v6=False, kind=Gateway)
+
+    def host(self, name, number=None, v4=True, v6=True, kind=Host):
         """A new host on the wire; number is the last part of its addresses."""
         if number is None:
             number = max([h.number for h in self.hosts if h.number < 50] or [0]) + 1
-        host = Host(self, name, number, v4=self.v4.format(number) if v4 else None,
+        host = kind(self, name, number, v4=self.v4.format(number) if v4 else None,
                     v6=self.v6.format(number) if v6 else None)
         self.ports[name] = host
         self.hosts.append(host)
