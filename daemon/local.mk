@@ -19,6 +19,7 @@ oe_resolverd_SOURCES = \
 	daemon/report.c daemon/report.h \
 	daemon/trace.c daemon/trace.h \
 	daemon/trigger.c daemon/trigger.h \
+	daemon/tunnels.c daemon/tunnels.h \
 	daemon/udp.c daemon/udp.h
 oe_resolverd_LDADD = libconf.a libresolver.a libike.a libpolicy.a libxfrm.a liboe.a \
 	$(UNBOUND_LIBS) $(LDNS_LIBS) $(GNUTLS_LIBS) $(NETTLE_LIBS) $(GMP_LIBS) $(NL_LIBS) \

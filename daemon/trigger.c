@@ -17,6 +17,7 @@
 #include "daemon/random.h"
 #include "daemon/refusals.h"
 #include "daemon/trace.h"
+#include "daemon/tunnels.h"
 #include "daemon/udp.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -25,17 +26,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #define WORKERS 2
 #define IKE_PORT 500
-
-/* A CHILD SA that the data plane has; `child.pair` has no keys. */
-struct tunnel {
-	struct ike_child child;
-	struct dp_flow flow; /* that it was installed for: policy may have forgotten it by the end */
-	UT_hash_handle hh;
-};
 
 /* A flow that a reload has taken away. */
 struct gone {
@@ -48,7 +41,7 @@ struct trigger {
 	struct policy *policy;
 	struct ike *ike;
 	struct jobs *jobs;
-	struct tunnel *tunnels; /* by child id */
+	struct tunnels tunnels;
 	struct loop_timer ike_timer;
 	struct loop_timer policy_timer;
 	struct refusals *refusals;
@@ -268,44 +261,37 @@ static void take_install(void *arg, const struct ike_child *child)
 {
 	struct trigger *trigger = arg;
 	struct install_request *request = mem_new(struct install_request);
-	struct tunnel *tunnel = mem_new(struct tunnel);
 	struct policy_flow flow;
 	struct dp_flow dp_flow = {0};
 
 	request->trigger = trigger;
 	request->child = child->id;
-	tunnel->child = *child;
-	sa_pair_wipe_keys(&tunnel->child.pair);
-	HASH_ADD(hh, trigger->tunnels, child.id, sizeof(uint64_t), tunnel);
 	/* A flow that a reload has taken away is line 0, which the data plane refuses. */
 	if (policy_flow_get(trigger->policy, child->user, &flow))
 		dp_flow = to_dp_flow(&flow);
-	tunnel->flow = dp_flow;
+	tunnels_add(&trigger->tunnels, child, &dp_flow);
 	dp_establish(trigger->parts.dp, &dp_flow, &child->pair, install_done, request);
 }
 
 static void take_remove(void *arg, const struct ike_child *child)
 {
 	struct trigger *trigger = arg;
+	struct tunnel *tunnel = tunnels_find(&trigger->tunnels, child->id);
 	struct policy_flow flow;
-	struct tunnel *tunnel;
 
-	HASH_FIND(hh, trigger->tunnels, &child->id, sizeof(child->id), tunnel);
 	if (!tunnel)
 		return;
 	if (policy_flow_get(trigger->policy, child->user, &flow))
 		tunnel->flow = to_dp_flow(&flow);
 	dp_remove_pair(trigger->parts.dp, &tunnel->flow, &child->pair, NULL, NULL);
-	HASH_DEL(trigger->tunnels, tunnel);
-	free(tunnel);
+	tunnels_remove(&trigger->tunnels, tunnel);
 }
 
 static void take_move(void *arg, const struct ike_child *child)
 {
 	struct trigger *trigger = arg;
-	struct tunnel *tunnel;
+	struct tunnel *tunnel = tunnels_find(&trigger->tunnels, child->id);
 
-	HASH_FIND(hh, trigger->tunnels, &child->id, sizeof(child->id), tunnel);
 	if (!tunnel)
 		return;
 	tunnel->child.path = child->path;
@@ -370,9 +356,8 @@ static void event_failed(struct trigger *trigger, const struct ike_event *event)
 
 static void event_moved(struct trigger *trigger, const struct ike_child *child)
 {
-	struct tunnel *tunnel;
+	struct tunnel *tunnel = tunnels_find(&trigger->tunnels, child->id);
 
-	HASH_FIND(hh, trigger->tunnels, &child->id, sizeof(child->id), tunnel);
 	if (tunnel)
 		tunnel->child.sa = child->sa;
 }
@@ -448,18 +433,14 @@ void trigger_acquire(void *arg, const struct dp_acquire *acquire)
 void trigger_expire(void *arg, const struct dp_expire *expire)
 {
 	struct trigger *trigger = arg;
-	struct tunnel *tunnel, *next;
+	const struct tunnel *tunnel = expire->hard
+					      ? tunnels_inbound(&trigger->tunnels, expire->spi)
+					      : tunnels_outbound(&trigger->tunnels, &expire->dst, expire->spi);
 
-	HASH_ITER (hh, trigger->tunnels, tunnel, next) {
-		if (expire->hard && tunnel->child.pair.in.spi == expire->spi) {
-			ike_delete(trigger->ike, tunnel->child.sa, now(trigger));
-			return;
-		}
-		if (!expire->hard && tunnel->child.pair.out.spi == expire->spi) {
-			ike_rekey(trigger->ike, tunnel->child.id, now(trigger));
-			return;
-		}
-	}
+	if (tunnel && expire->hard)
+		ike_delete(trigger->ike, tunnel->child.sa, now(trigger));
+	else if (tunnel)
+		ike_rekey(trigger->ike, tunnel->child.id, now(trigger));
 }
 
 void trigger_mapping(void *arg, const struct dp_mapping *mapping)
@@ -519,8 +500,6 @@ struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf
 
 void trigger_free(struct trigger *trigger)
 {
-	struct tunnel *tunnel, *next;
-
 	if (!trigger)
 		return;
 	jobs_free(trigger->jobs);
@@ -529,25 +508,17 @@ void trigger_free(struct trigger *trigger)
 	refusals_free(trigger->refusals);
 	loop_timer_stop(trigger->parts.loop, &trigger->ike_timer);
 	loop_timer_stop(trigger->parts.loop, &trigger->policy_timer);
-	HASH_ITER (hh, trigger->tunnels, tunnel, next) {
-		HASH_DEL(trigger->tunnels, tunnel);
-		free(tunnel);
-	}
+	tunnels_clear(&trigger->tunnels);
 	free(trigger);
 }
 
-/* Ends the IKE SAs of all tunnels that `matches` picks; ids first, for ending one changes the table. */
+/* Ends the IKE SAs of all tunnels that `matches` picks. */
 static size_t end_tunnels(struct trigger *trigger,
 	bool (*matches)(const struct ike_child *child, const void *key), const void *key)
 {
-	size_t count = 0;
-	uint64_t *sas = mem_zalloc((HASH_COUNT(trigger->tunnels) + 1) * sizeof(*sas));
-	struct tunnel *tunnel, *next;
+	size_t count;
+	uint64_t *sas = tunnels_sas(&trigger->tunnels, matches, key, &count);
 
-	HASH_ITER (hh, trigger->tunnels, tunnel, next) {
-		if (matches(&tunnel->child, key))
-			sas[count++] = tunnel->child.sa;
-	}
 	for (size_t i = 0; i < count; i++)
 		ike_delete(trigger->ike, sas[i], now(trigger));
 	free(sas);
@@ -688,14 +659,9 @@ bool trigger_flushed(const struct trigger *trigger)
 
 bool trigger_child(const struct trigger *trigger, uint64_t flow, struct ike_child *out)
 {
-	struct tunnel *tunnel, *next;
-	bool found = false;
+	const struct tunnel *tunnel = tunnels_of_flow(&trigger->tunnels, flow);
 
-	HASH_ITER (hh, trigger->tunnels, tunnel, next) {
-		if (tunnel->child.user == flow) {
-			*out = tunnel->child;
-			found = true;
-		}
-	}
-	return found;
+	if (tunnel)
+		*out = tunnel->child;
+	return tunnel != NULL;
 }
