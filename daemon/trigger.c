@@ -383,6 +383,8 @@ static void take_event(void *arg, const struct ike_event *event)
 	case IKE_EVENT_UP:
 		event_up(trigger, event->child);
 		break;
+	case IKE_EVENT_CHILDLESS_UP: /* not asked for here */
+		break;
 	case IKE_EVENT_FAILED:
 		event_failed(trigger, event);
 		break;

@@ -94,6 +94,7 @@ struct ike_conn {
 	uint32_t rekey_fuzz;	 /* … or, by chance, up to this per cent of the margin earlier */
 	bool no_rekey;		 /* not by us; the peer's are answered */
 	bool no_pfs;		 /* no key exchange for a CHILD SA of its own */
+	bool childless;		 /* we ask for an IKE SA alone (RFC 6023) */
 };
 
 /* One line of oe.secrets: the ids that it is for (none: everybody) and the PSK. */

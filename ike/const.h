@@ -76,6 +76,7 @@
 	X(16391, USE_TRANSPORT_MODE)                                                               \
 	X(16393, REKEY_SA)                                                                         \
 	X(16394, ESP_TFC_PADDING_NOT_SUPPORTED)                                                    \
+	X(16418, CHILDLESS_IKEV2_SUPPORTED)                                                        \
 	X(16430, IKEV2_FRAGMENTATION_SUPPORTED)                                                    \
 	X(16431, SIGNATURE_HASH_ALGORITHMS)
 

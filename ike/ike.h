@@ -75,6 +75,7 @@ struct ike_child {
 enum ike_event_kind {
 	IKE_EVENT_STAGE,	/* stage; every exchange, both roles */
 	IKE_EVENT_UP,		/* child is installed, the exchange done */
+	IKE_EVENT_CHILDLESS_UP, /* what we asked for without a CHILD SA stands (RFC 6023) */
 	IKE_EVENT_FAILED,	/* a negotiation that WE started ended without a CHILD SA: reason */
 	IKE_EVENT_CHILD_DOWN,	/* child is gone (ops->remove was called): reason */
 	IKE_EVENT_CHILD_MOVED,	/* child has another IKE SA now: child->sa (a rekey) */
@@ -176,8 +177,8 @@ void ike_tick(struct ike *ike, uint64_t now_us);
 
 /*
  * Starts a negotiation for a selector (our address(es) <-> the peer's) as the
- * initiator. `rtt_us`: 0 when not known. Ends in exactly one of IKE_EVENT_UP
- * or IKE_EVENT_FAILED with this `user`, never from inside. Gives the SA's id.
+ * initiator. `rtt_us`: 0 when not known. Ends in exactly one of IKE_EVENT_UP,
+ * IKE_EVENT_CHILDLESS_UP or IKE_EVENT_FAILED with this `user`, never from inside. Gives the SA's id.
  */
 uint64_t ike_initiate(struct ike *ike, size_t conn, const struct path *path,
 	const struct selector *selector, uint64_t user, uint64_t rtt_us, uint64_t now_us);

@@ -193,7 +193,10 @@ void ike_take_init_response(
 	h->peer_hashes = ike_read_hashes(message);
 	sa->fragments = ike_fragments_agreed(sa, message);
 	ike_nat_note(sa, message);
-	if (!sa->keyed)
+	if (ike_sa_conn(sa)->childless &&
+		!ike_notify_find(message, IKE_NOTIFY_CHILDLESS_IKEV2_SUPPORTED, &error))
+		ike_sa_end(sa, IKE_REASON_UNAVAILABLE);
+	else if (!sa->keyed)
 		ike_sa_end(sa, IKE_REASON_CRYPTO);
 	else if ((sa->nat & IKE_NAT_THERE) && ike_sa_conn(sa)->remote_auth == IKE_AUTH_NULL) /* N9 */
 		ike_sa_end(sa, IKE_REASON_NAT);
@@ -214,6 +217,8 @@ static void build_auth_request(struct ike_sa *sa, struct ike_builder *chain)
 
 	ike_build_proof(sa, chain, IKE_PAYLOAD_IDi);
 	ike_build_certreq(sa, chain);
+	if (conn->childless)
+		return;
 	if (ike_in_transport(sa, true))
 		ike_notify_build(chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
 	sa->handshake->child = ike_child_new(sa, sa->user);
@@ -290,6 +295,16 @@ static bool narrow_to_answer(const struct ike_sa *sa, bool transport, struct sel
 	return selector_equal(out, &sa->selector);
 }
 
+/* RFC 6023: the IKE SA is all that was wanted. */
+static void establish_childless(struct ike_sa *sa)
+{
+	sa->confirmed = true;
+	ike_sa_set_state(sa, IKE_SA_INSTALLING); /* of nothing */
+	ike_sa_set_state(sa, IKE_SA_ESTABLISHED);
+	ike_sa_forget_handshake(sa);
+	ike_tell_childless(sa);
+}
+
 void ike_initiator_verified(struct ike_sa *sa)
 {
 	struct ike_handshake *h = sa->handshake;
@@ -300,6 +315,10 @@ void ike_initiator_verified(struct ike_sa *sa)
 	h->run_peer = false;
 	if (!ike_peer_auth_good(sa)) {
 		ike_sa_delete(sa, IKE_REASON_AUTHENTICATION);
+		return;
+	}
+	if (ike_sa_conn(sa)->childless && h->childless && !h->child_error) {
+		establish_childless(sa);
 		return;
 	}
 	if (h->child_error) {

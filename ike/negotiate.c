@@ -41,6 +41,7 @@ bool ike_read_child_offer(struct ike_sa *sa, const struct ike_message *inner)
 	struct ike_notify notify;
 
 	h->has_child_offer = offer && tsi && tsr;
+	h->childless = !offer && !tsi && !tsr;
 	if (!h->has_child_offer)
 		return true;
 	h->transport_asked = ike_notify_find(inner, IKE_NOTIFY_USE_TRANSPORT_MODE, &notify);

@@ -85,6 +85,7 @@ static void send_init_response(struct ike_sa *sa)
 		ike_build_hashes(sa, &b);
 	if (sa->fragments)
 		ike_notify_build(&b, IKE_NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, NULL, 0);
+	ike_notify_build(&b, IKE_NOTIFY_CHILDLESS_IKEV2_SUPPORTED, NULL, 0);
 	len = ike_build_finish(&b);
 	ike_kept_set(&h->init_response, out, len);
 	ike_send_response(sa, 0, out, len);
@@ -227,23 +228,25 @@ void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner)
 	ike_start_auth_job(sa);
 }
 
-/* 1.2, 2.21.2: the IKE SA stands, its CHILD SA does not. It is of no use to us for long. */
+/*
+ * 1.2, 2.21.2: the IKE SA stands, its CHILD SA does not, for an error or (0) because none was
+ * asked for. It is of no use to us for long; longer when the peer has proved to be somebody (N9).
+ */
 static void answer_without_child(struct ike_sa *sa, uint16_t error)
 {
+	bool known = ike_sa_conn(sa)->remote_auth != IKE_AUTH_NULL;
 	uint8_t inner[IKE_MESSAGE_MAX];
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
 	ike_build_proof(sa, &chain, IKE_PAYLOAD_IDr);
-	ike_notify_build(&chain, error, NULL, 0);
+	if (error)
+		ike_notify_build(&chain, error, NULL, 0);
 	ike_send_sealed_response(
 		sa, IKE_EXCHANGE_IKE_AUTH, sa->handshake->auth_message_id, &chain);
 	ike_sa_set_state(sa, IKE_SA_ESTABLISHED);
 	ike_sa_forget_handshake(sa);
-	/* N9: who has proved to be somebody and is only in the way of a NAT stays, and is seen. */
-	sa->delete_us = sa->ike->now_us +
-			(sa->nat && ike_sa_conn(sa)->remote_auth != IKE_AUTH_NULL
-					? IKE_BEHIND_NAT_LIFE_US
-					: IKE_CHILDLESS_LIFE_US);
+	sa->delete_us = sa->ike->now_us + ((sa->nat || !error) && known ? IKE_SPARE_LIFE_US
+									  : IKE_CHILDLESS_LIFE_US);
 	sa->delete_reason = error == IKE_NOTIFY_TS_UNACCEPTABLE ? IKE_REASON_TS_UNACCEPTABLE
 								 : IKE_REASON_NO_PROPOSAL;
 	ike_sa_schedule(sa);
@@ -320,6 +323,10 @@ void ike_responder_checked(struct ike_sa *sa)
 		return;
 	}
 	obey_initial_contact(sa);
+	if (h->childless) {
+		answer_without_child(sa, 0);
+		return;
+	}
 	if (!h->has_child_offer || h->esp_choice != IKE_CHOICE_MADE) {
 		answer_without_child(sa, IKE_NOTIFY_NO_PROPOSAL_CHOSEN);
 		return;

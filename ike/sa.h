@@ -97,6 +97,7 @@ struct ike_handshake {
 	unsigned peer_hashes;	/* that the peer verifies signatures of (RFC 7427 4) */
 	/* The peer's wish for the CHILD SA, kept while its AUTH is checked. */
 	bool has_child_offer;
+	bool childless; /* the peer neither asks for one nor grants one (RFC 6023) */
 	struct ike_child_sa *child; /* the one that IKE_AUTH negotiates; in ike_sa.children too */
 	struct ike_chosen esp;
 	enum ike_choice esp_choice;
@@ -300,6 +301,7 @@ void ike_pieces_clear(struct ike_sa *sa);
 /* --- events.c ---------------------------------------------------------------------------------- */
 void ike_tell_stage(struct ike_sa *sa, enum ike_stage stage);
 void ike_tell_up(struct ike_child_sa *child);
+void ike_tell_childless(struct ike_sa *sa);
 void ike_tell_failed(struct ike_sa *sa, enum ike_reason reason);
 void ike_tell_moved(struct ike_child_sa *child);
 void ike_tell_child_down(struct ike_child_sa *child, enum ike_reason reason);
@@ -492,7 +494,7 @@ struct crypto_random ike_random(struct ike *ike);
 /* Bounds */
 #define IKE_HALF_OPEN_LIFE_US 10000000u
 #define IKE_CHILDLESS_LIFE_US 5000000u
-#define IKE_BEHIND_NAT_LIFE_US 900000000u
+#define IKE_SPARE_LIFE_US 900000000u /* without a CHILD SA, of a peer that is somebody */
 #define IKE_CROSSING_US 10000000u
 #define IKE_MAX_RESTARTS 4
 

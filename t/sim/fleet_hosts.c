@@ -271,6 +271,8 @@ static void take_event(void *arg, const struct ike_event *event)
 	struct tunnel *tunnel;
 
 	switch (event->kind) {
+	case IKE_EVENT_CHILDLESS_UP:
+		abort(); /* not asked for */
 	case IKE_EVENT_UP:
 		take_up(host, event);
 		break;

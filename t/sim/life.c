@@ -276,6 +276,49 @@ static void test_junk(void)
 	world_clear(&world);
 }
 
+/* RFC 6023: an IKE SA alone. */
+static void test_childless(enum ike_auth auth, const char *name)
+{
+	world_init(&world, 40, auth);
+	A->conns[0].childless = true;
+	world_reload(&world, 0);
+	world_initiate(&world, 0);
+	world_run_for(&world, 1000 * WORLD_MS);
+	ok(A->childless_ups == 1 && A->faileds == 0 && A->child_count == 0 && B->child_count == 0 &&
+			ike_counters(A->ike).sas == 1 && ike_counters(B->ike).sas == 1,
+		"%s: an IKE SA without a CHILD SA", name);
+	world_run_for(&world, UINT64_C(120000) * WORLD_MS);
+	is_int((int)ike_counters(B->ike).sas, auth == IKE_AUTH_NULL ? 0 : 1,
+		auth == IKE_AUTH_NULL ? "of nobody it soon goes" : "of somebody it stays");
+	world_clear(&world);
+}
+
+static bool without_childless(struct world *w, struct packet *packet)
+{
+	static const uint8_t supported[] = {0, 0, 16418 >> 8, 16418 & 255};
+
+	(void)w;
+	for (size_t i = 0; i + sizeof(supported) <= packet->len; i++) {
+		if (memcmp(packet->data + i, supported, sizeof(supported)) == 0)
+			packet->data[i + 3]++;
+	}
+	return true;
+}
+
+static void test_childless_unsupported(void)
+{
+	world_init(&world, 41, IKE_AUTH_PSK);
+	A->conns[0].childless = true;
+	world_reload(&world, 0);
+	world.filter = without_childless;
+	world_initiate(&world, 0);
+	world_run_for(&world, 1000 * WORLD_MS);
+	ok(A->faileds == 1 && A->failed_reason == IKE_REASON_UNAVAILABLE &&
+			world_sent(&world, 0, IKE_EXCHANGE_IKE_AUTH, false) == 0,
+		"a peer that does not know it is not asked");
+	world_clear(&world);
+}
+
 int main(void)
 {
 	test_install_refused();
@@ -294,5 +337,8 @@ int main(void)
 	test_restart(IKE_AUTH_PSK);
 	test_unknown_spi();
 	test_junk();
+	test_childless(IKE_AUTH_NULL, "NULL");
+	test_childless(IKE_AUTH_PSK, "PSK");
+	test_childless_unsupported();
 	return tap_done();
 }

@@ -269,6 +269,9 @@ static void take_event(void *arg, const struct ike_event *event)
 		host->stages++;
 		host->retransmissions += event->stage == IKE_STAGE_RETRANSMIT;
 		break;
+	case IKE_EVENT_CHILDLESS_UP:
+		host->childless_ups++;
+		break;
 	case IKE_EVENT_UP:
 		take_up(host, event);
 		break;

@@ -63,7 +63,7 @@ struct world_host {
 	struct world_child children[WORLD_CHILDREN];
 	size_t child_count;
 	unsigned initiated, ups, faileds, downs, softs, stages, retransmissions, jobs;
-	unsigned keepalives;
+	unsigned keepalives, childless_ups;
 	enum ike_reason failed_reason, down_reason, soft_reason;
 	unsigned refusals;
 	char failed_detail[256], refused_detail[256];
