@@ -240,7 +240,10 @@ static double time_of_kex(unsigned count)
 		kex_generate(&ours, IKE_GROUP_CURVE25519, &random);
 		kex_derive(&ours, theirs.public, theirs.public_len, &shared);
 	}
-	return (now_s() - began) / count;
+	began = now_s() - began;
+	kex_clear(&ours);
+	kex_clear(&theirs);
+	return began / count;
 }
 
 /* One signature made, one checked, and the CA's on the certificate checked. */

@@ -340,6 +340,7 @@ static void install_theirs(struct ike_sa *sa, const struct child_request *reques
 	}
 	seed.shared = create->chosen.ke ? shared : NULL;
 	sa->theirs = mem_dup(create, sizeof(*create));
+	create->kex = (struct kex){0}; /* it has moved */
 	sa->theirs->child = ike_child_new(sa, user);
 	sa->theirs->child->replaces = request->old ? request->old->pub.id : 0;
 	ike_low_nonce(&create->ni, &create->nr, sa->theirs->child->low_nonce);
@@ -416,7 +417,7 @@ static void take_child(struct ike_sa *sa, const struct ike_message *inner)
 		install_theirs(sa, &request, &create, &shared);
 	}
 	secret_clear(&shared);
-	secret_wipe(&create, sizeof(create));
+	kex_clear(&create.kex);
 }
 
 void ike_take_create_request(struct ike_sa *sa, const struct ike_message *inner)

@@ -3,11 +3,13 @@
 #include "ike/crypto/kex.h"
 
 #include "ike/const.h"
+#include "lib/mem.h"
 
 #include <gmp.h>
 #include <nettle/curve25519.h>
 #include <nettle/ecc-curve.h>
 #include <nettle/ecc.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* One row a group; the functions do what kex.h says. */
@@ -20,15 +22,23 @@ struct group {
 		size_t len, struct secret *shared);
 };
 
+/* Room for a pair: the private number is as long as a coordinate. */
+static void make_room(struct kex *kex, const struct group *group, size_t public_len)
+{
+	kex->public_len = (uint16_t)public_len;
+	kex->public = mem_zalloc(public_len);
+	kex->private_len = (uint16_t)group->coordinate;
+	kex->private = mem_zalloc(group->coordinate);
+}
+
 /* --- X25519 --------------------------------------------------------------------------------- */
 
 static void generate_x25519(
 	const struct group *group, struct kex *kex, const struct crypto_random *random)
 {
-	kex->private.len = group->coordinate;
-	random->fill(random->arg, kex->private.data, CURVE25519_SIZE);
-	curve25519_mul_g(kex->public, kex->private.data);
-	kex->public_len = CURVE25519_SIZE;
+	make_room(kex, group, CURVE25519_SIZE);
+	random->fill(random->arg, kex->private, CURVE25519_SIZE);
+	curve25519_mul_g(kex->public, kex->private);
 }
 
 static bool derive_x25519(const struct group *group, const struct kex *kex, const uint8_t *peer,
@@ -38,7 +48,7 @@ static bool derive_x25519(const struct group *group, const struct kex *kex, cons
 
 	if (len != CURVE25519_SIZE)
 		return false;
-	curve25519_mul(shared->data, kex->private.data, peer);
+	curve25519_mul(shared->data, kex->private, peer);
 	shared->len = group->coordinate;
 	return !secret_equal(shared->data, zero, CURVE25519_SIZE);
 }
@@ -85,12 +95,11 @@ static void generate_ecp(const struct group *group, struct kex *kex, const struc
 	ecc_point_init(&point, group->curve());
 	ecc_scalar_random(&scalar, (void *)random, fill_random);
 	ecc_point_mul_g(&point, &scalar);
+	make_room(kex, group, 2 * group->coordinate);
 	write_point(&point, group->coordinate, kex->public, kex->public + group->coordinate);
-	kex->public_len = 2 * group->coordinate;
 	mpz_init(number);
 	ecc_scalar_get(&scalar, number);
-	write_number(kex->private.data, group->coordinate, number);
-	kex->private.len = group->coordinate;
+	write_number(kex->private, group->coordinate, number);
 	secret_wipe(mpz_limbs_modify(number, (mp_size_t)mpz_size(number)),
 		mpz_size(number) * sizeof(mp_limb_t));
 	mpz_clear(number);
@@ -104,7 +113,7 @@ static bool set_scalar(struct ecc_scalar *scalar, const struct kex *kex)
 	bool good;
 
 	mpz_init(number);
-	mpz_import(number, kex->private.len, 1, 1, 1, 0, kex->private.data);
+	mpz_import(number, kex->private_len, 1, 1, 1, 0, kex->private);
 	good = ecc_scalar_set(scalar, number) == 1;
 	secret_wipe(mpz_limbs_modify(number, (mp_size_t)mpz_size(number)),
 		mpz_size(number) * sizeof(mp_limb_t));
@@ -191,7 +200,17 @@ bool kex_derive(const struct kex *kex, const uint8_t *peer, size_t len, struct s
 	return group && group->derive(group, kex, peer, len, shared);
 }
 
+void kex_forget_public(struct kex *kex)
+{
+	free(kex->public);
+	kex->public = NULL;
+	kex->public_len = 0;
+}
+
 void kex_clear(struct kex *kex)
 {
-	secret_wipe(kex, sizeof(*kex));
+	kex_forget_public(kex);
+	secret_wipe(kex->private, kex->private_len);
+	free(kex->private);
+	*kex = (struct kex){0};
 }

@@ -19,11 +19,15 @@ struct crypto_random {
 
 #define KEX_PUBLIC_MAX 132
 
+/*
+ * One side's pair. It owns its two numbers, each as long as the group has it: a
+ * half-open SA lives on memory that strangers make us spend. Zeroed: none.
+ */
 struct kex {
 	uint16_t group;
-	size_t public_len;
-	uint8_t public[KEX_PUBLIC_MAX]; /* the KE payload's data */
-	struct secret private;
+	uint16_t public_len, private_len;
+	uint8_t *public; /* the KE payload's data */
+	uint8_t *private;
 };
 
 bool kex_supported(uint16_t group);
@@ -34,6 +38,9 @@ bool kex_generate(struct kex *kex, uint16_t group, const struct crypto_random *r
  * False for a public value that is no point of the group or gives zero (RFC 7748 6.1).
  */
 bool kex_derive(const struct kex *kex, const uint8_t *peer, size_t len, struct secret *shared);
+/* The public number has been sent and is not needed any more. */
+void kex_forget_public(struct kex *kex);
+/* Wipes and frees. */
 void kex_clear(struct kex *kex);
 
 #endif

@@ -11,6 +11,7 @@
 #include "ike/crypto/kex.h"
 #include "ike/crypto/prf.h"
 #include "ike/const.h"
+#include "lib/mem.h"
 
 static size_t from_hex(const char *text, uint8_t *out)
 {
@@ -62,13 +63,13 @@ static void test_x25519(void)
 
 static void test_ecp256(void)
 {
+	uint8_t private[32], peer[64];
 	struct kex kex = {.group = IKE_GROUP_ECP_256};
 	struct secret shared;
-	uint8_t peer[64];
 
-	kex.private.len = from_hex(
-		"c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433",
-		kex.private.data);
+	kex.private_len = (uint16_t)from_hex(
+		"c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433", private);
+	kex.private = mem_dup(private, sizeof(private));
 	from_hex("d12dfb5289c8d4f81208b70270398c342296970a0bccb74c736fc7554494bf63"
 		 "56fbf3ca366cc23e8157854c13c58d6aac23f046ada30f8353e74f33039872ab",
 		peer);
