@@ -150,8 +150,7 @@ static struct ike_sa *successor(struct ike_sa *old, const struct ike_create *cre
 	ike_sa_forget_handshake(sa);
 	sa->user = old->user;
 	sa->selector = old->selector;
-	sa->own_id = old->own_id;
-	sa->peer_id = old->peer_id;
+	ike_kept_set(&sa->peer_id, old->peer_id.data, old->peer_id.len);
 	sa->fragments = old->fragments;
 	sa->nat = old->nat;
 	sa->rtt_us = old->rtt_us;
@@ -301,11 +300,12 @@ struct child_request {
 static bool grant(struct ike_sa *sa, const struct child_request *request, struct selector *selector,
 	uint64_t *user)
 {
+	struct ike_id peer_id = ike_sa_peer_id(sa);
 	struct ike_offer offer = {.sa = sa->id,
 		.conn = sa->conn,
 		.path = sa->path,
 		.remote_auth = ike_sa_conn(sa)->remote_auth,
-		.remote_id = &sa->peer_id,
+		.remote_id = &peer_id,
 		.transport = request->transport,
 		.remote_ts = request->tsi,
 		.remote_ts_count = request->tsi_count,

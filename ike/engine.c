@@ -340,9 +340,6 @@ static void begin_negotiation(struct ike_sa *sa)
 	struct crypto_random random = ike_random(ike);
 
 	sa->spi_i = sa->own_spi;
-	ike_choose_own_id(sa);
-	h->ni.len = IKE_NONCE_LEN;
-	ike->ops.random(ike->arg, h->ni.data, h->ni.len);
 	if (!ike_can_authenticate(sa)) {
 		/* G7: it fails without sending a packet, in the next tick. */
 		sa->fail_us = ike->now_us;
@@ -489,7 +486,7 @@ bool ike_sa_info(const struct ike *ike, uint64_t id, struct ike_sa_info *out)
 		.established = sa->state == IKE_SA_ESTABLISHED,
 		.local_auth = ike_sa_conn(sa)->local_auth,
 		.remote_auth = ike_sa_conn(sa)->remote_auth,
-		.remote_id = sa->peer_id};
+		.remote_id = ike_sa_peer_id(sa)};
 	ike_proposal_format(&sa->chosen, out->proposal);
 	return true;
 }

@@ -62,6 +62,26 @@ bool ike_id_acceptable(const struct ike_id_spec *spec, enum ike_auth auth, const
 	return true;
 }
 
+size_t ike_id_pack(const struct ike_id *id, uint8_t out[IKE_ID_PACKED_MAX])
+{
+	out[0] = id->type;
+	memcpy(out + 1, id->data, id->len);
+	return 1u + id->len;
+}
+
+/* No bytes: no identity is known, a zeroed id. */
+struct ike_id ike_id_unpack(const uint8_t *packed, size_t len)
+{
+	struct ike_id id = {0};
+
+	if (len == 0 || len > IKE_ID_PACKED_MAX)
+		return id;
+	id.type = packed[0];
+	id.len = (uint16_t)(len - 1);
+	memcpy(id.data, packed + 1, id.len);
+	return id;
+}
+
 static bool names(const struct ike_psk *psk, const struct ike_id *id)
 {
 	for (size_t i = 0; id && i < psk->id_count; i++) {

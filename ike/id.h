@@ -15,6 +15,10 @@ void ike_id_of_addr(const struct addr *addr, struct ike_id *out);
 /* What the peer claims, against what the connection wants. */
 bool ike_id_acceptable(const struct ike_id_spec *spec, enum ike_auth auth, const struct ike_id *id);
 bool ike_id_equal(const struct ike_id *a, const struct ike_id *b);
+/* As bytes of just the length that it takes (the type, then the data), and back. */
+#define IKE_ID_PACKED_MAX (1 + IKE_ID_MAX)
+size_t ike_id_pack(const struct ike_id *id, uint8_t out[IKE_ID_PACKED_MAX]);
+struct ike_id ike_id_unpack(const uint8_t *packed, size_t len);
 /* An id of type 0 in a PSK entry is %any. */
 #define IKE_ID_TYPE_ANY 0
 

@@ -28,14 +28,17 @@ void ike_send_init_request(struct ike_sa *sa)
 		.flags = IKE_FLAG_INITIATOR};
 	uint8_t out[IKE_MESSAGE_MAX];
 	struct ike_builder b = ike_build_message(out, sizeof(out), &header);
+	struct ike_nonce ni = {.len = IKE_NONCE_LEN};
 	size_t len;
 
 	/* 2.6: the cookie comes first, the rest is unchanged. */
-	if (h->cookie_len)
-		ike_notify_build(&b, IKE_NOTIFY_COOKIE, h->cookie, h->cookie_len);
+	if (!ike_kept_nonce(&h->init_request, &ni))
+		sa->ike->ops.random(sa->ike->arg, ni.data, ni.len);
+	if (h->cookie.len)
+		ike_notify_build(&b, IKE_NOTIFY_COOKIE, h->cookie.data, h->cookie.len);
 	ike_proposal_offer(&b, IKE_PROTOCOL_IKE, &suite, 0, 0);
 	ike_ke_build(&b, h->kex.group, h->kex.public, h->kex.public_len);
-	ike_build_payload(&b, IKE_PAYLOAD_NONCE, h->ni.data, h->ni.len);
+	ike_build_payload(&b, IKE_PAYLOAD_NONCE, ni.data, ni.len);
 	ike_nat_offer(sa, &b);
 	ike_build_hashes(sa, &b);
 	if (!ike_sa_conn(sa)->no_fragments)
@@ -94,8 +97,7 @@ static bool take_cookie(struct ike_sa *sa, const struct ike_message *message)
 		return false;
 	if (cookie.len == 0 || cookie.len > IKE_COOKIE_MAX || h->restarts >= IKE_MAX_RESTARTS)
 		return true;
-	memcpy(h->cookie, cookie.data, cookie.len);
-	h->cookie_len = cookie.len;
+	ike_kept_set(&h->cookie, cookie.data, cookie.len);
 	restart(sa);
 	return true;
 }
@@ -143,9 +145,10 @@ static bool read_init_response(
 	const struct ike_payload *offer = ike_message_find(message, IKE_PAYLOAD_SA);
 	const struct ike_payload *payload = ike_message_find(message, IKE_PAYLOAD_KE);
 	struct ike_suite suite = ike_suite_defaults(&ike_sa_conn(sa)->ike, IKE_PROTOCOL_IKE);
+	struct ike_nonce nr;
 	struct ike_ke ke;
 
-	return offer && payload && message->header.spi_r != 0 && ike_take_nonce(message, &h->nr) &&
+	return offer && payload && message->header.spi_r != 0 && ike_take_nonce(message, &nr) &&
 	       ike_proposal_choose(offer, IKE_PROTOCOL_IKE, &suite, h->kex.group, &sa->chosen) ==
 		       IKE_CHOICE_MADE &&
 	       ike_ke_parse(payload, &ke) && ke.group == h->kex.group &&
@@ -184,12 +187,8 @@ void ike_take_init_response(
 	ike_tell_stage(sa, IKE_STAGE_INIT_RECEIVED);
 	sa->spi_r = message->header.spi_r;
 	ike_kept_set(&h->init_response, data, len);
-	sa->keyed = ike_keys_derive(
-		&sa->keys, &sa->chosen, &shared, &h->ni, &h->nr, sa->spi_i, sa->spi_r);
-	secret_clear(&shared);
-	kex_clear(&h->kex);
+	ike_sa_derive_keys(sa, &shared);
 	ike_request_answered(sa);
-	ike_note_nonces(sa);
 	h->peer_hashes = ike_read_hashes(message);
 	sa->fragments = ike_fragments_agreed(sa, message);
 	ike_nat_note(sa, message);
@@ -333,7 +332,7 @@ void ike_initiator_verified(struct ike_sa *sa)
 		ike_sa_delete(sa, IKE_REASON_TS_UNACCEPTABLE);
 		return;
 	}
-	seed = (struct ike_child_seed){.ni = &h->ni, .nr = &h->nr, .initiator = true};
+	seed = (struct ike_child_seed){.ni = &h->work->ni, .nr = &h->work->nr, .initiator = true};
 	ike_sa_set_state(sa, IKE_SA_INSTALLING);
 	if (!ike_child_install(h->child, &selector, transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL, &h->esp,
 		    &seed))

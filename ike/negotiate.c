@@ -24,10 +24,31 @@ void ike_low_nonce(const struct ike_nonce *ni, const struct ike_nonce *nr, uint8
 	memcpy(out, low->data, low->len < 32 ? low->len : 32);
 }
 
-/* Which of two crossing SAs stays is decided by their lowest nonces (research 1b, as RFC 7296 2.8.1). */
-void ike_note_nonces(struct ike_sa *sa)
+bool ike_kept_nonce(const struct ike_kept *message, struct ike_nonce *out)
 {
-	ike_low_nonce(&sa->handshake->ni, &sa->handshake->nr, sa->low_nonce);
+	struct ike_message parsed;
+
+	return message->data && ike_message_parse(message->data, message->len, &parsed) &&
+	       ike_take_nonce(&parsed, out);
+}
+
+bool ike_read_nonces(const struct ike_handshake *h, struct ike_nonce *ni, struct ike_nonce *nr)
+{
+	return ike_kept_nonce(&h->init_request, ni) && ike_kept_nonce(&h->init_response, nr);
+}
+
+/* Which of two crossing SAs stays is decided by their lowest nonces (research 1b, as RFC 7296 2.8.1). */
+void ike_sa_derive_keys(struct ike_sa *sa, struct secret *shared)
+{
+	struct ike_nonce ni, nr;
+
+	if (ike_read_nonces(sa->handshake, &ni, &nr)) {
+		ike_low_nonce(&ni, &nr, sa->low_nonce);
+		sa->keyed = ike_keys_derive(
+			&sa->keys, &sa->chosen, shared, &ni, &nr, sa->spi_i, sa->spi_r);
+	}
+	secret_clear(shared);
+	kex_clear(&sa->handshake->kex);
 }
 
 bool ike_read_child_offer(struct ike_sa *sa, const struct ike_message *inner)

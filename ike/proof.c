@@ -20,12 +20,6 @@ void ike_note_detail(struct ike_sa *sa, const char *detail)
 		sa->detail = mem_strdup(detail);
 }
 
-void ike_begin_auth_work(struct ike_sa *sa)
-{
-	if (!sa->handshake->work)
-		sa->handshake->work = mem_new(struct ike_auth_work);
-}
-
 /* --- our own side ------------------------------------------------------------------------- */
 
 static const struct cert_identity *own_identity(const struct ike_sa *sa)
@@ -48,12 +42,25 @@ static const struct cert_trust *peer_trust(const struct ike_sa *sa)
 		       : NULL;
 }
 
-void ike_choose_own_id(struct ike_sa *sa)
+/* What we call ourselves on this connection. */
+static struct ike_id own_id(const struct ike_sa *sa)
 {
 	const struct ike_conn *conn = ike_sa_conn(sa);
+	struct ike_id id;
 
-	ike_id_own(&conn->local_id, conn->local_auth, own_identity(sa), &sa->path.local.addr,
-		&sa->own_id);
+	ike_id_own(&conn->local_id, conn->local_auth, own_identity(sa), &sa->path.local.addr, &id);
+	return id;
+}
+
+void ike_begin_auth_work(struct ike_sa *sa)
+{
+	struct ike_handshake *h = sa->handshake;
+
+	if (h->work)
+		return;
+	h->work = mem_new(struct ike_auth_work);
+	h->work->own_id = own_id(sa);
+	ike_read_nonces(h, &h->work->ni, &h->work->nr);
 }
 
 void ike_build_proof(struct ike_sa *sa, struct ike_builder *chain, uint8_t id_payload)
@@ -62,7 +69,7 @@ void ike_build_proof(struct ike_sa *sa, struct ike_builder *chain, uint8_t id_pa
 	const struct cert_identity *identity = own_identity(sa);
 	const struct cert_chain *certs = identity ? cert_identity_chain(identity) : NULL;
 
-	ike_id_build(chain, id_payload, &sa->own_id);
+	ike_id_build(chain, id_payload, &sa->handshake->work->own_id);
 	for (size_t i = 0; certs && i < certs->count; i++)
 		ike_cert_build(chain, certs->certs[i].data, certs->certs[i].len);
 	ike_auth_build(chain, task->method, task->proof, task->proof_len);
@@ -146,9 +153,12 @@ bool ike_read_proof(struct ike_sa *sa, const struct ike_message *inner, uint8_t 
 	const struct ike_payload *id = ike_message_find(inner, id_payload);
 	const struct ike_payload *payload = ike_message_find(inner, IKE_PAYLOAD_AUTH);
 	struct ike_auth_payload auth;
+	struct ike_id peer_id;
+	uint8_t packed[IKE_ID_PACKED_MAX];
 
-	if (!id || !payload || !ike_id_parse(id, &sa->peer_id) || !ike_auth_parse(payload, &auth))
+	if (!id || !payload || !ike_id_parse(id, &peer_id) || !ike_auth_parse(payload, &auth))
 		return false;
+	ike_kept_set(&sa->peer_id, packed, ike_id_pack(&peer_id, packed));
 	h->work->peer_method = auth.method;
 	ike_kept_set(&h->work->peer_proof, auth.data, auth.len);
 	if (ike_sa_conn(sa)->remote_auth == IKE_AUTH_CERT)
@@ -156,11 +166,23 @@ bool ike_read_proof(struct ike_sa *sa, const struct ike_message *inner, uint8_t 
 	return true;
 }
 
+struct ike_id ike_sa_peer_id(const struct ike_sa *sa)
+{
+	return ike_id_unpack(sa->peer_id.data, sa->peer_id.len);
+}
+
+bool ike_sa_same_peer(const struct ike_sa *a, const struct ike_sa *b)
+{
+	return a->peer_id.len == b->peer_id.len && a->peer_id.len &&
+	       memcmp(a->peer_id.data, b->peer_id.data, a->peer_id.len) == 0;
+}
+
 bool ike_peer_id_good(struct ike_sa *sa)
 {
 	const struct ike_conn *conn = ike_sa_conn(sa);
+	struct ike_id id = ike_sa_peer_id(sa);
 
-	if (ike_id_acceptable(&conn->remote_id, conn->remote_auth, &sa->peer_id))
+	if (ike_id_acceptable(&conn->remote_id, conn->remote_auth, &id))
 		return true;
 	ike_note_detail(sa, "the peer's identity is not the one that is configured");
 	return false;
@@ -168,14 +190,18 @@ bool ike_peer_id_good(struct ike_sa *sa)
 
 /* --- tasks --------------------------------------------------------------------------------------- */
 
-/* The peer's identity as far as it is known: as an initiator, only what the connection expects. */
-static const struct ike_id *known_peer_id(const struct ike_sa *sa, bool own)
+/*
+ * The PSK of one side's AUTH. The peer's identity counts as far as it is known:
+ * for our own AUTH as an initiator, only what the connection expects.
+ */
+static const struct secret *psk_of(const struct ike_sa *sa, const struct ike_id *ours, bool own)
 {
 	const struct ike_id_spec *spec = &ike_sa_conn(sa)->remote_id;
+	const struct ike_id *expected = spec->kind == IKE_ID_KIND_EXACT ? &spec->id : NULL;
+	struct ike_id claimed = ike_sa_peer_id(sa);
 
-	if (own && sa->role == IKE_INITIATOR)
-		return spec->kind == IKE_ID_KIND_EXACT ? &spec->id : NULL;
-	return &sa->peer_id;
+	return ike_psk_find(&sa->ike->config, ours,
+		own && sa->role == IKE_INITIATOR ? expected : &claimed, &sa->path.remote.addr);
 }
 
 /* Says how the task goes about it; false when we cannot. */
@@ -191,8 +217,7 @@ static bool choose_way(struct ike_sa *sa, struct auth_task *task, bool own)
 		auth_task_by_secret(task, NULL);
 		return true;
 	case IKE_AUTH_PSK:
-		psk = ike_psk_find(&sa->ike->config, &sa->own_id, known_peer_id(sa, own),
-			&sa->path.remote.addr);
+		psk = psk_of(sa, &sa->handshake->work->own_id, own);
 		if (psk)
 			auth_task_by_secret(task, psk);
 		else
@@ -219,11 +244,12 @@ bool ike_prepare_auth(struct ike_sa *sa, bool own)
 	struct auth_task *task = own ? &h->work->own_auth : &h->work->peer_auth;
 	bool of_initiator = own == (sa->role == IKE_INITIATOR);
 	const struct ike_kept *message = of_initiator ? &h->init_request : &h->init_response;
+	struct ike_id peer_id = ike_sa_peer_id(sa);
 	uint8_t id[4 + IKE_ID_MAX];
-	size_t id_len = ike_id_body(own ? &sa->own_id : &sa->peer_id, id);
+	size_t id_len = ike_id_body(own ? &h->work->own_id : &peer_id, id);
 
 	auth_task_init(task, &sa->keys, of_initiator, message->data, message->len,
-		of_initiator ? &h->nr : &h->ni, id, id_len);
+		of_initiator ? &h->work->nr : &h->work->ni, id, id_len);
 	if (!choose_way(sa, task, own))
 		return false;
 	if (own) {
@@ -239,14 +265,16 @@ bool ike_prepare_auth(struct ike_sa *sa, bool own)
 bool ike_can_authenticate(const struct ike_sa *sa)
 {
 	const struct ike_conn *conn = ike_sa_conn(sa);
+	struct ike_id ours;
 
 	if (!ike_auth_possible(conn->local_auth) || !ike_auth_possible(conn->remote_auth) ||
 		(conn->local_auth == IKE_AUTH_CERT && !own_identity(sa)) ||
 		(conn->remote_auth == IKE_AUTH_CERT && !peer_trust(sa)))
 		return false;
-	return (conn->local_auth != IKE_AUTH_PSK && conn->remote_auth != IKE_AUTH_PSK) ||
-	       ike_psk_find(&sa->ike->config, &sa->own_id, known_peer_id(sa, true),
-		       &sa->path.remote.addr);
+	if (conn->local_auth != IKE_AUTH_PSK && conn->remote_auth != IKE_AUTH_PSK)
+		return true;
+	ours = own_id(sa);
+	return psk_of(sa, &ours, true);
 }
 
 /*

@@ -28,7 +28,6 @@ static void refuse_group(struct ike *ike, const struct path *path, const struct 
 struct init_request {
 	struct ike_chosen chosen;
 	struct ike_ke ke;
-	struct ike_nonce nonce;
 };
 
 /* Reads and judges a request; false when it was refused or ignored. */
@@ -38,13 +37,14 @@ static bool judge_init(struct ike *ike, const struct path *path, const struct ik
 	const struct ike_payload *offer = ike_message_find(message, IKE_PAYLOAD_SA);
 	const struct ike_payload *ke = ike_message_find(message, IKE_PAYLOAD_KE);
 	struct ike_suite suite = ike_suite_defaults(&conn->ike, IKE_PROTOCOL_IKE);
+	struct ike_nonce nonce;
 
 	if (message->unsupported) {
 		ike_refuse_init(ike, path, message, IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD,
 			&message->unsupported, 1);
 		return false;
 	}
-	if (!offer || !ke || !ike_ke_parse(ke, &out->ke) || !ike_take_nonce(message, &out->nonce)) {
+	if (!offer || !ke || !ike_ke_parse(ke, &out->ke) || !ike_take_nonce(message, &nonce)) {
 		ike_refuse_init(ike, path, message, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 		return false;
 	}
@@ -74,11 +74,13 @@ static void send_init_response(struct ike_sa *sa)
 		.flags = IKE_FLAG_RESPONSE};
 	uint8_t out[IKE_MESSAGE_MAX];
 	struct ike_builder b = ike_build_message(out, sizeof(out), &header);
+	uint8_t nonce[IKE_NONCE_LEN];
 	size_t len;
 
+	sa->ike->ops.random(sa->ike->arg, nonce, sizeof(nonce));
 	ike_proposal_answer(&b, &sa->chosen, 0, 0);
 	ike_ke_build(&b, h->kex.group, h->kex.public, h->kex.public_len);
-	ike_build_payload(&b, IKE_PAYLOAD_NONCE, h->nr.data, h->nr.len);
+	ike_build_payload(&b, IKE_PAYLOAD_NONCE, nonce, sizeof(nonce));
 	ike_nat_offer(sa, &b);
 	ike_build_certreq(sa, &b);
 	if (h->peer_hashes)
@@ -88,7 +90,9 @@ static void send_init_response(struct ike_sa *sa)
 	ike_notify_build(&b, IKE_NOTIFY_CHILDLESS_IKEV2_SUPPORTED, NULL, 0);
 	len = ike_build_finish(&b);
 	ike_kept_set(&h->init_response, out, len);
-	ike_send_response(sa, 0, out, len);
+	kex_forget_public(&h->kex);
+	sa->expected = 1;
+	ike_send_kept(sa, &h->init_response);
 }
 
 static struct ike_sa *open_half(struct ike *ike, const struct path *path, size_t conn,
@@ -100,14 +104,9 @@ static struct ike_sa *open_half(struct ike *ike, const struct path *path, size_t
 	sa->spi_i = message->header.spi_i;
 	sa->spi_r = sa->own_spi;
 	sa->chosen = request->chosen;
-	h->ni = request->nonce;
-	memcpy(h->peer_ke, request->ke.data, request->ke.len);
-	h->peer_ke_len = request->ke.len;
 	ike_nat_note(sa, message);
 	h->peer_hashes = ike_read_hashes(message);
 	sa->fragments = ike_fragments_agreed(sa, message);
-	h->nr.len = IKE_NONCE_LEN;
-	ike->ops.random(ike->arg, h->nr.data, h->nr.len);
 	ike_sa_track_peer(sa);
 	ike_guard_count(sa);
 	sa->expire_us = ike->now_us + IKE_HALF_OPEN_LIFE_US;
@@ -129,7 +128,7 @@ void ike_take_init_request(struct ike *ike, const struct path *path, const struc
 
 		if (known && known->len == len && memcmp(known->data, data, len) == 0 &&
 			sa->state == IKE_SA_HALF_OPEN)
-			ike->ops.send(ike->arg, &sa->path, sa->response.data, sa->response.len);
+			ike_send_kept(sa, &sa->handshake->init_response);
 		return;
 	}
 	conn = ike->ops.conn_for(ike->arg, path);
@@ -148,7 +147,6 @@ void ike_take_init_request(struct ike *ike, const struct path *path, const struc
 		ike_sa_end(sa, IKE_REASON_CRYPTO);
 		return;
 	}
-	ike_note_nonces(sa);
 	ike_tell_stage(sa, IKE_STAGE_INIT_RECEIVED);
 	send_init_response(sa);
 }
@@ -160,15 +158,16 @@ bool ike_responder_keys(struct ike_sa *sa)
 {
 	struct ike_handshake *h = sa->handshake;
 	struct secret shared = {0};
+	struct ike_message request;
+	struct ike_ke ke;
 
 	if (sa->keyed)
 		return true;
-	if (!h || !kex_derive(&h->kex, h->peer_ke, h->peer_ke_len, &shared))
+	if (!h || !ike_message_parse(h->init_request.data, h->init_request.len, &request) ||
+		!ike_ke_parse(ike_message_find(&request, IKE_PAYLOAD_KE), &ke) ||
+		!kex_derive(&h->kex, ke.data, ke.len, &shared))
 		return false;
-	sa->keyed = ike_keys_derive(
-		&sa->keys, &sa->chosen, &shared, &h->ni, &h->nr, sa->spi_i, sa->spi_r);
-	secret_clear(&shared);
-	kex_clear(&h->kex);
+	ike_sa_derive_keys(sa, &shared);
 	return sa->keyed;
 }
 
@@ -218,7 +217,6 @@ void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner)
 		refuse_auth(sa, id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 		return;
 	}
-	ike_choose_own_id(sa);
 	if (!ike_peer_id_good(sa) || !ike_prepare_auth(sa, false) || !ike_prepare_auth(sa, true)) {
 		refuse_peer(sa, id);
 		return;
@@ -269,11 +267,12 @@ static void answer_with_child(struct ike_sa *sa)
 static bool grant(struct ike_sa *sa, struct selector *selector)
 {
 	struct ike_handshake *h = sa->handshake;
+	struct ike_id peer_id = ike_sa_peer_id(sa);
 	struct ike_offer offer = {.sa = sa->id,
 		.conn = sa->conn,
 		.path = sa->path,
 		.remote_auth = ike_sa_conn(sa)->remote_auth,
-		.remote_id = &sa->peer_id,
+		.remote_id = &peer_id,
 		.transport = h->transport_asked,
 		.remote_ts = h->work->remote_ts,
 		.remote_ts_count = h->work->remote_ts_count,
@@ -302,7 +301,7 @@ static void obey_initial_contact(struct ike_sa *sa)
 		return;
 	HASH_ITER (by_id, sa->ike->by_id, other, next) {
 		if (other != sa && other->state == IKE_SA_ESTABLISHED &&
-			ike_id_equal(&other->peer_id, &sa->peer_id) &&
+			ike_sa_same_peer(other, sa) &&
 			!(other->role == IKE_INITIATOR &&
 				now_us - other->created_us < IKE_CROSSING_US) &&
 			addr_equal(&other->path.remote.addr, &sa->path.remote.addr))
@@ -337,7 +336,7 @@ void ike_responder_checked(struct ike_sa *sa)
 		return;
 	}
 	h->child = ike_child_new(sa, sa->user);
-	seed = (struct ike_child_seed){.ni = &h->ni, .nr = &h->nr};
+	seed = (struct ike_child_seed){.ni = &h->work->ni, .nr = &h->work->nr};
 	ike_sa_set_state(sa, IKE_SA_INSTALLING);
 	if (!ike_child_install(h->child, &selector, transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL, &h->esp,
 		    &seed))

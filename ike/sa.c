@@ -207,6 +207,7 @@ void ike_sa_forget_handshake(struct ike_sa *sa)
 	if (!handshake)
 		return;
 	kex_clear(&handshake->kex);
+	ike_kept_clear(&handshake->cookie);
 	ike_kept_clear(&handshake->init_request);
 	ike_kept_clear(&handshake->init_response);
 	free_work(handshake->work);
@@ -298,6 +299,7 @@ static void sa_free(struct ike_sa *sa)
 	ike_keys_clear(&sa->keys);
 	ike_kept_clear(&sa->request.message);
 	ike_kept_clear(&sa->response);
+	ike_kept_clear(&sa->peer_id);
 	free(sa->detail);
 	ike_creates_free(sa);
 	ike_pieces_clear(sa);

@@ -70,8 +70,10 @@ struct ike_pieces {
 	struct ike_kept pieces[IKE_FRAGMENTS_MAX];
 };
 
-/* What IKE_AUTH needs and a half-open SA does not: most of a handshake's memory. */
+/* What IKE_AUTH needs and a half-open SA does not: nearly all of a handshake's memory. */
 struct ike_auth_work {
+	struct ike_nonce ni, nr;
+	struct ike_id own_id;
 	struct auth_task own_auth, peer_auth;
 	/* The peer's claim until its task is prepared; bytes owned. */
 	uint8_t peer_method;
@@ -85,12 +87,9 @@ struct ike_auth_work {
 /* Only while a negotiation lasts; freed by ike_sa_forget_handshake(). */
 struct ike_handshake {
 	struct kex kex;
-	struct ike_nonce ni, nr;
-	struct ike_kept init_request, init_response; /* as on the wire, for AUTH */
-	uint8_t peer_ke[KEX_PUBLIC_MAX];
-	size_t peer_ke_len;
-	uint8_t cookie[IKE_COOKIE_MAX];
-	size_t cookie_len;
+	/* As on the wire, for AUTH. Nonces and the peer's KE are read out of them (negotiate.c). */
+	struct ike_kept init_request, init_response;
+	struct ike_kept cookie; /* of a challenge that we met; bytes owned */
 	unsigned restarts; /* cookies and INVALID_KE_PAYLOAD answered */
 	struct ike_auth_work *work; /* from IKE_AUTH on; a stranger's half-open SA has none */
 	bool run_own, run_peer; /* what the job under way is to compute */
@@ -158,7 +157,7 @@ struct ike_sa {
 	struct ike_chosen chosen;
 	struct ike_keys keys;
 	bool keyed; /* keys are derived */
-	struct ike_id own_id, peer_id;
+	struct ike_kept peer_id; /* who the peer has said to be, packed (id.h); see ike_sa_peer_id() */
 	struct ike_handshake *handshake;
 	uint8_t low_nonce[32]; /* first bytes of the lower nonce, for ikev2.md 1b */
 
@@ -473,9 +472,11 @@ void ike_build_certreq(struct ike_sa *sa, struct ike_builder *chain);
 /* SIGNATURE_HASH_ALGORITHMS (RFC 7427 4), where either side may sign; and reading the peer's. */
 void ike_build_hashes(struct ike_sa *sa, struct ike_builder *chain);
 unsigned ike_read_hashes(const struct ike_message *message);
-/* What we call ourselves on this connection. */
-void ike_choose_own_id(struct ike_sa *sa);
-/* Prepares the AUTH task of one side; false when there is no PSK. `id` is that side's. */
+/* Who the peer has said to be; type 0 when it has not yet. */
+struct ike_id ike_sa_peer_id(const struct ike_sa *sa);
+/* Both peers have said to be the same. */
+bool ike_sa_same_peer(const struct ike_sa *a, const struct ike_sa *b);
+/* Prepares the AUTH task of one side; false when there is no PSK. */
 bool ike_prepare_auth(struct ike_sa *sa, bool own);
 /* False when a PSK is needed that we do not have: nothing need be sent then (G7). */
 bool ike_can_authenticate(const struct ike_sa *sa);
@@ -485,7 +486,11 @@ void ike_note_detail(struct ike_sa *sa, const char *detail);
 void ike_start_auth_job(struct ike_sa *sa);
 /* The verdict on the peer's AUTH; notes the reason when it is bad. */
 bool ike_peer_auth_good(struct ike_sa *sa);
-void ike_note_nonces(struct ike_sa *sa);
+/* Those of IKE_SA_INIT, out of the messages that are kept; false when one is not there yet. */
+bool ike_kept_nonce(const struct ike_kept *message, struct ike_nonce *out);
+bool ike_read_nonces(const struct ike_handshake *h, struct ike_nonce *ni, struct ike_nonce *nr);
+/* The SA is keyed: of the shared secret, which is wiped with our pair, and what those messages say. */
+void ike_sa_derive_keys(struct ike_sa *sa, struct secret *shared);
 /* TSi and TSr of a selector, as the exchange's initiator or its responder writes them. */
 void ike_build_selectors(struct ike_builder *chain, const struct selector *selector, bool initiator);
 bool ike_take_nonce(const struct ike_message *message, struct ike_nonce *out);

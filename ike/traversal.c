@@ -89,7 +89,7 @@ bool ike_nat_is_taken(struct ike_sa *sa, uint64_t user)
 
 	for (child = ike_children_of_user(sa->ike, user); child; child = child->user_next) {
 		if (child->sa == sa || !((child->sa->nat | sa->nat) & IKE_NAT_THERE) ||
-			ike_id_equal(&child->sa->peer_id, &sa->peer_id))
+			ike_sa_same_peer(child->sa, sa))
 			continue;
 		/* If that one is dead, the next try of this one finds the place free. */
 		ike_send_probe(child->sa);
