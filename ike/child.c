@@ -131,27 +131,12 @@ bool ike_sa_has_child(const struct ike_sa *sa)
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
-static void set_key(struct ipsec_sa *sa, const uint8_t *key, size_t len)
-{
-	memcpy(sa->encr_key, key, len);
-	sa->encr_key_len = (uint8_t)len;
-}
-
 static bool derive_keys(struct ike_child_sa *child, const struct ike_child_seed *seed)
 {
 	struct sa_pair *pair = &child->pub.pair;
-	uint8_t to_responder[IPSEC_KEY_MAX], to_initiator[IPSEC_KEY_MAX];
-	size_t len;
-	bool good = ike_keys_child(&child->sa->keys, &child->esp, seed->shared, seed->ni, seed->nr,
-		to_responder, to_initiator, &len);
 
-	if (good) {
-		set_key(&pair->out, seed->initiator ? to_responder : to_initiator, len);
-		set_key(&pair->in, seed->initiator ? to_initiator : to_responder, len);
-	}
-	secret_wipe(to_responder, sizeof(to_responder));
-	secret_wipe(to_initiator, sizeof(to_initiator));
-	return good;
+	return ike_keys_child(&child->sa->keys, &child->esp, seed->shared, seed->ni, seed->nr,
+		seed->initiator ? &pair->out : &pair->in, seed->initiator ? &pair->in : &pair->out);
 }
 
 /* --- life ---------------------------------------------------------------------------------------- */
@@ -182,7 +167,7 @@ static void fill_pair(struct ike_child_sa *child, const struct selector *selecto
 	pair->mode = mode;
 	pair->selector = *selector;
 	pair->encr = child->esp.encr;
-	pair->integ = IPSEC_INTEG_NONE;
+	pair->integ = child->esp.integ;
 	pair->peer_sends_first = !initiator && !replaces_lost(child);
 	pair->replay_window = ike_sa_conn(sa)->replay_window;
 	pair->in.src = pair->out.dst = sa->path.remote.addr;

@@ -46,6 +46,14 @@ const char *ike_prf_name(unsigned value)
 	return "?";
 }
 
+const char *ike_integ_name(unsigned value)
+{
+	switch (value) {
+		IKE_INTEGS(NAME_CASE)
+	}
+	return "?";
+}
+
 const char *ike_group_name(unsigned value)
 {
 	switch (value) {

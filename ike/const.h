@@ -100,6 +100,11 @@
 	X(6, HMAC_SHA2_384)                                                                        \
 	X(7, HMAC_SHA2_512)
 
+#define IKE_INTEGS(X)                                                                              \
+	X(12, HMAC_SHA2_256_128)                                                                   \
+	X(13, HMAC_SHA2_384_192)                                                                   \
+	X(14, HMAC_SHA2_512_256)
+
 #define IKE_GROUPS(X)                                                                              \
 	X(14, MODP_2048)                                                                           \
 	X(15, MODP_3072)                                                                           \
@@ -125,6 +130,7 @@
 #define IKE_CONST_ENUM_TRANSFORM(value, name) IKE_TRANSFORM_##name = value,
 #define IKE_CONST_ENUM_ENCR(value, name) IKE_ENCR_##name = value,
 #define IKE_CONST_ENUM_PRF(value, name) IKE_PRF_##name = value,
+#define IKE_CONST_ENUM_INTEG(value, name) IKE_INTEG_##name = value,
 #define IKE_CONST_ENUM_GROUP(value, name) IKE_GROUP_##name = value,
 #define IKE_CONST_ENUM_ID(value, name) IKE_ID_##name = value,
 
@@ -134,6 +140,7 @@ enum { IKE_NOTIFIES(IKE_CONST_ENUM_NOTIFY) };
 enum { IKE_TRANSFORM_TYPES(IKE_CONST_ENUM_TRANSFORM) };
 enum { IKE_ENCRS(IKE_CONST_ENUM_ENCR) };
 enum { IKE_PRFS(IKE_CONST_ENUM_PRF) };
+enum { IKE_INTEGS(IKE_CONST_ENUM_INTEG) };
 enum { IKE_GROUPS(IKE_CONST_ENUM_GROUP) };
 enum { IKE_IDS(IKE_CONST_ENUM_ID) };
 
@@ -169,6 +176,7 @@ const char *ike_payload_name(unsigned value);
 const char *ike_notify_name(unsigned value);
 const char *ike_encr_name(unsigned value);
 const char *ike_prf_name(unsigned value);
+const char *ike_integ_name(unsigned value);
 const char *ike_group_name(unsigned value);
 
 #endif

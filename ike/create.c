@@ -54,16 +54,13 @@ static void fresh_nonce(struct ike_sa *sa, struct ike_nonce *nonce)
 	sa->ike->ops.random(sa->ike->arg, nonce->data, nonce->len);
 }
 
-/* What is in use, and nothing else. */
-static struct ike_suite suite_in_use(const struct ike_chosen *chosen, uint16_t prf, uint16_t group)
+/* What is in use, and nothing else, but for the group of the new key exchange (0: none). */
+static struct ike_suite suite_in_use(const struct ike_chosen *chosen, uint16_t group)
 {
-	struct ike_suite suite = {.encr = {{chosen->encr, chosen->key_bits}}, .encr_count = 1};
+	struct ike_chosen in_use = *chosen;
 
-	suite.prf[0] = prf;
-	suite.prf_count = prf ? 1 : 0;
-	suite.ke[0] = group;
-	suite.ke_count = group ? 1 : 0;
-	return suite;
+	in_use.ke = group;
+	return ike_suite_chosen(&in_use);
 }
 
 /* What we accept from the peer; the PRF stays as it is (research/ikev2.md 0.9). */
@@ -108,7 +105,7 @@ void ike_rekey_child(struct ike_child_sa *old, uint16_t group, unsigned tries)
 {
 	struct ike_sa *sa = old->sa;
 	struct ike_create *create = begin(sa, IKE_CREATE_REKEY_CHILD, group, tries);
-	struct ike_suite suite = suite_in_use(&old->esp, 0, create->kex.group);
+	struct ike_suite suite = suite_in_use(&old->esp, create->kex.group);
 	uint8_t inner[IKE_MESSAGE_MAX];
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
@@ -129,7 +126,7 @@ void ike_rekey_child(struct ike_child_sa *old, uint16_t group, unsigned tries)
 void ike_rekey_sa(struct ike_sa *sa, uint16_t group, unsigned tries)
 {
 	struct ike_create *create = begin(sa, IKE_CREATE_REKEY_IKE, group, tries);
-	struct ike_suite suite = suite_in_use(&sa->chosen, sa->chosen.prf, group);
+	struct ike_suite suite = suite_in_use(&sa->chosen, group);
 	uint8_t inner[IKE_MESSAGE_MAX];
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
@@ -543,8 +540,8 @@ static bool read_response(struct ike_sa *sa, const struct ike_message *inner,
 	if (!offer || inner->unsupported || (protocol == IKE_PROTOCOL_ESP && !old))
 		return false;
 	suite = protocol == IKE_PROTOCOL_ESP
-			? suite_in_use(&old->esp, 0, create->kex.group)
-			: suite_in_use(&sa->chosen, sa->chosen.prf, create->kex.group);
+			? suite_in_use(&old->esp, create->kex.group)
+			: suite_in_use(&sa->chosen, create->kex.group);
 	if (!ike_take_nonce(inner, &create->nr) ||
 		ike_proposal_choose(offer, protocol, &suite, create->kex.group, &create->chosen) !=
 			IKE_CHOICE_MADE ||

@@ -43,7 +43,8 @@ static size_t message_max(const struct ike_sa *sa)
 static size_t seal_pieces(struct ike_sa *sa, const struct ike_header *header, uint8_t first,
 	const uint8_t *inner, size_t len, uint8_t *out, size_t room)
 {
-	size_t piece_max = message_max(sa) - IKE_SKF_OVERHEAD, total = (len + piece_max - 1) / piece_max;
+	size_t piece_max = ike_sk_room(&sa->keys, true, message_max(sa));
+	size_t total = (len + piece_max - 1) / piece_max;
 	struct ike_place place = {.total = (uint16_t)total};
 	size_t at = 0;
 
@@ -66,7 +67,7 @@ static size_t seal_pieces(struct ike_sa *sa, const struct ike_header *header, ui
 size_t ike_seal(struct ike_sa *sa, const struct ike_header *header, uint8_t first,
 	const uint8_t *inner, size_t len, uint8_t *out, size_t room)
 {
-	if (sa->fragments && len + IKE_SK_OVERHEAD > message_max(sa))
+	if (sa->fragments && len > ike_sk_room(&sa->keys, false, message_max(sa)))
 		return seal_pieces(sa, header, first, inner, len, out, room);
 	return ike_sk_seal(&sa->keys, header, ++sa->iv, first, NULL, inner, len, out, room);
 }

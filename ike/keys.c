@@ -2,6 +2,9 @@
 /* Key derivation (keys.h). */
 #include "ike/keys.h"
 
+#include "lib/mem.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 /* g^ir | Ni | Nr | SPIi | SPIr, or a part of it. */
@@ -34,38 +37,53 @@ static void seed_spis(struct seed *seed, uint64_t spi_i, uint64_t spi_r)
 	seed->len += w.len;
 }
 
-static void take(uint8_t *out, const uint8_t **stream, size_t len)
+static size_t block_len(const struct ike_keys *keys)
 {
-	memcpy(out, *stream, len);
-	*stream += len;
+	return 3u * keys->prf_len + 2u * keys->integ_len + 2u * keys->encr_len;
 }
 
 /* {SK_d | SK_ai | SK_ar | SK_ei | SK_er | SK_pi | SK_pr}; SK_a* are empty with AEAD (RFC 5282). */
 static bool expand(struct ike_keys *keys, const uint8_t *skeyseed, const struct seed *seed)
 {
-	uint8_t stream[3 * PRF_MAX + 2 * IKE_AEAD_KEY_MAX];
-	const uint8_t *at = stream;
-	bool good = prf_plus(keys->prf, skeyseed, keys->prf_len, seed->data, seed->len, stream,
-		3 * keys->prf_len + 2 * keys->aead_len);
+	keys->d = mem_zalloc(block_len(keys));
+	keys->ai = keys->d + keys->prf_len;
+	keys->ar = keys->ai + keys->integ_len;
+	keys->ei = keys->ar + keys->integ_len;
+	keys->er = keys->ei + keys->encr_len;
+	keys->pi = keys->er + keys->encr_len;
+	keys->pr = keys->pi + keys->prf_len;
+	return prf_plus(keys->prf, skeyseed, keys->prf_len, seed->data, seed->len, keys->d,
+		block_len(keys));
+}
 
-	take(keys->d, &at, keys->prf_len);
-	take(keys->ei, &at, keys->aead_len);
-	take(keys->er, &at, keys->aead_len);
-	take(keys->pi, &at, keys->prf_len);
-	take(keys->pr, &at, keys->prf_len);
-	secret_wipe(stream, sizeof(stream));
-	return good;
+/* Key lengths of a cipher with what protects its integrity; false when we lack one of them. */
+static bool key_lens(const struct ike_chosen *chosen, size_t *encr, size_t *integ)
+{
+	*integ = 0;
+	if (!chosen->integ) {
+		*encr = aead_key_len(chosen->encr, chosen->key_bits);
+		return *encr != 0;
+	}
+	*encr = cbc_key_len(chosen->encr, chosen->key_bits);
+	*integ = cbc_integ_key_len(chosen->integ);
+	return *encr && *integ;
 }
 
 /* False when we lack one of the algorithms. */
 static bool choose_algorithms(struct ike_keys *keys, const struct ike_chosen *chosen)
 {
+	size_t encr_len, integ_len;
+
 	ike_keys_clear(keys);
+	if (!key_lens(chosen, &encr_len, &integ_len))
+		return false;
 	keys->encr = chosen->encr;
+	keys->integ = chosen->integ;
 	keys->prf = chosen->prf;
-	keys->aead_len = aead_key_len(chosen->encr, chosen->key_bits);
-	keys->prf_len = prf_len(chosen->prf);
-	return keys->aead_len && keys->prf_len;
+	keys->encr_len = (uint8_t)encr_len;
+	keys->integ_len = (uint8_t)integ_len;
+	keys->prf_len = (uint8_t)prf_len(chosen->prf);
+	return keys->prf_len != 0;
 }
 
 bool ike_keys_derive(struct ike_keys *keys, const struct ike_chosen *chosen,
@@ -112,28 +130,46 @@ bool ike_keys_rekey(struct ike_keys *keys, const struct ike_keys *old,
 
 void ike_keys_clear(struct ike_keys *keys)
 {
-	secret_wipe(keys, sizeof(*keys));
+	if (keys->d)
+		secret_wipe(keys->d, block_len(keys));
+	free(keys->d);
+	*keys = (struct ike_keys){0};
+}
+
+static void take(uint8_t *out, const uint8_t **stream, size_t len)
+{
+	memcpy(out, *stream, len);
+	*stream += len;
+}
+
+/* 2.17: the encryption key comes before the integrity key. */
+static void take_child(struct ipsec_sa *sa, const uint8_t **stream, size_t encr_len, size_t integ_len)
+{
+	take(sa->encr_key, stream, encr_len);
+	take(sa->integ_key, stream, integ_len);
+	sa->encr_key_len = (uint8_t)encr_len;
+	sa->integ_key_len = (uint8_t)integ_len;
 }
 
 bool ike_keys_child(const struct ike_keys *keys, const struct ike_chosen *esp,
-	const struct secret *shared, const struct ike_nonce *ni, const struct ike_nonce *nr, uint8_t to_responder[IPSEC_KEY_MAX],
-	uint8_t to_initiator[IPSEC_KEY_MAX], size_t *key_len)
+	const struct secret *shared, const struct ike_nonce *ni, const struct ike_nonce *nr,
+	struct ipsec_sa *to_responder, struct ipsec_sa *to_initiator)
 {
-	uint8_t stream[2 * IPSEC_KEY_MAX];
+	uint8_t stream[4 * IPSEC_KEY_MAX];
 	const uint8_t *at = stream;
 	struct seed seed = {0};
+	size_t encr_len, integ_len;
 	bool good;
 
-	*key_len = aead_key_len(esp->encr, esp->key_bits);
-	if (!*key_len || *key_len > IPSEC_KEY_MAX)
+	if (!key_lens(esp, &encr_len, &integ_len))
 		return false;
 	if (shared)
 		seed_secret(&seed, shared);
 	seed_nonces(&seed, ni, nr);
-	good = prf_plus(
-		keys->prf, keys->d, keys->prf_len, seed.data, seed.len, stream, 2 * *key_len);
-	take(to_responder, &at, *key_len);
-	take(to_initiator, &at, *key_len);
+	good = prf_plus(keys->prf, keys->d, keys->prf_len, seed.data, seed.len, stream,
+		2 * (encr_len + integ_len));
+	take_child(to_responder, &at, encr_len, integ_len);
+	take_child(to_initiator, &at, encr_len, integ_len);
 	secret_wipe(stream, sizeof(stream));
 	secret_wipe(&seed, sizeof(seed));
 	return good;

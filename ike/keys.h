@@ -4,20 +4,23 @@
 #define IKE_KEYS_H
 
 #include "ike/crypto/aead.h"
+#include "ike/crypto/cbc.h"
 #include "ike/crypto/prf.h"
 #include "ike/proposal.h"
 #include "lib/secret.h"
 
-#define IKE_AEAD_KEY_MAX 36
-
-/* Embedded in its SA; ike_keys_clear() wipes. Letters as in the RFC: SK_d, SK_ei, … */
+/*
+ * Embedded in its SA, zeroed at first; ike_keys_clear() wipes and frees.
+ * Letters as in the RFC: SK_d, SK_ei, … They lie in one block, one behind the
+ * other in the RFC's order, each no longer than its algorithm's key is.
+ */
 struct ike_keys {
 	uint16_t encr;
+	uint16_t integ; /* 0 with a combined-mode cipher, which has no SK_a */
 	uint16_t prf;
-	size_t aead_len;
-	size_t prf_len;
-	uint8_t d[PRF_MAX], pi[PRF_MAX], pr[PRF_MAX];
-	uint8_t ei[IKE_AEAD_KEY_MAX], er[IKE_AEAD_KEY_MAX];
+	uint8_t encr_len, integ_len, prf_len;
+	uint8_t *d; /* and the begin of the block */
+	const uint8_t *ai, *ar, *ei, *er, *pi, *pr;
 };
 
 struct ike_nonce {
@@ -35,11 +38,12 @@ bool ike_keys_rekey(struct ike_keys *keys, const struct ike_keys *old,
 void ike_keys_clear(struct ike_keys *keys);
 
 /*
- * KEYMAT (2.17), with the shared secret of a key exchange of its own (PFS) or NULL: the key of the direction from the
- * exchange's initiator to its responder first, then the other; *key_len each.
+ * KEYMAT (2.17), with the shared secret of a key exchange of its own (PFS) or
+ * NULL: the keys of the direction from the exchange's initiator to its
+ * responder, and those of the other. Sets keys and their lengths only.
  */
 bool ike_keys_child(const struct ike_keys *keys, const struct ike_chosen *esp,
-	const struct secret *shared, const struct ike_nonce *ni, const struct ike_nonce *nr, uint8_t to_responder[IPSEC_KEY_MAX],
-	uint8_t to_initiator[IPSEC_KEY_MAX], size_t *key_len);
+	const struct secret *shared, const struct ike_nonce *ni, const struct ike_nonce *nr,
+	struct ipsec_sa *to_responder, struct ipsec_sa *to_initiator);
 
 #endif

@@ -9,6 +9,7 @@ libike_a_SOURCES = \
 	ike/crossing.c \
 	ike/crypto/aead.c ike/crypto/aead.h \
 	ike/crypto/bundle.c ike/crypto/bundle.h \
+	ike/crypto/cbc.c ike/crypto/cbc.h \
 	ike/crypto/cert.c ike/crypto/cert.h ike/crypto/cert_gnutls.h \
 	ike/crypto/cert_name.c \
 	ike/crypto/cert_sign.c ike/crypto/cert_sign.h \
@@ -39,16 +40,20 @@ libike_a_SOURCES = \
 	ike/sk.c ike/sk.h \
 	ike/traversal.c
 
-UNIT_TESTS += t/unit/ike_cert t/unit/ike_crypto t/unit/ike_proposal
+UNIT_TESTS += t/unit/ike_cert t/unit/ike_crypto t/unit/ike_proposal t/unit/ike_sk
 t_unit_ike_cert_SOURCES = t/unit/ike_cert.c t/pki.c t/pki.h t/tap.h
 t_unit_ike_cert_LDADD = $(IKE_LIBS)
 t_unit_ike_crypto_SOURCES = t/unit/ike_crypto.c t/tap.h
 t_unit_ike_crypto_LDADD = $(IKE_LIBS)
 t_unit_ike_proposal_SOURCES = t/unit/ike_proposal.c t/tap.h
 t_unit_ike_proposal_LDADD = $(IKE_LIBS)
+t_unit_ike_sk_SOURCES = t/unit/ike_sk.c t/tap.h
+t_unit_ike_sk_LDADD = $(IKE_LIBS)
 
 sim_world = t/sim/world.c t/sim/world.h t/tap.h
-UNIT_TESTS += t/sim/two t/sim/life t/sim/requests t/sim/crossing t/sim/certs t/sim/fragments t/sim/nat t/sim/rekey t/sim/flood t/sim/fleet
+UNIT_TESTS += t/sim/two t/sim/algorithms t/sim/life t/sim/requests t/sim/crossing t/sim/certs t/sim/fragments t/sim/nat t/sim/rekey t/sim/flood t/sim/fleet
+t_sim_algorithms_SOURCES = t/sim/algorithms.c $(sim_world)
+t_sim_algorithms_LDADD = $(IKE_LIBS)
 t_sim_fleet_SOURCES = t/sim/fleet.c t/sim/fleet.h t/sim/fleet_hosts.c
 t_sim_fleet_LDADD = libpolicy.a $(IKE_LIBS)
 t_sim_flood_SOURCES = t/sim/flood.c $(sim_world)

@@ -37,6 +37,25 @@ static void default_encr(struct ike_suite *suite)
 	suite->encr_count = 2;
 }
 
+/* RFC 5282: combined-mode ciphers need no integrity algorithm of their own. */
+static bool is_combined(uint16_t encr)
+{
+	return encr != IKE_ENCR_AES_CBC;
+}
+
+static void default_integ(struct ike_suite *suite)
+{
+	bool needed = false;
+
+	for (size_t i = 0; i < suite->encr_count; i++)
+		needed = needed || !is_combined(suite->encr[i].id);
+	if (!needed || suite->integ_count)
+		return;
+	suite->integ[0] = IKE_INTEG_HMAC_SHA2_256_128;
+	suite->integ[1] = IKE_INTEG_HMAC_SHA2_512_256;
+	suite->integ_count = 2;
+}
+
 struct ike_suite ike_suite_defaults(const struct ike_suite *suite, uint8_t protocol)
 {
 	static const uint16_t prfs[] = {
@@ -45,6 +64,7 @@ struct ike_suite ike_suite_defaults(const struct ike_suite *suite, uint8_t proto
 	struct ike_suite full = *suite;
 
 	default_encr(&full);
+	default_integ(&full);
 	if (protocol == IKE_PROTOCOL_ESP) {
 		full.prf_count = 0;
 		full.ke_count = 0;
@@ -55,6 +75,18 @@ struct ike_suite ike_suite_defaults(const struct ike_suite *suite, uint8_t proto
 	for (; suite->ke_count == 0 && full.ke_count < 2; full.ke_count++)
 		full.ke[full.ke_count] = groups[full.ke_count];
 	return full;
+}
+
+struct ike_suite ike_suite_chosen(const struct ike_chosen *chosen)
+{
+	return (struct ike_suite){.encr = {{chosen->encr, chosen->key_bits}},
+		.encr_count = 1,
+		.integ = {chosen->integ},
+		.integ_count = chosen->integ ? 1 : 0,
+		.prf = {chosen->prf},
+		.prf_count = chosen->prf ? 1 : 0,
+		.ke = {chosen->ke},
+		.ke_count = chosen->ke ? 1 : 0};
 }
 
 /* --- building --------------------------------------------------------------------------------- */
@@ -73,30 +105,31 @@ static void build_transform(struct writer *w, uint8_t type, uint16_t id, uint16_
 	}
 }
 
-static void build_proposal(struct ike_builder *builder, uint8_t number, uint8_t protocol,
-	const struct transform *transforms, size_t count, uint64_t spi, uint8_t spi_len)
-{
-	struct writer *w = &builder->w;
-	size_t begin;
+struct proposal_spi {
+	uint64_t value;
+	uint8_t len; /* 0, 4 or 8 */
+};
 
-	ike_build_begin(builder, IKE_PAYLOAD_SA);
-	begin = w->len;
-	writer_u8(w, LAST);
+static void build_proposal(struct writer *w, uint8_t number, uint8_t protocol,
+	const struct transform *transforms, size_t count, struct proposal_spi spi, bool last)
+{
+	size_t begin = w->len;
+
+	writer_u8(w, last ? LAST : MORE_PROPOSALS);
 	writer_u8(w, 0);
 	writer_u16(w, 0);
 	writer_u8(w, number);
 	writer_u8(w, protocol);
-	writer_u8(w, spi_len);
+	writer_u8(w, spi.len);
 	writer_u8(w, (uint8_t)count);
-	if (spi_len == 8)
-		writer_u64(w, spi);
-	else if (spi_len == 4)
-		writer_u32(w, (uint32_t)spi);
+	if (spi.len == 8)
+		writer_u64(w, spi.value);
+	else if (spi.len == 4)
+		writer_u32(w, (uint32_t)spi.value);
 	for (size_t i = 0; i < count; i++)
 		build_transform(w, transforms[i].type, transforms[i].id, transforms[i].key_bits,
 			i + 1 == count);
 	writer_patch_u16(w, begin + 2, (uint16_t)(w->len - begin));
-	ike_build_end(builder);
 }
 
 static size_t add_list(
@@ -107,42 +140,65 @@ static size_t add_list(
 	return count;
 }
 
+/* The suite's ciphers of one kind, and what goes with them; gives how many transforms. */
+static size_t add_suite(struct transform *out, uint8_t protocol, const struct ike_suite *suite, bool combined)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < suite->encr_count; i++) {
+		if (is_combined(suite->encr[i].id) == combined)
+			out[count++] = (struct transform){.type = IKE_TRANSFORM_ENCR,
+				.id = suite->encr[i].id,
+				.key_bits = suite->encr[i].key_bits};
+	}
+	if (protocol == IKE_PROTOCOL_IKE)
+		count = add_list(out, count, IKE_TRANSFORM_PRF, suite->prf, suite->prf_count);
+	if (!combined)
+		count = add_list(out, count, IKE_TRANSFORM_INTEG, suite->integ, suite->integ_count);
+	count = add_list(out, count, IKE_TRANSFORM_KE, suite->ke, suite->ke_count);
+	if (protocol == IKE_PROTOCOL_ESP)
+		out[count++] = (struct transform){.type = IKE_TRANSFORM_ESN, .id = ESN_NONE};
+	return count;
+}
+
+static bool has_kind(const struct ike_suite *suite, bool combined)
+{
+	for (size_t i = 0; i < suite->encr_count; i++) {
+		if (is_combined(suite->encr[i].id) == combined)
+			return true;
+	}
+	return false;
+}
+
 void ike_proposal_offer(struct ike_builder *builder, uint8_t protocol, const struct ike_suite *suite,
 	uint64_t spi, uint8_t spi_len)
 {
-	struct transform transforms[3 * IKE_SUITE_MAX + 1];
-	size_t count = 0;
+	bool first = suite->encr_count == 0 || is_combined(suite->encr[0].id);
+	bool both = has_kind(suite, !first);
+	struct transform transforms[4 * IKE_SUITE_MAX + 1];
+	struct proposal_spi own = {spi, spi_len};
+	size_t count = add_suite(transforms, protocol, suite, first);
 
-	for (size_t i = 0; i < suite->encr_count; i++)
-		transforms[count++] = (struct transform){.type = IKE_TRANSFORM_ENCR,
-			.id = suite->encr[i].id,
-			.key_bits = suite->encr[i].key_bits};
-	if (protocol == IKE_PROTOCOL_IKE) {
-		count = add_list(transforms, count, IKE_TRANSFORM_PRF, suite->prf, suite->prf_count);
-		count = add_list(transforms, count, IKE_TRANSFORM_KE, suite->ke, suite->ke_count);
-	} else {
-		count = add_list(transforms, count, IKE_TRANSFORM_KE, suite->ke, suite->ke_count);
-		transforms[count++] = (struct transform){.type = IKE_TRANSFORM_ESN, .id = ESN_NONE};
+	ike_build_begin(builder, IKE_PAYLOAD_SA);
+	build_proposal(&builder->w, 1, protocol, transforms, count, own, !both);
+	if (both) {
+		count = add_suite(transforms, protocol, suite, !first);
+		build_proposal(&builder->w, 2, protocol, transforms, count, own, true);
 	}
-	build_proposal(builder, 1, protocol, transforms, count, spi, spi_len);
+	ike_build_end(builder);
 }
 
 void ike_proposal_answer(
 	struct ike_builder *builder, const struct ike_chosen *chosen, uint64_t spi, uint8_t spi_len)
 {
-	struct transform transforms[4] = {{.type = IKE_TRANSFORM_ENCR,
-		.id = chosen->encr,
-		.key_bits = chosen->key_bits}};
-	size_t count = 1;
+	struct ike_suite suite = ike_suite_chosen(chosen);
+	struct transform transforms[5];
+	size_t count = add_suite(transforms, chosen->protocol, &suite, is_combined(chosen->encr));
 
-	if (chosen->protocol == IKE_PROTOCOL_IKE) {
-		count = add_list(transforms, count, IKE_TRANSFORM_PRF, &chosen->prf, 1);
-		count = add_list(transforms, count, IKE_TRANSFORM_KE, &chosen->ke, 1);
-	} else {
-		count = add_list(transforms, count, IKE_TRANSFORM_KE, &chosen->ke, chosen->ke ? 1 : 0);
-		transforms[count++] = (struct transform){.type = IKE_TRANSFORM_ESN, .id = ESN_NONE};
-	}
-	build_proposal(builder, chosen->number, chosen->protocol, transforms, count, spi, spi_len);
+	ike_build_begin(builder, IKE_PAYLOAD_SA);
+	build_proposal(&builder->w, chosen->number, chosen->protocol, transforms, count,
+		(struct proposal_spi){spi, spi_len}, true);
+	ike_build_end(builder);
 }
 
 /* --- reading ------------------------------------------------------------------------------------ */
@@ -240,18 +296,6 @@ static bool offers_type(const struct proposal *proposal, uint8_t type)
 	return false;
 }
 
-static bool choose_encr(
-	const struct proposal *proposal, const struct ike_suite *suite, struct ike_chosen *out)
-{
-	for (size_t i = 0; i < suite->encr_count; i++) {
-		out->encr = suite->encr[i].id;
-		out->key_bits = suite->encr[i].key_bits;
-		if (offers(proposal, IKE_TRANSFORM_ENCR, out->encr, out->key_bits))
-			return true;
-	}
-	return false;
-}
-
 static bool choose_id(const struct proposal *proposal, uint8_t type, const uint16_t *ids, size_t count,
 	uint16_t guess, uint16_t *out)
 {
@@ -265,6 +309,31 @@ static bool choose_id(const struct proposal *proposal, uint8_t type, const uint1
 		found = true;
 	}
 	return found;
+}
+
+/* Nothing, or NONE among others (3.3.3), where the cipher is combined; one of ours where it is not. */
+static bool choose_integ(
+	const struct proposal *proposal, const struct ike_suite *suite, struct ike_chosen *out)
+{
+	out->integ = INTEG_NONE;
+	if (is_combined(out->encr))
+		return !offers_type(proposal, IKE_TRANSFORM_INTEG) ||
+		       offers(proposal, IKE_TRANSFORM_INTEG, INTEG_NONE, 0);
+	return choose_id(proposal, IKE_TRANSFORM_INTEG, suite->integ, suite->integ_count, 0,
+		&out->integ);
+}
+
+static bool choose_encr(
+	const struct proposal *proposal, const struct ike_suite *suite, struct ike_chosen *out)
+{
+	for (size_t i = 0; i < suite->encr_count; i++) {
+		out->encr = suite->encr[i].id;
+		out->key_bits = suite->encr[i].key_bits;
+		if (offers(proposal, IKE_TRANSFORM_ENCR, out->encr, out->key_bits) &&
+			choose_integ(proposal, suite, out))
+			return true;
+	}
+	return false;
 }
 
 /* Only what the suite knows how to do may be demanded: an extra transform type is a demand (3.3.6). */
@@ -290,9 +359,6 @@ static bool choose_from(const struct proposal *proposal, uint8_t protocol,
 		.number = proposal->number, .protocol = proposal->protocol, .spi = proposal->spi};
 	if (proposal->protocol != protocol || !demands_only(proposal, protocol) ||
 		!choose_encr(proposal, suite, out))
-		return false;
-	if (offers_type(proposal, IKE_TRANSFORM_INTEG) &&
-		!offers(proposal, IKE_TRANSFORM_INTEG, INTEG_NONE, 0))
 		return false;
 	if (protocol == IKE_PROTOCOL_IKE)
 		return choose_id(proposal, IKE_TRANSFORM_PRF, suite->prf, suite->prf_count, 0,
@@ -344,11 +410,16 @@ uint8_t ike_proposal_protocol(const struct ike_payload *sa)
 
 const char *ike_proposal_format(const struct ike_chosen *chosen, char out[IKE_PROPOSAL_TEXT])
 {
+	const char *dash = chosen->integ ? "-" : "", *integ = "";
+
+	if (chosen->integ)
+		integ = ike_integ_name(chosen->integ);
 	if (chosen->protocol == IKE_PROTOCOL_IKE)
-		snprintf(out, IKE_PROPOSAL_TEXT, "%s_%u/%s/%s", ike_encr_name(chosen->encr),
-			chosen->key_bits, ike_prf_name(chosen->prf), ike_group_name(chosen->ke));
+		snprintf(out, IKE_PROPOSAL_TEXT, "%s_%u%s%s/%s/%s", ike_encr_name(chosen->encr),
+			chosen->key_bits, dash, integ, ike_prf_name(chosen->prf),
+			ike_group_name(chosen->ke));
 	else
-		snprintf(out, IKE_PROPOSAL_TEXT, "%s_%u", ike_encr_name(chosen->encr),
-			chosen->key_bits);
+		snprintf(out, IKE_PROPOSAL_TEXT, "%s_%u%s%s", ike_encr_name(chosen->encr),
+			chosen->key_bits, dash, integ);
 	return out;
 }

@@ -278,7 +278,7 @@ void ike_request_resend(struct ike_sa *sa);
 
 /* --- fragment.c ---------------------------------------------------------------------------- */
 /* Room for a sealed message in as many pieces as it takes. */
-#define IKE_SEALED_MAX (IKE_MESSAGE_MAX + IKE_FRAGMENTS_MAX * IKE_SKF_OVERHEAD)
+#define IKE_SEALED_MAX (IKE_MESSAGE_MAX + IKE_FRAGMENTS_MAX * IKE_SKF_OVERHEAD_MAX)
 /* 2.3: whether both say IKEV2_FRAGMENTATION_SUPPORTED; `init` is the peer's IKE_SA_INIT message. */
 bool ike_fragments_agreed(const struct ike_sa *sa, const struct ike_message *init);
 /* Seals content as one datagram, or as several where that is agreed and needed; the length of all. */

@@ -5,9 +5,50 @@
 #define PAD_LENGTH_LEN 1
 #define PLACE_LEN 4
 
-static const uint8_t *sender_key(const struct ike_keys *keys, uint8_t flags)
+/* The keys of one direction. */
+struct direction {
+	const uint8_t *encr, *integ;
+};
+
+static struct direction sender_keys(const struct ike_keys *keys, uint8_t flags)
 {
-	return flags & IKE_FLAG_INITIATOR ? keys->ei : keys->er;
+	if (flags & IKE_FLAG_INITIATOR)
+		return (struct direction){keys->ei, keys->ai};
+	return (struct direction){keys->er, keys->ar};
+}
+
+/* What the cipher adds: an IV, padding up to whole blocks, an integrity check value. */
+struct shape {
+	size_t iv_len, block, icv_len;
+};
+
+static struct shape shape_of(const struct ike_keys *keys)
+{
+	if (keys->integ)
+		return (struct shape){CBC_BLOCK_LEN, CBC_BLOCK_LEN, cbc_icv_len(keys->integ)};
+	return (struct shape){AEAD_IV_LEN, 1, AEAD_TAG_LEN};
+}
+
+/* Content with its padding and the length of that. */
+static size_t padded_len(const struct shape *shape, size_t len)
+{
+	len += PAD_LENGTH_LEN;
+	return (len + shape->block - 1) / shape->block * shape->block;
+}
+
+static size_t frame_len(bool fragment)
+{
+	return IKE_HEADER_LEN + IKE_GENERIC_LEN + (fragment ? PLACE_LEN : 0u);
+}
+
+size_t ike_sk_room(const struct ike_keys *keys, bool fragment, size_t len)
+{
+	struct shape shape = shape_of(keys);
+	size_t overhead = frame_len(fragment) + shape.iv_len + shape.icv_len;
+
+	if (len < overhead + shape.block)
+		return 0;
+	return (len - overhead) / shape.block * shape.block - PAD_LENGTH_LEN;
 }
 
 /* Header, generic header and place: what is authenticated beside the content. */
@@ -28,29 +69,54 @@ static void write_frame(struct writer *w, const struct ike_header *header, uint8
 	}
 }
 
+/* CBC: the ICV covers all before it, IV and ciphertext too (3.14). */
+static bool seal_cbc(const struct ike_keys *keys, const struct direction *direction, uint64_t iv,
+	const uint8_t *plain, size_t len, uint8_t *out, size_t aad_len)
+{
+	uint8_t *iv_at = out + aad_len, *sealed = iv_at + CBC_BLOCK_LEN;
+
+	return cbc_make_iv(direction->encr, keys->encr_len, iv, iv_at) &&
+	       cbc_encrypt(direction->encr, keys->encr_len, iv_at, plain, len, sealed) &&
+	       cbc_sign(keys->integ, direction->integ, out, (size_t)(sealed - out) + len,
+		       sealed + len);
+}
+
+/* Seals `plain` behind the first `aad_len` bytes of `out`, which has room for it. */
+static bool seal_content(const struct ike_keys *keys, uint8_t flags, uint64_t iv,
+	const uint8_t *plain, size_t len, uint8_t *out, size_t aad_len)
+{
+	struct direction direction = sender_keys(keys, flags);
+	struct writer w = writer_init(out + aad_len, AEAD_IV_LEN);
+
+	if (keys->integ)
+		return seal_cbc(keys, &direction, iv, plain, len, out, aad_len);
+	writer_u64(&w, iv);
+	return aead_seal(keys->encr, direction.encr, keys->encr_len, out + aad_len, out, aad_len,
+		plain, len, out + aad_len + AEAD_IV_LEN);
+}
+
 size_t ike_sk_seal(const struct ike_keys *keys, const struct ike_header *header, uint64_t iv,
 	uint8_t first, const struct ike_place *place, const uint8_t *inner, size_t inner_len,
 	uint8_t *out, size_t room)
 {
-	uint8_t plain[IKE_MESSAGE_MAX];
-	size_t sealed_len = inner_len + PAD_LENGTH_LEN + AEAD_TAG_LEN;
-	size_t len = inner_len + (place ? IKE_SKF_OVERHEAD : IKE_SK_OVERHEAD), aad_len;
+	uint8_t plain[IKE_MESSAGE_MAX + CBC_BLOCK_LEN] = {0};
+	struct shape shape = shape_of(keys);
+	size_t padded = padded_len(&shape, inner_len), aad_len;
+	size_t sealed_len = shape.iv_len + padded + shape.icv_len;
+	size_t len = frame_len(place != NULL) + sealed_len;
 	struct writer w = writer_init(out, room);
 	struct writer content = writer_init(plain, sizeof(plain));
-	uint8_t *sealed, *iv_at;
 	bool good;
 
 	write_frame(&w, header, first, place, len);
 	aad_len = w.len;
-	iv_at = w.failed ? NULL : w.data + w.len;
-	writer_u64(&w, iv);
-	sealed = writer_reserve(&w, sealed_len);
-	/* No padding is needed; its length octet stands alone (RFC 5282 3). */
+	writer_reserve(&w, sealed_len);
+	/* AEAD needs no padding; its length octet stands alone (RFC 5282 3). */
 	writer_bytes(&content, inner, inner_len);
-	writer_u8(&content, 0);
-	good = sealed && iv_at && !content.failed && len <= UINT16_MAX &&
-	       aead_seal(keys->encr, sender_key(keys, header->flags), keys->aead_len, iv_at, out,
-		       aad_len, plain, content.len, sealed);
+	writer_reserve(&content, padded - inner_len - PAD_LENGTH_LEN);
+	writer_u8(&content, (uint8_t)(padded - inner_len - PAD_LENGTH_LEN));
+	good = !w.failed && !content.failed && len <= UINT16_MAX &&
+	       seal_content(keys, header->flags, iv, plain, padded, out, aad_len);
 	secret_wipe(plain, content.len);
 	return good ? len : 0;
 }
@@ -66,24 +132,40 @@ static bool strip_padding(const uint8_t *plain, size_t len, size_t *content_len)
 	return true;
 }
 
+/* Checks and deciphers what stands behind the first `aad_len` bytes of `data`; nothing is deciphered unchecked. */
+static bool open_content(const struct ike_keys *keys, uint8_t flags, const uint8_t *data,
+	size_t aad_len, size_t sealed_len, uint8_t *plain)
+{
+	struct direction direction = sender_keys(keys, flags);
+	struct shape shape = shape_of(keys);
+	const uint8_t *iv = data + aad_len, *sealed = iv + shape.iv_len;
+	size_t len = sealed_len - shape.icv_len;
+
+	if (!keys->integ)
+		return aead_open(keys->encr, direction.encr, keys->encr_len, iv, data, aad_len,
+			sealed, sealed_len, plain);
+	return len % CBC_BLOCK_LEN == 0 &&
+	       cbc_check(keys->integ, direction.integ, data, (size_t)(sealed - data) + len,
+		       sealed + len) &&
+	       cbc_decrypt(direction.encr, keys->encr_len, iv, sealed, len, plain);
+}
+
 /* `skip` bytes of the payload are in the clear before the IV. */
 static enum ike_sk_result open_payload(const struct ike_keys *keys, const uint8_t *data, size_t len,
 	const struct ike_message *outer, const struct ike_payload *payload, size_t skip,
 	uint8_t *plain, size_t *plain_len)
 {
-	const uint8_t *iv;
+	struct shape shape = shape_of(keys);
 	size_t aad_len, sealed_len;
 
-	if (!payload || payload->len < skip + AEAD_IV_LEN + AEAD_TAG_LEN + PAD_LENGTH_LEN)
+	if (!payload || payload->len < skip + shape.iv_len + shape.icv_len + PAD_LENGTH_LEN)
 		return IKE_SK_FORGED;
-	iv = payload->data + skip;
-	aad_len = (size_t)(iv - data);
-	sealed_len = payload->len - skip - AEAD_IV_LEN;
-	if (aad_len + AEAD_IV_LEN + sealed_len != len ||
-		!aead_open(keys->encr, sender_key(keys, outer->header.flags), keys->aead_len, iv,
-			data, aad_len, iv + AEAD_IV_LEN, sealed_len, plain))
+	aad_len = (size_t)(payload->data + skip - data);
+	sealed_len = payload->len - skip - shape.iv_len;
+	if (aad_len + shape.iv_len + sealed_len != len ||
+		!open_content(keys, outer->header.flags, data, aad_len, sealed_len, plain))
 		return IKE_SK_FORGED;
-	return strip_padding(plain, sealed_len - AEAD_TAG_LEN, plain_len) ? IKE_SK_OPENED
+	return strip_padding(plain, sealed_len - shape.icv_len, plain_len) ? IKE_SK_OPENED
 									   : IKE_SK_MALFORMED;
 }
 

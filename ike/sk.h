@@ -14,14 +14,17 @@ struct ike_place {
 	uint16_t number, total;
 };
 
-/* What a sealed message is longer than its content: as a whole, as a fragment. */
-#define IKE_SK_OVERHEAD (IKE_HEADER_LEN + IKE_GENERIC_LEN + AEAD_IV_LEN + 1 + AEAD_TAG_LEN)
-#define IKE_SKF_OVERHEAD (IKE_SK_OVERHEAD + 4)
+/* What a sealed fragment is longer than its content at most, with any cipher. */
+#define IKE_SKF_OVERHEAD_MAX                                                                       \
+	(IKE_HEADER_LEN + IKE_GENERIC_LEN + 4 + 2 * CBC_BLOCK_LEN + CBC_ICV_MAX)
+
+/* The most content that fits into a message of `len` bytes, or into a fragment of so many. */
+size_t ike_sk_room(const struct ike_keys *keys, bool fragment, size_t len);
 
 /*
  * A whole protected message, or one fragment of it (`place` not NULL; `first`
  * is then 0 but in number 1). `iv` must be new for each message under a key
- * (a counter). The direction follows the initiator flag of `header`. Gives
+ * (a counter; it is the IV of an AEAD cipher, and CBC's is made of it). The direction follows the initiator flag of `header`. Gives
  * the length, 0 when it does not fit or the cipher fails.
  */
 size_t ike_sk_seal(const struct ike_keys *keys, const struct ike_header *header, uint64_t iv,

@@ -85,6 +85,13 @@ static void test_narrow_path(void)
 	ok(is_up() && pieces >= 4 && largest <= DATAGRAM_MAX, "in pieces: %zu, the largest has %zu bytes",
 		pieces, largest);
 	world_clear(&world);
+	begin(4, narrow);
+	A->conns[0].ike = B->conns[0].ike =
+		(struct ike_suite){.encr = {{IKE_ENCR_AES_CBC, 256}}, .encr_count = 1};
+	go();
+	ok(is_up() && pieces >= 4 && largest <= DATAGRAM_MAX && largest > DATAGRAM_MAX - 16,
+		"with AES-CBC too: %zu, the largest has %zu bytes", pieces, largest);
+	world_clear(&world);
 	begin(2, narrow);
 	B->conns[0].no_fragments = true;
 	go();

@@ -510,14 +510,16 @@ size_t world_up_count(const struct world *world, size_t host)
 static bool same_sa(const struct ipsec_sa *a, const struct ipsec_sa *b)
 {
 	return a->spi == b->spi && addr_equal(&a->src, &b->src) && addr_equal(&a->dst, &b->dst) &&
-	       a->encr_key_len == b->encr_key_len && a->encr_key_len >= 20 &&
-	       memcmp(a->encr_key, b->encr_key, a->encr_key_len) == 0;
+	       a->encr_key_len == b->encr_key_len && a->encr_key_len >= 16 &&
+	       memcmp(a->encr_key, b->encr_key, a->encr_key_len) == 0 &&
+	       a->integ_key_len == b->integ_key_len &&
+	       memcmp(a->integ_key, b->integ_key, a->integ_key_len) == 0;
 }
 
 static bool mirrors(const struct sa_pair *a, const struct sa_pair *b)
 {
 	return same_sa(&a->in, &b->out) && same_sa(&a->out, &b->in) && a->mode == b->mode &&
-	       a->encr == b->encr && a->in.spi != a->out.spi &&
+	       a->encr == b->encr && a->integ == b->integ && a->in.spi != a->out.spi &&
 	       memcmp(a->in.encr_key, a->out.encr_key, a->in.encr_key_len) != 0 &&
 	       prefix_equal(&a->selector.local, &b->selector.remote) &&
 	       prefix_equal(&a->selector.remote, &b->selector.local) &&

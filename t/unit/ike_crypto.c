@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Cryptography against published vectors: RFC 7748 (X25519), RFC 5903 (ECP),
- * RFC 4231 (HMAC), the GCM specification's test case 4; prf+ and the AUTH and
+ * RFC 4231 and RFC 4868 (HMAC), RFC 3602 (AES-CBC), the GCM specification's test case 4; prf+ and the AUTH and
  * key derivations against values computed apart from this code.
  */
 #include "t/tap.h"
@@ -150,6 +150,61 @@ static void test_gcm(void)
 		"associated data changed: refused");
 }
 
+static void test_cbc(void)
+{
+	static const char text[] = "This is a 48-byte message (exactly 3 AES blocks)";
+	uint8_t key[32], iv[CBC_BLOCK_LEN], plain[48], sealed[48];
+
+	ok(cbc_key_len(IKE_ENCR_AES_CBC, 128) == from_hex("6c3ea0477630ce21a2ce334aa746c2cd", key) &&
+			cbc_key_len(IKE_ENCR_AES_CBC, 0) == 0 && cbc_key_len(IKE_ENCR_AES_GCM_16, 128) == 0,
+		"AES-CBC's keys");
+	from_hex("c782dc4c098c66cbd9cd27d825682c81", iv);
+	ok(cbc_encrypt(key, 16, iv, (const uint8_t *)text, 48, sealed), "enciphered");
+	is_hex(sealed,
+		"d0a02b3836451753d493665d33f0e8862dea54cdb293abc7506939276772f8d5"
+		"021c19216bad525c8579695d83ba2684",
+		"RFC 3602 4, case 3");
+	ok(cbc_decrypt(key, 16, iv, sealed, 48, plain) && memcmp(plain, text, 48) == 0, "and back");
+	from_hex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4", key);
+	from_hex("000102030405060708090a0b0c0d0e0f", iv);
+	from_hex("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51", plain);
+	ok(cbc_encrypt(key, 32, iv, plain, 32, sealed), "with 256 bits");
+	is_hex(sealed, "f58c4c04d6e5f1ba779eabfb5f7bfbd69cfc4e967edb808d679f777bc6702c7d",
+		"SP 800-38A F.2.5");
+	ok(cbc_make_iv(key, 32, UINT64_C(0x0102030405060708), iv), "an IV");
+	ok(cbc_decrypt(key, 32, (const uint8_t[CBC_BLOCK_LEN]){0}, iv, 16, plain), "which deciphers");
+	is_hex(plain, "00000000000000000102030405060708", "to its counter");
+}
+
+static void test_integ(void)
+{
+	static const struct {
+		uint16_t integ;
+		size_t key_len;
+		const char *icv;
+	} rows[] = {
+		{IKE_INTEG_HMAC_SHA2_256_128, 32, "198a607eb44bfbc69903a0f1cf2bbdc5"},
+		{IKE_INTEG_HMAC_SHA2_384_192, 48, "b6a8d5636f5c6a7224f9977dcf7ee6c7fb6d0c48cbdee973"},
+		{IKE_INTEG_HMAC_SHA2_512_256, 64,
+			"637edc6e01dce7e6742a99451aae82df23da3e92439e590e43e761b33e910fb8"},
+	};
+	uint8_t key[64], icv[CBC_ICV_MAX], data[] = "Hi There";
+
+	memset(key, 0x0b, sizeof(key));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint16_t integ = rows[i].integ;
+
+		ok(cbc_integ_key_len(integ) == rows[i].key_len && cbc_sign(integ, key, data, 8, icv) &&
+				cbc_icv_len(integ) == strlen(rows[i].icv) / 2,
+			"HMAC with %zu bytes of key", rows[i].key_len);
+		is_hex(icv, rows[i].icv, "RFC 4868 2.7.2");
+		ok(cbc_check(integ, key, data, 8, icv), "checked");
+		icv[cbc_icv_len(integ) - 1] ^= 1;
+		ok(!cbc_check(integ, key, data, 8, icv), "its last bit counts");
+	}
+	ok(!cbc_sign(2, key, data, 8, icv) && cbc_icv_len(2) == 0, "HMAC-SHA1 is not here (RFC 8247)");
+}
+
 /* --- derivations: the constants were computed with another implementation of HMAC --------------- */
 
 static struct ike_keys keys;
@@ -164,8 +219,7 @@ static void test_keys(void)
 	struct ike_chosen esp = {
 		.protocol = IKE_PROTOCOL_ESP, .encr = IKE_ENCR_AES_GCM_16, .key_bits = 128};
 	struct secret shared = {.len = 32};
-	uint8_t to_responder[IPSEC_KEY_MAX], to_initiator[IPSEC_KEY_MAX];
-	size_t len;
+	struct ipsec_sa to_responder = {0}, to_initiator = {0};
 
 	memset(ni.data, 1, ni.len);
 	memset(nr.data, 2, nr.len);
@@ -181,10 +235,11 @@ static void test_keys(void)
 		"SK_er");
 	is_hex(keys.pi, "754d5578a71d309fed429125f6386b0554f9d5d2d11fa76369acfd0f921384db", "SK_pi");
 	is_hex(keys.pr, "0a75e0b6f873e0e469fd26189c2eeca8e674a35dbed1dac89792deeef862f2c2", "SK_pr");
-	ok(ike_keys_child(&keys, &esp, NULL, &ni, &nr, to_responder, to_initiator, &len) && len == 20,
+	ok(ike_keys_child(&keys, &esp, NULL, &ni, &nr, &to_responder, &to_initiator) &&
+			to_responder.encr_key_len == 20 && to_initiator.integ_key_len == 0,
 		"keys of a CHILD SA");
-	is_hex(to_responder, "29e8d1cacb9ad1755988b745654905403dfa874e", "to the responder first");
-	is_hex(to_initiator, "2e34306119880c584576340ce231a2b5c745b02b", "then to the initiator");
+	is_hex(to_responder.encr_key, "29e8d1cacb9ad1755988b745654905403dfa874e", "to the responder first");
+	is_hex(to_initiator.encr_key, "2e34306119880c584576340ce231a2b5c745b02b", "then to the initiator");
 }
 
 static const uint8_t message[] = "first message";
@@ -239,6 +294,8 @@ int main(void)
 	test_ecp256();
 	test_prf();
 	test_gcm();
+	test_cbc();
+	test_integ();
 	test_keys();
 	test_auth();
 	return tap_done();
