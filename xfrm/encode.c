@@ -127,24 +127,37 @@ struct nl_msg *encode_policy_dump(void)
 
 /* --- states ---------------------------------------------------------------------------------- */
 
-static const struct {
+/* An algorithm by the kernel's name; `bits` of the integrity check value. */
+struct algorithm {
 	uint16_t id;
 	const char *name;
-} ciphers[] = {
-	{IPSEC_ENCR_AES_GCM_16, "rfc4106(gcm(aes))"},
-	{IPSEC_ENCR_CHACHA20_POLY1305, "rfc7539esp(chacha20,poly1305)"},
+	uint16_t bits;
 };
 
-static const char *cipher_name(uint16_t encr)
+static const struct algorithm ciphers[] = {
+	{IPSEC_ENCR_AES_GCM_16, "rfc4106(gcm(aes))", 128},
+	{IPSEC_ENCR_CHACHA20_POLY1305, "rfc7539esp(chacha20,poly1305)", 128},
+	{IPSEC_ENCR_AES_CBC, "cbc(aes)", 0},
+};
+
+/* RFC 4868 */
+static const struct algorithm integs[] = {
+	{IPSEC_INTEG_HMAC_SHA2_256_128, "hmac(sha256)", 128},
+	{IPSEC_INTEG_HMAC_SHA2_384_192, "hmac(sha384)", 192},
+	{IPSEC_INTEG_HMAC_SHA2_512_256, "hmac(sha512)", 256},
+};
+
+/* One that the kernel has not is refused by it: the name is empty. */
+static struct algorithm find(const struct algorithm *list, size_t count, uint16_t id)
 {
-	for (size_t i = 0; i < sizeof(ciphers) / sizeof(ciphers[0]); i++) {
-		if (ciphers[i].id == encr)
-			return ciphers[i].name;
+	for (size_t i = 0; i < count; i++) {
+		if (list[i].id == id)
+			return list[i];
 	}
-	return "";
+	return (struct algorithm){.name = ""};
 }
 
-static void add_aead(struct nl_msg *msg, const struct ipsec_sa *sa, uint16_t encr)
+static void add_aead(struct nl_msg *msg, const struct ipsec_sa *sa, const struct algorithm *algorithm)
 {
 	union {
 		struct xfrm_algo_aead alg;
@@ -153,12 +166,57 @@ static void add_aead(struct nl_msg *msg, const struct ipsec_sa *sa, uint16_t enc
 	size_t len = sizeof(aead.alg) + sa->encr_key_len;
 
 	memset(&aead, 0, sizeof(aead));
-	strncpy(aead.alg.alg_name, cipher_name(encr), sizeof(aead.alg.alg_name) - 1);
+	strncpy(aead.alg.alg_name, algorithm->name, sizeof(aead.alg.alg_name) - 1);
 	aead.alg.alg_key_len = sa->encr_key_len * 8u; /* with the salt */
-	aead.alg.alg_icv_len = 128;
+	aead.alg.alg_icv_len = algorithm->bits;
 	memcpy(aead.room + sizeof(aead.alg), sa->encr_key, sa->encr_key_len);
 	add(msg, XFRMA_ALG_AEAD, &aead, len);
 	secret_wipe(&aead, sizeof(aead));
+}
+
+static void add_crypt(struct nl_msg *msg, const struct ipsec_sa *sa, const struct algorithm *algorithm)
+{
+	union {
+		struct xfrm_algo alg;
+		uint8_t room[sizeof(struct xfrm_algo) + IPSEC_KEY_MAX];
+	} crypt;
+
+	memset(&crypt, 0, sizeof(crypt));
+	strncpy(crypt.alg.alg_name, algorithm->name, sizeof(crypt.alg.alg_name) - 1);
+	crypt.alg.alg_key_len = sa->encr_key_len * 8u;
+	memcpy(crypt.room + sizeof(crypt.alg), sa->encr_key, sa->encr_key_len);
+	add(msg, XFRMA_ALG_CRYPT, &crypt, sizeof(crypt.alg) + sa->encr_key_len);
+	secret_wipe(&crypt, sizeof(crypt));
+}
+
+/* The kernel's own length for SHA-256 is 96 bits (a draft's): ours is always said. */
+static void add_auth(struct nl_msg *msg, const struct ipsec_sa *sa, const struct algorithm *algorithm)
+{
+	union {
+		struct xfrm_algo_auth alg;
+		uint8_t room[sizeof(struct xfrm_algo_auth) + IPSEC_KEY_MAX];
+	} auth;
+
+	memset(&auth, 0, sizeof(auth));
+	strncpy(auth.alg.alg_name, algorithm->name, sizeof(auth.alg.alg_name) - 1);
+	auth.alg.alg_key_len = sa->integ_key_len * 8u;
+	auth.alg.alg_trunc_len = algorithm->bits;
+	memcpy(auth.room + sizeof(auth.alg), sa->integ_key, sa->integ_key_len);
+	add(msg, XFRMA_ALG_AUTH_TRUNC, &auth, sizeof(auth.alg) + sa->integ_key_len);
+	secret_wipe(&auth, sizeof(auth));
+}
+
+static void add_algorithms(struct nl_msg *msg, const struct ipsec_sa *sa, const struct sa_pair *pair)
+{
+	struct algorithm cipher = find(ciphers, sizeof(ciphers) / sizeof(ciphers[0]), pair->encr);
+	struct algorithm integ = find(integs, sizeof(integs) / sizeof(integs[0]), pair->integ);
+
+	if (pair->integ == IPSEC_INTEG_NONE) {
+		add_aead(msg, sa, &cipher);
+		return;
+	}
+	add_auth(msg, sa, &integ);
+	add_crypt(msg, sa, &cipher);
 }
 
 static void add_replay(struct nl_msg *msg, unsigned window)
@@ -216,7 +274,7 @@ static struct nl_msg *encode_state(int type, const struct ipsec_sa *sa, const st
 		info.flags = XFRM_STATE_AF_UNSPEC;
 	info.replay_window = inbound && window <= MAX_SMALL_WINDOW ? (uint8_t)window : 0;
 	msg = begin(type, 0, &info, sizeof(info));
-	add_aead(msg, sa, pair->encr);
+	add_algorithms(msg, sa, pair);
 	if (inbound && window > MAX_SMALL_WINDOW)
 		add_replay(msg, window);
 	if (pair->encap_remote_port)
