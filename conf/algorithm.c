@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ike= and esp= in libreswan's syntax: "aes_gcm256-sha2_512;x25519+dh19, ...".
- * The engine proposes one list of each kind (RFC 7296 3.3), so proposals are
- * joined. What this build lacks is left out; a kind of which nothing is left
- * is an error, because the default was not asked for.
+ * The engine has one list of each kind (RFC 7296 3.3), so proposals are
+ * joined. A hash is the PRF of IKE and, for AES-CBC, the integrity too; in ESP
+ * it is the integrity. What this build lacks is left out; a kind of which
+ * nothing is left is an error, because the default was not asked for.
  */
 #include "conf/internal.h"
 
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { CIPHER = 1, PRF = 2, GROUP = 4, NOTHING = 8 };
+enum kind { CIPHER = 1, HASH = 2, GROUP = 4, NOTHING = 8 };
 
 struct algorithm {
 	const char *name; /* without '_', lower case */
@@ -36,13 +37,19 @@ static const struct algorithm available[] = {
 	{"aes256gcm16", CIPHER, IKE_ENCR_AES_GCM_16, 256},
 	{"aes128gcm16", CIPHER, IKE_ENCR_AES_GCM_16, 128},
 	{"chacha20poly1305", CIPHER, IKE_ENCR_CHACHA20_POLY1305, 0},
-	{"sha2", PRF, IKE_PRF_HMAC_SHA2_256, 0},
-	{"sha256", PRF, IKE_PRF_HMAC_SHA2_256, 0},
-	{"sha2256", PRF, IKE_PRF_HMAC_SHA2_256, 0},
-	{"sha384", PRF, IKE_PRF_HMAC_SHA2_384, 0},
-	{"sha2384", PRF, IKE_PRF_HMAC_SHA2_384, 0},
-	{"sha512", PRF, IKE_PRF_HMAC_SHA2_512, 0},
-	{"sha2512", PRF, IKE_PRF_HMAC_SHA2_512, 0},
+	{"aes", CIPHER, IKE_ENCR_AES_CBC, 0},
+	{"aes256", CIPHER, IKE_ENCR_AES_CBC, 256},
+	{"aes128", CIPHER, IKE_ENCR_AES_CBC, 128},
+	{"aescbc", CIPHER, IKE_ENCR_AES_CBC, 0},
+	{"aescbc256", CIPHER, IKE_ENCR_AES_CBC, 256},
+	{"aescbc128", CIPHER, IKE_ENCR_AES_CBC, 128},
+	{"sha2", HASH, IKE_PRF_HMAC_SHA2_256, 0},
+	{"sha256", HASH, IKE_PRF_HMAC_SHA2_256, 0},
+	{"sha2256", HASH, IKE_PRF_HMAC_SHA2_256, 0},
+	{"sha384", HASH, IKE_PRF_HMAC_SHA2_384, 0},
+	{"sha2384", HASH, IKE_PRF_HMAC_SHA2_384, 0},
+	{"sha512", HASH, IKE_PRF_HMAC_SHA2_512, 0},
+	{"sha2512", HASH, IKE_PRF_HMAC_SHA2_512, 0},
 	{"x25519", GROUP, IKE_GROUP_CURVE25519, 0},
 	{"curve25519", GROUP, IKE_GROUP_CURVE25519, 0},
 	{"dh31", GROUP, IKE_GROUP_CURVE25519, 0},
@@ -77,11 +84,11 @@ static const struct algorithm elsewhere[] = {
 	{"camelliacbc", CIPHER, 0, 0},
 	{"camelliactr", CIPHER, 0, 0},
 	{"nullauthaesgmac", CIPHER, 0, 0},
-	{"md", PRF, 0, 0},
-	{"sha", PRF, 0, 0},
-	{"hmacsha", PRF, 0, 0},
-	{"aesxcbc", PRF, 0, 0},
-	{"aescmac", PRF, 0, 0},
+	{"md", HASH, 0, 0},
+	{"sha", HASH, 0, 0},
+	{"hmacsha", HASH, 0, 0},
+	{"aesxcbc", HASH, 0, 0},
+	{"aescmac", HASH, 0, 0},
 	{"modp", GROUP, 0, 0},
 	{"dh", GROUP, 0, 0},
 	{"ecp", GROUP, 0, 0},
@@ -128,6 +135,18 @@ static void add_cipher(struct ike_suite *suite, uint16_t id, uint16_t bits)
 		suite->encr[suite->encr_count++] = (struct ike_encr_choice){id, bits};
 }
 
+/* RFC 4868: one hash, as a PRF and as integrity. */
+static uint16_t integ_of(uint16_t prf)
+{
+	switch (prf) {
+	case IKE_PRF_HMAC_SHA2_384:
+		return IKE_INTEG_HMAC_SHA2_384_192;
+	case IKE_PRF_HMAC_SHA2_512:
+		return IKE_INTEG_HMAC_SHA2_512_256;
+	}
+	return IKE_INTEG_HMAC_SHA2_256_128;
+}
+
 static void add_algorithm(struct ike_suite *suite, const struct algorithm *algorithm)
 {
 	switch (algorithm->kind) {
@@ -142,8 +161,9 @@ static void add_algorithm(struct ike_suite *suite, const struct algorithm *algor
 		if (algorithm->bits != 256)
 			add_cipher(suite, algorithm->id, 128);
 		break;
-	case PRF:
+	case HASH:
 		add_id(suite->prf, &suite->prf_count, algorithm->id);
+		add_id(suite->integ, &suite->integ_count, integ_of(algorithm->id));
 		break;
 	case GROUP:
 		add_id(suite->ke, &suite->ke_count, algorithm->id);
@@ -158,8 +178,8 @@ static void take_word(struct reading *reading, const char *word, const char *pla
 {
 	size_t len = strlen(plain);
 	const struct algorithm *found = find(available, ARRAY_LEN(available), plain, len);
-	/* ESP has no PRF, and no key exchange of its own yet. */
-	bool fits = found && (reading->is_ike || found->kind == CIPHER || found->kind == NOTHING);
+	/* The group of ESP's own key exchange is the IKE SA's (pfs=). */
+	bool fits = found && (reading->is_ike || found->kind != GROUP);
 
 	if (fits) {
 		add_algorithm(reading->suite, found);
@@ -177,7 +197,7 @@ static void take_word(struct reading *reading, const char *word, const char *pla
 		return;
 	}
 	strbuf_printf(&reading->left_out, "%s%s", reading->left_out.len ? ", " : "", word);
-	if (reading->is_ike || found->kind == CIPHER)
+	if (reading->is_ike || found->kind != GROUP)
 		reading->named |= found->kind;
 }
 
@@ -214,7 +234,25 @@ static const char *missing_kind(unsigned kinds)
 {
 	if (kinds & CIPHER)
 		return "no cipher";
-	return kinds & PRF ? "no PRF" : "no key exchange";
+	return kinds & HASH ? "no hash" : "no key exchange";
+}
+
+/* "esp=aes_gcm256,aes128-sha1": the hash that is not here belongs to a cipher that can go with it. */
+static bool drop_with_hash(struct reading *reading)
+{
+	struct ike_suite *suite = reading->suite;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < suite->encr_count; i++) {
+		if (suite->encr[i].id != IKE_ENCR_AES_CBC)
+			suite->encr[kept++] = suite->encr[i];
+	}
+	if (kept == 0)
+		return false;
+	if (kept < suite->encr_count)
+		strbuf_printf(&reading->left_out, " with aes");
+	suite->encr_count = kept;
+	return true;
 }
 
 bool value_suite(const char *value, bool is_ike, struct ike_suite *out, char **text)
@@ -226,6 +264,8 @@ bool value_suite(const char *value, bool is_ike, struct ike_suite *out, char **t
 	*out = (struct ike_suite){0};
 	take_text(&reading, value);
 	missing = reading.named & ~reading.got;
+	if (!is_ike && missing == HASH && drop_with_hash(&reading))
+		missing = 0;
 	left_out = strbuf_take(&reading.left_out);
 	*text = left_out;
 	if (reading.named && !reading.wrong && !missing)

@@ -203,10 +203,27 @@ static void test_suites(void)
 		"two ciphers in their order, the length stuck on or apart");
 	ok(ike && ike->ike.prf_count == 2 && ike->ike.prf[0] == 7 && ike->ike.prf[1] == 5, "two PRFs");
 	ok(ike && ike->ike.ke_count == 2 && ike->ike.ke[0] == 31 && ike->ike.ke[1] == 19, "two groups");
-	ok(ike && ike->esp.encr_count == 1 && ike->esp.encr[0].key_bits == 128, "esp: what there is");
-	ok(files_said(CONF_WARNING, "esp: not available in this build, left out: aes256, sha2_256"),
+	ok(ike && ike->esp.encr_count == 2 && ike->esp.encr[0].id == 12 && ike->esp.encr[1].id == 20 &&
+			ike->esp.integ_count == 1 && ike->esp.integ[0] == 12,
+		"esp: AES-CBC with its integrity, and AES-GCM");
+	is_int((intmax_t)files_warnings(), 0, "nothing is left out");
+	conf_free(conf);
+	conf = files_load_text(
+		"conn one\n" NULL_GROUP
+		"\tike=aes_cbc256-sha2_512,aes-sha384;x25519\n\tesp=aes_ctr128,aes_gcm128,aes128-sha1\n");
+	ike = files_ike(conf, "one");
+	ok(ike && ike->ike.encr_count == 2 && ike->ike.encr[1].key_bits == 128 &&
+			ike->ike.integ_count == 2 && ike->ike.integ[0] == 14 && ike->ike.integ[1] == 13,
+		"ike: a hash is the PRF and the integrity");
+	ok(ike && ike->esp.encr_count == 1 && ike->esp.encr[0].id == 20, "esp: what there is");
+	ok(files_said(CONF_WARNING,
+		   "esp: not available in this build, left out: aes_ctr128, sha1 with aes"),
 		"and what is left out is said");
 	conf_free(conf);
+	ok(!files_load_text("conn one\n" NULL_GROUP "\tesp=aes256-sha1\n") &&
+			files_said(CONF_ERROR, "esp=aes256-sha1: no hash of these is available"),
+		"SHA-1 is not replaced by another hash");
+	ok(!files_load_text("conn one\n" NULL_GROUP "\tike=aes256-sha1;x25519\n"), "nor for IKE");
 	ok(!files_load_text("conn one\n" NULL_GROUP "\tike=aes_gcm256;modp2048\n"),
 		"a key exchange that is not here does not become another one");
 	ok(!files_load_text("conn one\n" NULL_GROUP "\tike=aes_gmc256\n") &&

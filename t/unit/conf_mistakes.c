@@ -31,7 +31,7 @@ static void test_conf(void)
 		"bad.conf:11: auto=sometimes: expected ondemand",
 		"bad.conf:12: retransmit-timeout=soon: expected TIME",
 		"bad.conf:13: ikev2=never: there is IKEv2 only",
-		"bad.conf:14: esp=aes256-sha1: no cipher of these is available",
+		"bad.conf:14: esp=aes256-sha1: no hash of these is available",
 		"bad.conf:15: also=nobody: there is no such conn",
 		"bad.conf:16: quotes of 'leftid' do not match", "bad.conf:17: cannot include",
 		"bad.conf:18: 'conn' is no section here",
