@@ -38,6 +38,20 @@ ROWS = [
      "aes256gcm16-prfsha384-x25519", "aes256gcm16", 4),
     ("PRF SHA2-512", False, "ike=aes_gcm256-sha2_512;x25519", "ike=aes_gcm256-sha2_512;curve25519",
      "aes256gcm16-prfsha512-x25519", "aes256gcm16", 4),
+    ("IKE AES-CBC 256, SHA2-256", False, "ike=aes256-sha2_256;x25519", "ike=aes256-sha2_256;curve25519",
+     "aes256-sha256-prfsha256-x25519", "aes256gcm16", 4),
+    ("IKE AES-CBC 128, SHA2-512", False, "ike=aes128-sha2_512;x25519", "ike=aes128-sha2_512;curve25519",
+     "aes128-sha512-prfsha512-x25519", "aes256gcm16", 4),
+    ("IKE AES-CBC 256, SHA2-384", False, "ike=aes256-sha2_384;x25519", "ike=aes256-sha2_384;curve25519",
+     "aes256-sha384-prfsha384-x25519", "aes256gcm16", 4),
+    ("IKE AES-CBC after AES-GCM", False, "ike=aes_gcm256-sha2_256,aes256-sha2_256;x25519",
+     "ike=aes256-sha2_256;curve25519", "aes256-sha256-prfsha256-x25519", "aes256gcm16", 4),
+    ("ESP AES-CBC 128, SHA2-256", False, "esp=aes128-sha2_256", "esp=aes128-sha2_256",
+     "aes256gcm16-prfsha256-x25519", "aes128-sha256", 4),
+    ("ESP AES-CBC 256, SHA2-384", False, "esp=aes256-sha2_384", "esp=aes256-sha2_384",
+     "aes256gcm16-prfsha256-x25519", "aes256-sha384", 4),
+    ("ESP AES-CBC 256, SHA2-512", False, "esp=aes256-sha2_512", "esp=aes256-sha2_512",
+     "aes256gcm16-prfsha256-x25519", "aes256-sha512", 4),
     ("ESP AES-GCM 128", False, "esp=aes_gcm128", "esp=aes_gcm128", "aes256gcm16-prfsha256-x25519",
      "aes128gcm16", 4),
     ("ESP ChaCha20-Poly1305", False, "esp=chacha20_poly1305", "esp=chacha20_poly1305",
@@ -79,8 +93,9 @@ secrets {{
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--all", action="store_true")
+parser.add_argument("--rows", metavar="TEXT", help="all rows that have this in their names")
 args = parser.parse_args()
-cells = [(peer, row, who) for row in ROWS if args.all or row[1] for peer in ("libreswan", "strongSwan")
+cells = [(peer, row, who) for row in ROWS if (args.rows in row[0] if args.rows else args.all or row[1]) for peer in ("libreswan", "strongSwan")
          for who in ("us", "them")]
 wire = Wire()
 dns = wire.dns_host({"a.example": "192.0.2.99"}, number=200)
