@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Our own addresses (addrs.h). An rtnetlink message only says "look again"; getifaddrs() looks. */
+/*
+ * Our own addresses and routes (addrs.h). An rtnetlink message only says "look
+ * again": getifaddrs() looks for addresses, and the kernel is asked for the
+ * route whenever one is needed.
+ */
 #include "daemon/addrs.h"
 
 #include "lib/loop.h"
@@ -19,6 +23,9 @@
 
 /* Changes come in bursts (an interface with four addresses); look once for all. */
 #define SETTLE_US 20000
+/* A router's routes change all the time: each tells us to forget failures (N6), so it has a rate.
+ */
+#define ROUTES_US 1000000
 
 struct addr_set {
 	struct addr *items;
@@ -28,11 +35,13 @@ struct addr_set {
 /* Owned by the daemon. */
 struct addrs {
 	struct loop *loop;
-	void (*changed)(void *arg);
+	struct addrs_events events;
 	void *arg;
 	int netlink;
 	struct loop_io io;
 	struct loop_timer settle;
+	struct loop_timer settle_routes;
+	uint64_t routes_told_us;
 	struct addr_set own;
 	struct addr_set broadcasts;
 	int probe[2]; /* UDP sockets for route questions: IPv4, IPv6 */
@@ -70,7 +79,8 @@ static bool set_equal(const struct addr_set *a, const struct addr_set *b)
 	return true;
 }
 
-static void add_interface(const struct ifaddrs *ifa, struct addr_set *own, struct addr_set *broadcasts)
+static void add_interface(
+	const struct ifaddrs *ifa, struct addr_set *own, struct addr_set *broadcasts)
 {
 	struct endpoint endpoint;
 	struct addr address;
@@ -114,26 +124,83 @@ static void settled(struct loop_timer *timer)
 {
 	struct addrs *addrs = timer->arg;
 
-	if (look(addrs))
-		addrs->changed(addrs->arg);
+	if (look(addrs) && addrs->events.addresses)
+		addrs->events.addresses(addrs->arg);
+}
+
+static void routes_settled(struct loop_timer *timer)
+{
+	struct addrs *addrs = timer->arg;
+
+	addrs->routes_told_us = loop_now_us(addrs->loop);
+	if (addrs->events.routes)
+		addrs->events.routes(addrs->arg);
+}
+
+static bool is_route(const struct nlmsghdr *message)
+{
+	const struct rtmsg *route = NLMSG_DATA(message);
+
+	if (message->nlmsg_type != RTM_NEWROUTE && message->nlmsg_type != RTM_DELROUTE)
+		return false;
+	/* The table of local addresses and what the kernel caches are no news. */
+	return message->nlmsg_len >= NLMSG_LENGTH(sizeof(*route)) &&
+	       route->rtm_type == RTN_UNICAST && route->rtm_table != RT_TABLE_LOCAL &&
+	       !(route->rtm_flags & RTM_F_CLONED);
+}
+
+/* What a datagram of messages is about. */
+static void sort_messages(const void *data, size_t len, bool *addresses, bool *routes)
+{
+	const struct nlmsghdr *message = data;
+	unsigned left = (unsigned)len;
+
+	for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
+		if (message->nlmsg_type == RTM_NEWROUTE || message->nlmsg_type == RTM_DELROUTE)
+			*routes = *routes || is_route(message);
+		else
+			*addresses = true;
+	}
+}
+
+static void routes_changed(struct addrs *addrs)
+{
+	uint64_t now_us = loop_now_us(addrs->loop), next_us = addrs->routes_told_us + ROUTES_US;
+	uint64_t at_us = now_us + SETTLE_US;
+
+	if (addrs->routes_told_us && next_us > at_us)
+		at_us = next_us;
+	if (!loop_timer_active(&addrs->settle_routes))
+		loop_timer_start_at(addrs->loop, &addrs->settle_routes, at_us);
 }
 
 static void netlink_ready(struct loop_io *io, int events)
 {
 	struct addrs *addrs = io->arg;
-	char buffer[8192];
+	_Alignas(struct nlmsghdr) char buffer[8192];
+	bool addresses = false, routes = false;
+	ssize_t len;
 
 	(void)events;
-	while (recv(addrs->netlink, buffer, sizeof(buffer), MSG_DONTWAIT) > 0 || errno == ENOBUFS)
+	while ((len = recv(addrs->netlink, buffer, sizeof(buffer), MSG_DONTWAIT)) > 0 ||
+		errno == ENOBUFS) {
+		if (len > 0)
+			sort_messages(buffer, (size_t)len, &addresses, &routes);
+		else /* some were lost: any of them */
+			addresses = routes = true;
 		errno = 0;
-	if (!loop_timer_active(&addrs->settle))
+	}
+	if (addresses && !loop_timer_active(&addrs->settle))
 		loop_timer_start(addrs->loop, &addrs->settle, SETTLE_US);
+	if (routes)
+		routes_changed(addrs);
 }
 
 static int open_netlink(void)
 {
 	struct sockaddr_nl self = {.nl_family = AF_NETLINK,
-		.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_LINK};
+		.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_LINK |
+			     RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE};
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 
 	if (fd >= 0 && bind(fd, (struct sockaddr *)&self, sizeof(self)) != 0) {
@@ -158,12 +225,13 @@ static int open_probe(int family)
 	return fd;
 }
 
-struct addrs *addrs_open(struct loop *loop, void (*changed)(void *arg), void *arg, int *error)
+struct addrs *addrs_open(
+	struct loop *loop, const struct addrs_events *events, void *arg, int *error)
 {
 	struct addrs *addrs = mem_new(struct addrs);
 
 	addrs->loop = loop;
-	addrs->changed = changed;
+	addrs->events = *events;
 	addrs->arg = arg;
 	addrs->netlink = open_netlink();
 	addrs->probe[0] = open_probe(AF_INET);
@@ -175,6 +243,7 @@ struct addrs *addrs_open(struct loop *loop, void (*changed)(void *arg), void *ar
 	}
 	addrs->io = (struct loop_io){.ready = netlink_ready, .arg = addrs};
 	addrs->settle = (struct loop_timer){.fired = settled, .arg = addrs};
+	addrs->settle_routes = (struct loop_timer){.fired = routes_settled, .arg = addrs};
 	loop_io_start(loop, &addrs->io, addrs->netlink, LOOP_READ);
 	look(addrs);
 	return addrs;
@@ -186,6 +255,7 @@ void addrs_close(struct addrs *addrs)
 		return;
 	loop_io_stop(addrs->loop, &addrs->io);
 	loop_timer_stop(addrs->loop, &addrs->settle);
+	loop_timer_stop(addrs->loop, &addrs->settle_routes);
 	if (addrs->netlink >= 0)
 		close(addrs->netlink);
 	for (size_t i = 0; i < ARRAY_LEN(addrs->probe); i++) {

@@ -65,6 +65,14 @@ static void addresses_changed(void *arg)
 	trigger_addresses_changed(daemon->trigger);
 }
 
+static void routes_changed(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	log_debug("our routes have changed");
+	trigger_routes_changed(daemon->trigger);
+}
+
 static void take_datagram(void *arg, const struct path *path, const uint8_t *data, size_t len)
 {
 	struct daemon *daemon = arg;
@@ -117,6 +125,8 @@ static void take_lost(void *arg)
 
 static int open_data_plane(struct daemon *daemon)
 {
+	static const struct addrs_events addrs_events = {
+		.addresses = addresses_changed, .routes = routes_changed};
 	static const struct udp_events udp_events = {
 		.datagram = take_datagram, .unreachable = take_unreachable};
 	static const struct dp_events dp_events = {.acquire = take_acquire,
@@ -126,7 +136,7 @@ static int open_data_plane(struct daemon *daemon)
 		.lost = take_lost};
 	int error = 0;
 
-	daemon->addrs = addrs_open(daemon->loop, addresses_changed, daemon, &error);
+	daemon->addrs = addrs_open(daemon->loop, &addrs_events, daemon, &error);
 	if (daemon->addrs)
 		daemon->udp = udp_open(daemon->loop, &udp_events, daemon, &error);
 	if (daemon->udp)

@@ -65,15 +65,10 @@ static const struct dp_events no_events = {.acquire = ignore_acquire,
 	.shunt_ended = ignore_shunt,
 	.lost = ignore_loss};
 
-static void ignore_change(void *arg)
-{
-	(void)arg;
-}
-
 static int request_lines(struct mode *mode, const struct conf *conf)
 {
 	int error = 0;
-	struct addrs *addrs = addrs_open(mode->loop, ignore_change, NULL, &error);
+	struct addrs *addrs = addrs_open(mode->loop, &(struct addrs_events){0}, NULL, &error);
 	struct names *names;
 
 	if (!addrs)

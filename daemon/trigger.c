@@ -613,6 +613,11 @@ void trigger_addresses_changed(struct trigger *trigger)
 		trigger_set_lines(trigger, warn_if_failed, "cannot follow a change of addresses");
 }
 
+void trigger_routes_changed(struct trigger *trigger)
+{
+	policy_forget_failures(trigger->policy, NULL, now(trigger));
+}
+
 void trigger_want(struct trigger *trigger, const struct addr *remote)
 {
 	struct policy_answer answer;

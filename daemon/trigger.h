@@ -44,6 +44,8 @@ void trigger_lines_changed(struct trigger *trigger, dp_done done, void *arg);
 void trigger_set_lines(struct trigger *trigger, dp_done done, void *arg);
 /* Our addresses are others: lines and flows follow, failures are forgotten (N6, N10, K7). */
 void trigger_addresses_changed(struct trigger *trigger);
+/* Hosts that could not be reached may be now: failures are forgotten (N6). */
+void trigger_routes_changed(struct trigger *trigger);
 
 /* Brings up what covers an address, as a lookup would, with nobody waiting (A13). */
 void trigger_want(struct trigger *trigger, const struct addr *remote);
