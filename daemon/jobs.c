@@ -10,9 +10,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #define JOBS_MAX_THREADS 8
+/* A lookup that is answered from the cache must not wait for somebody's signature. */
+#define WORKER_NICE 10
 
 struct job {
 	uint64_t id;
@@ -55,6 +59,9 @@ static void *work(void *arg)
 	struct jobs *jobs = arg;
 	struct job *job;
 
+	/* In Linux a thread has a priority of its own. */
+	if (setpriority(PRIO_PROCESS, (id_t)gettid(), WORKER_NICE) != 0)
+		log_debug("workers run at the priority of the loop");
 	while ((job = take_job(jobs))) {
 		bool first;
 

@@ -20,7 +20,7 @@
 #define NON_ESP_MARKER 4
 #define DATAGRAM_MAX 65536
 /* One turn of the loop takes at most so many datagrams: DNS must not wait for a flood. */
-#define BATCH 64
+#define BATCH 8
 #define RECEIVE_BUFFER (4 << 20)
 
 static const struct {
