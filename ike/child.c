@@ -135,7 +135,7 @@ static bool derive_keys(struct ike_child_sa *child, const struct ike_child_seed 
 {
 	struct sa_pair *pair = &child->pub.pair;
 
-	return ike_keys_child(&child->sa->keys, &child->esp, seed->shared, seed->ni, seed->nr,
+	return ike_keys_child(child->sa->keys, &child->esp, seed->shared, seed->ni, seed->nr,
 		seed->initiator ? &pair->out : &pair->in, seed->initiator ? &pair->in : &pair->out);
 }
 

@@ -143,6 +143,7 @@ static struct ike_sa *successor(struct ike_sa *old, const struct ike_create *cre
 {
 	struct ike_sa *sa = ike_sa_new(
 		old->ike, ours ? IKE_INITIATOR : IKE_RESPONDER, &old->path, old->conn);
+	struct ike_keys keys = {0};
 
 	ike_sa_forget_handshake(sa);
 	sa->user = old->user;
@@ -159,13 +160,14 @@ static struct ike_sa *successor(struct ike_sa *old, const struct ike_create *cre
 		ike_sa_set_own_spi(sa, create->spi);
 	sa->spi_i = ours ? create->spi : create->chosen.spi;
 	sa->spi_r = ours ? create->chosen.spi : sa->own_spi;
-	sa->replaces = old->id;
 	sa->rekeyed_by_us = ours;
 	ike_low_nonce(&create->ni, &create->nr, sa->rekey_nonce);
-	sa->keyed = ike_keys_rekey(&sa->keys, &old->keys, &create->chosen, shared, &create->ni,
-		&create->nr, sa->spi_i, sa->spi_r);
-	ike_sa_set_state(sa, sa->keyed ? IKE_SA_ESTABLISHED : IKE_SA_DEAD);
-	return sa->keyed ? sa : NULL;
+	if (ike_keys_rekey(&keys, old->keys, &create->chosen, shared, &create->ni, &create->nr,
+		    sa->spi_i, sa->spi_r))
+		ike_sa_take_keys(sa, &keys);
+	ike_keys_clear(&keys);
+	ike_sa_set_state(sa, sa->keys ? IKE_SA_ESTABLISHED : IKE_SA_DEAD);
+	return sa->keys ? sa : NULL;
 }
 
 /* --- their requests ------------------------------------------------------------------------------ */

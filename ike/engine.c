@@ -30,6 +30,7 @@ struct ike *ike_new(const struct ike_ops *ops, void *arg, const struct ike_confi
 
 void ike_free(struct ike *ike)
 {
+	struct ike_auth_work *work, *next_work;
 	struct ike_sa *sa, *next;
 
 	if (!ike)
@@ -38,8 +39,8 @@ void ike_free(struct ike *ike)
 		/* Silent: the owner goes too, nobody is to be told. */
 		ike_sa_set_state(sa, IKE_SA_DEAD);
 	}
-	HASH_ITER (by_job, ike->by_job, sa, next)
-		ike_sa_untrack_job(sa);
+	HASH_ITER (by_job, ike->by_job, work, next_work)
+		ike_sa_untrack_job(work->sa);
 	ike_settle(ike);
 	ike_guard_free(ike);
 	ike_config_clear(&ike->config);
@@ -139,12 +140,12 @@ static void take_protected(
 	enum ike_sk_result result;
 	struct ike_message inner;
 
-	if (!sa->keyed && !(sa->role == IKE_RESPONDER && ike_responder_keys(sa))) {
+	if (!sa->keys && !(sa->role == IKE_RESPONDER && ike_responder_keys(sa))) {
 		sa->ike->counters.bad_icv++;
 		return;
 	}
 	if (!ike_message_find(message, IKE_PAYLOAD_SKF))
-		result = ike_sk_open(&sa->keys, data, len, message, plain, &inner);
+		result = ike_sk_open(sa->keys, data, len, message, plain, &inner);
 	else if (!ike_take_piece(sa, message, data, len, plain, &inner, &result))
 		goto wipe; /* more pieces are to come */
 	switch (result) {
@@ -395,11 +396,13 @@ void ike_installed(struct ike *ike, uint64_t id, bool good, uint64_t now_us)
 
 void ike_job_done(struct ike *ike, uint64_t job, uint64_t now_us)
 {
+	struct ike_auth_work *work;
 	struct ike_sa *sa;
 
 	ike->now_us = now_us;
-	HASH_FIND(by_job, ike->by_job, &job, sizeof(job), sa);
-	if (sa) {
+	HASH_FIND(by_job, ike->by_job, &job, sizeof(job), work);
+	if (work) {
+		sa = work->sa;
 		ike_sa_untrack_job(sa);
 		if (sa->state == IKE_SA_SIGNING)
 			ike_initiator_signed(sa);

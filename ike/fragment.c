@@ -43,7 +43,7 @@ static size_t message_max(const struct ike_sa *sa)
 static size_t seal_pieces(struct ike_sa *sa, const struct ike_header *header, uint8_t first,
 	const uint8_t *inner, size_t len, uint8_t *out, size_t room)
 {
-	size_t piece_max = ike_sk_room(&sa->keys, true, message_max(sa));
+	size_t piece_max = ike_sk_room(sa->keys, true, message_max(sa));
 	size_t total = (len + piece_max - 1) / piece_max;
 	struct ike_place place = {.total = (uint16_t)total};
 	size_t at = 0;
@@ -53,7 +53,7 @@ static size_t seal_pieces(struct ike_sa *sa, const struct ike_header *header, ui
 	for (place.number = 1; place.number <= total; place.number++) {
 		size_t from = (place.number - 1u) * piece_max;
 		size_t piece = len - from < piece_max ? len - from : piece_max;
-		size_t sealed = ike_sk_seal(&sa->keys, header, ++sa->iv,
+		size_t sealed = ike_sk_seal(sa->keys, header, ++sa->iv,
 			place.number == 1 ? first : IKE_PAYLOAD_NONE, &place, inner + from, piece,
 			out + at, room - at);
 
@@ -67,9 +67,9 @@ static size_t seal_pieces(struct ike_sa *sa, const struct ike_header *header, ui
 size_t ike_seal(struct ike_sa *sa, const struct ike_header *header, uint8_t first,
 	const uint8_t *inner, size_t len, uint8_t *out, size_t room)
 {
-	if (sa->fragments && len > ike_sk_room(&sa->keys, false, message_max(sa)))
+	if (sa->fragments && len > ike_sk_room(sa->keys, false, message_max(sa)))
 		return seal_pieces(sa, header, first, inner, len, out, room);
-	return ike_sk_seal(&sa->keys, header, ++sa->iv, first, NULL, inner, len, out, room);
+	return ike_sk_seal(sa->keys, header, ++sa->iv, first, NULL, inner, len, out, room);
 }
 
 void ike_send_kept(struct ike_sa *sa, const struct ike_kept *message)
@@ -178,7 +178,7 @@ bool ike_take_piece(struct ike_sa *sa, const struct ike_message *outer, const ui
 	*result = IKE_SK_FORGED;
 	if (!sa->fragments || !ike_skf_place(outer, &place) || place.total > IKE_FRAGMENTS_MAX)
 		return true;
-	*result = ike_skf_open(&sa->keys, data, len, outer, plain, &plain_len);
+	*result = ike_skf_open(sa->keys, data, len, outer, plain, &plain_len);
 	if (*result != IKE_SK_OPENED)
 		return true;
 	if (!belongs(sa, &outer->header, &place) || !add_piece(sa, outer, &place, plain, plain_len))

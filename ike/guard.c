@@ -30,8 +30,9 @@
 #define REFUSAL_US UINT64_C(1000000)
 
 /* An IPv4 address or an IPv6 /64, with its half-open SAs. */
+#define SOURCE_KEY (1 + 8)
 struct ike_source {
-	uint8_t key[1 + 16];
+	uint8_t key[SOURCE_KEY];
 	unsigned count;
 	UT_hash_handle hh;
 };
@@ -75,9 +76,9 @@ void ike_guard_free(struct ike *ike)
 
 /* --- sources -------------------------------------------------------------------------------- */
 
-static void source_key(const struct addr *addr, uint8_t key[1 + 16])
+static void source_key(const struct addr *addr, uint8_t key[SOURCE_KEY])
 {
-	memset(key, 0, 1 + 16);
+	memset(key, 0, SOURCE_KEY);
 	key[0] = addr->family;
 	memcpy(key + 1, addr->bytes, addr->family == ADDR_IPV4 ? 4 : 8);
 }
@@ -85,7 +86,7 @@ static void source_key(const struct addr *addr, uint8_t key[1 + 16])
 static struct ike_source *find_source(struct ike_guard *guard, const struct addr *addr)
 {
 	struct ike_source *source;
-	uint8_t key[1 + 16];
+	uint8_t key[SOURCE_KEY];
 
 	source_key(addr, key);
 	HASH_FIND(hh, guard->sources, key, sizeof(key), source);

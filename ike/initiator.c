@@ -195,7 +195,7 @@ void ike_take_init_response(
 	if (ike_sa_conn(sa)->childless &&
 		!ike_notify_find(message, IKE_NOTIFY_CHILDLESS_IKEV2_SUPPORTED, &error))
 		ike_sa_end(sa, IKE_REASON_UNAVAILABLE);
-	else if (!sa->keyed)
+	else if (!sa->keys)
 		ike_sa_end(sa, IKE_REASON_CRYPTO);
 	else if ((sa->nat & IKE_NAT_THERE) && ike_sa_conn(sa)->remote_auth == IKE_AUTH_NULL) /* N9 */
 		ike_sa_end(sa, IKE_REASON_NAT);

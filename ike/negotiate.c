@@ -15,13 +15,11 @@ bool ike_take_nonce(const struct ike_message *message, struct ike_nonce *out)
 	return true;
 }
 
-void ike_low_nonce(const struct ike_nonce *ni, const struct ike_nonce *nr, uint8_t out[32])
+void ike_low_nonce(const struct ike_nonce *ni, const struct ike_nonce *nr, uint8_t out[IKE_LOW_NONCE])
 {
-	size_t len = ni->len < nr->len ? ni->len : nr->len;
-	const struct ike_nonce *low = memcmp(ni->data, nr->data, len) <= 0 ? ni : nr;
+	const struct ike_nonce *low = memcmp(ni->data, nr->data, IKE_LOW_NONCE) <= 0 ? ni : nr;
 
-	memset(out, 0, 32);
-	memcpy(out, low->data, low->len < 32 ? low->len : 32);
+	memcpy(out, low->data, IKE_LOW_NONCE);
 }
 
 bool ike_kept_nonce(const struct ike_kept *message, struct ike_nonce *out)
@@ -40,12 +38,15 @@ bool ike_read_nonces(const struct ike_handshake *h, struct ike_nonce *ni, struct
 /* Which of two crossing SAs stays is decided by their lowest nonces (research 1b, as RFC 7296 2.8.1). */
 void ike_sa_derive_keys(struct ike_sa *sa, struct secret *shared)
 {
+	struct ike_keys keys = {0};
 	struct ike_nonce ni, nr;
 
 	if (ike_read_nonces(sa->handshake, &ni, &nr)) {
 		ike_low_nonce(&ni, &nr, sa->low_nonce);
-		sa->keyed = ike_keys_derive(
-			&sa->keys, &sa->chosen, shared, &ni, &nr, sa->spi_i, sa->spi_r);
+		if (ike_keys_derive(
+			    &keys, &sa->chosen, shared, &ni, &nr, sa->spi_i, sa->spi_r))
+			ike_sa_take_keys(sa, &keys);
+		ike_keys_clear(&keys);
 	}
 	secret_clear(shared);
 	kex_clear(&sa->handshake->kex);

@@ -59,6 +59,7 @@ void ike_begin_auth_work(struct ike_sa *sa)
 	if (h->work)
 		return;
 	h->work = mem_new(struct ike_auth_work);
+	h->work->sa = sa;
 	h->work->own_id = own_id(sa);
 	ike_read_nonces(h, &h->work->ni, &h->work->nr);
 }
@@ -248,7 +249,7 @@ bool ike_prepare_auth(struct ike_sa *sa, bool own)
 	uint8_t id[4 + IKE_ID_MAX];
 	size_t id_len = ike_id_body(own ? &h->work->own_id : &peer_id, id);
 
-	auth_task_init(task, &sa->keys, of_initiator, message->data, message->len,
+	auth_task_init(task, sa->keys, of_initiator, message->data, message->len,
 		of_initiator ? &h->work->nr : &h->work->ni, id, id_len);
 	if (!choose_way(sa, task, own))
 		return false;

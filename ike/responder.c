@@ -161,14 +161,14 @@ bool ike_responder_keys(struct ike_sa *sa)
 	struct ike_message request;
 	struct ike_ke ke;
 
-	if (sa->keyed)
+	if (sa->keys)
 		return true;
 	if (!h || !ike_message_parse(h->init_request.data, h->init_request.len, &request) ||
 		!ike_ke_parse(ike_message_find(&request, IKE_PAYLOAD_KE), &ke) ||
 		!kex_derive(&h->kex, ke.data, ke.len, &shared))
 		return false;
 	ike_sa_derive_keys(sa, &shared);
-	return sa->keyed;
+	return sa->keys;
 }
 
 /*

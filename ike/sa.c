@@ -145,14 +145,29 @@ struct ike_sa *ike_sa_new(struct ike *ike, enum ike_role role, const struct path
 
 void ike_sa_track_job(struct ike_sa *sa, uint64_t job)
 {
-	sa->job = job;
-	HASH_ADD(by_job, sa->ike->by_job, job, sizeof(sa->job), sa);
+	struct ike_auth_work *work = sa->handshake->work;
+
+	work->job = job;
+	HASH_ADD(by_job, sa->ike->by_job, job, sizeof(work->job), work);
 }
 
 void ike_sa_untrack_job(struct ike_sa *sa)
 {
-	HASH_DELETE(by_job, sa->ike->by_job, sa);
-	sa->job = 0;
+	struct ike_auth_work *work = sa->handshake->work;
+
+	HASH_DELETE(by_job, sa->ike->by_job, work);
+	work->job = 0;
+}
+
+bool ike_sa_has_job(const struct ike_sa *sa)
+{
+	return sa->handshake && sa->handshake->work && sa->handshake->work->job;
+}
+
+void ike_sa_take_keys(struct ike_sa *sa, struct ike_keys *keys)
+{
+	sa->keys = mem_dup(keys, sizeof(*keys));
+	*keys = (struct ike_keys){0};
 }
 
 static struct ike_peer_key peer_key(uint64_t spi_i, const struct endpoint *remote)
@@ -296,7 +311,9 @@ void ike_sa_set_state(struct ike_sa *sa, enum ike_sa_state state)
 static void sa_free(struct ike_sa *sa)
 {
 	ike_sa_forget_handshake(sa);
-	ike_keys_clear(&sa->keys);
+	if (sa->keys)
+		ike_keys_clear(sa->keys);
+	free(sa->keys);
 	ike_kept_clear(&sa->request.message);
 	ike_kept_clear(&sa->response);
 	ike_kept_clear(&sa->peer_id);
@@ -315,7 +332,7 @@ void ike_settle(struct ike *ike)
 	while (*link) {
 		struct ike_sa *sa = *link;
 
-		if (sa->job) {
+		if (ike_sa_has_job(sa)) {
 			link = &sa->next_dead;
 			continue;
 		}

@@ -48,6 +48,9 @@ struct ike_kept {
 	size_t len;
 };
 
+/* So much of a nonce decides between two exchanges (2.8.1): none is shorter (2.10), and they are random. */
+#define IKE_LOW_NONCE IKE_NONCE_MIN
+
 /* The request that we have in flight; a window of one (RFC 7296 2.3). */
 struct ike_request {
 	struct ike_kept message; /* data NULL: none in flight */
@@ -72,6 +75,9 @@ struct ike_pieces {
 
 /* What IKE_AUTH needs and a half-open SA does not: nearly all of a handshake's memory. */
 struct ike_auth_work {
+	struct ike_sa *sa;
+	uint64_t job; /* that has it; 0: none */
+	UT_hash_handle by_job;
 	struct ike_nonce ni, nr;
 	struct ike_id own_id;
 	struct auth_task own_auth, peer_auth;
@@ -129,7 +135,7 @@ struct ike_child_sa {
 	/* How it came about, when it replaces another one (2.8.1). */
 	uint64_t replaces;	/* id of the one before it; 0: none */
 	bool ours;		/* we began the exchange */
-	uint8_t low_nonce[32];	/* the lower nonce of the exchange */
+	uint8_t low_nonce[IKE_LOW_NONCE];	/* the lower nonce of the exchange */
 	uint64_t rekey_us;	/* we replace it then; IKE_NEVER */
 	uint64_t delete_us;	/* we delete it then; IKE_NEVER */
 	bool deleting;		/* our DELETE for it is in flight */
@@ -149,59 +155,55 @@ struct ike_sa {
 	uint64_t id;
 	enum ike_role role; /* original initiator or responder */
 	enum ike_sa_state state;
+	bool fragments;	    /* RFC 7383: both ends speak it */
+	bool confirmed;	    /* the peer has it up too: sure for an initiator, else once it is heard */
+	bool delete_sent;   /* the request in flight is our DELETE */
+	bool reported;	    /* initiator: UP or FAILED was told for `user` */
+	bool soft_failed;   /* N5 */
+	bool rekeyed_by_us; /* who began the exchange that made it in another's place */
+	bool is_replaced;   /* a successor has its CHILD SAs; it waits for its DELETE */
+	bool peer_tracked;  /* it is in ike.by_peer */
+	uint8_t nat;	    /* who is behind one: IKE_NAT_HERE, IKE_NAT_THERE (nat.h) */
+	enum ike_reason fail_reason;   /* of fail_us */
+	enum ike_reason delete_reason; /* of delete_us */
 	struct path path;
 	size_t conn;
 	uint64_t user;
 	struct selector selector; /* initiator: what is asked for */
 	uint64_t spi_i, spi_r;
 	struct ike_chosen chosen;
-	struct ike_keys keys;
-	bool keyed; /* keys are derived */
+	struct ike_keys *keys; /* NULL until they are derived: most half-open SAs never are */
 	struct ike_kept peer_id; /* who the peer has said to be, packed (id.h); see ike_sa_peer_id() */
 	struct ike_handshake *handshake;
-	uint8_t low_nonce[32]; /* first bytes of the lower nonce, for ikev2.md 1b */
+	uint8_t low_nonce[IKE_LOW_NONCE]; /* first bytes of the lower nonce, for ikev2.md 1b */
 
 	struct ike_request request;
 	uint32_t next_request; /* id of our next request */
 	uint32_t expected;     /* id of the peer's next request */
 	struct ike_kept response; /* our last response, to request expected - 1 */
 	uint64_t iv;
-	bool fragments; /* RFC 7383: both ends speak it */
-	uint8_t nat;	/* who is behind one: IKE_NAT_HERE, IKE_NAT_THERE (nat.h) */
 	struct ike_pieces *pieces; /* of the message that is waited for; NULL: none came */
 
 	struct ike_child_sa *children;
-	bool confirmed; /* the peer has it up too: sure for an initiator, else once it is heard */
-	bool delete_sent; /* the request in flight is our DELETE */
 
-	bool reported; /* initiator: UP or FAILED was told for `user` */
-	bool soft_failed;
-	enum ike_reason fail_reason; /* of fail_us */
 	char *detail; /* more of why it failed, for people; owned, NULL if there is none */
-	uint64_t fail_us;	     /* the negotiation fails then; IKE_NEVER */
-	uint64_t delete_us;	     /* the SA is deleted then, for delete_reason; IKE_NEVER */
-	enum ike_reason delete_reason;
+	uint64_t fail_us;   /* the negotiation fails then; IKE_NEVER */
+	uint64_t delete_us; /* the SA is deleted then; IKE_NEVER */
 	/* CREATE_CHILD_SA under way (create.c): that we began, that the peer began. */
 	struct ike_create *ours, *theirs;
 	uint64_t rekey_us;	 /* we replace the IKE SA then; IKE_NEVER */
-	uint64_t replaces;	 /* id of the IKE SA before it (2.8); 0: none */
-	bool rekeyed_by_us;	 /* who began that exchange … */
-	uint8_t rekey_nonce[32]; /* … and its lower nonce */
+	uint8_t rekey_nonce[IKE_LOW_NONCE]; /* lower nonce of the exchange that made it (rekeyed_by_us) */
 	uint64_t successor;	 /* id of the IKE SA that has taken its place; 0: none */
-	bool is_replaced;	 /* a successor has its CHILD SAs; it waits for its DELETE */
 	uint64_t expire_us; /* half-open or without a child: gone then; IKE_NEVER */
 	uint64_t created_us, established_us, heard_us, sent_us;
 	uint64_t rtt_us;
 
-	uint64_t job; /* under way; 0: none */
 	struct heap_node due;
 
 	UT_hash_handle by_id;
 	UT_hash_handle by_spi; /* our own SPI */
 	UT_hash_handle by_peer; /* responder before AUTH: the peer's SPI and endpoint */
-	UT_hash_handle by_job;
 	struct ike_peer_key peer_key;
-	bool peer_tracked;
 	struct ike_source *source; /* that it is counted to, while it is half-open */
 	uint64_t own_spi;
 	struct ike_sa *next_dead;
@@ -222,7 +224,8 @@ struct ike {
 	uint64_t now_us;	  /* of the public call under way */
 	const struct path *from;  /* of the datagram under way */
 	uint64_t last_id;
-	struct ike_sa *by_id, *by_spi, *by_peer, *by_job;
+	struct ike_sa *by_id, *by_spi, *by_peer;
+	struct ike_auth_work *by_job;
 	struct ike_child_sa *children, *children_by_spi;
 	struct ike_user *users;
 	struct heap due; /* of SAs */
@@ -240,8 +243,12 @@ void ike_sa_set_state(struct ike_sa *sa, enum ike_sa_state state);
 void ike_sa_forget_handshake(struct ike_sa *sa);
 /* Recomputes when the SA is next due. Call after any of its times has changed. */
 void ike_sa_schedule(struct ike_sa *sa);
+/* A job has the handshake's work; a dead SA is freed when it comes back. */
 void ike_sa_track_job(struct ike_sa *sa, uint64_t job);
 void ike_sa_untrack_job(struct ike_sa *sa);
+bool ike_sa_has_job(const struct ike_sa *sa);
+/* Takes them over; they are wiped with the SA. */
+void ike_sa_take_keys(struct ike_sa *sa, struct ike_keys *keys);
 void ike_sa_track_peer(struct ike_sa *sa);
 struct ike_sa *ike_find_half_open(struct ike *ike, const struct path *path, uint64_t spi_i);
 /*
@@ -383,7 +390,7 @@ struct ike_sa *ike_sa_successor(const struct ike_sa *sa);
 /* Again later, by chance not when the peer does (2.25). */
 void ike_rekey_retry(struct ike_sa *sa, struct ike_child_sa *child);
 /* The first bytes of the lower of two nonces. */
-void ike_low_nonce(const struct ike_nonce *ni, const struct ike_nonce *nr, uint8_t out[32]);
+void ike_low_nonce(const struct ike_nonce *ni, const struct ike_nonce *nr, uint8_t out[IKE_LOW_NONCE]);
 
 /* --- crossing.c ---------------------------------------------------------------------------------- */
 /* After a child came up: what of the older SAs of the same user goes (1b, N7). */

@@ -54,15 +54,15 @@ static void spoil_inside(struct world *w, struct packet *packet, const struct sp
 		return;
 	sa = find_sa(w->hosts[packet->from].ike, &outer.header,
 		outer.header.flags & IKE_FLAG_INITIATOR);
-	if (!sa || !sa->keyed ||
-		ike_sk_open(&sa->keys, packet->data, packet->len, &outer, plain, &inner) !=
+	if (!sa || !sa->keys ||
+		ike_sk_open(sa->keys, packet->data, packet->len, &outer, plain, &inner) !=
 			IKE_SK_OPENED)
 		return;
 	plain_len = packet->len - IKE_HEADER_LEN - IKE_GENERIC_LEN - AEAD_IV_LEN - AEAD_TAG_LEN - 1;
 	first = spoiler->changes_first ? spoiler->value : outer.sk_first;
 	if (!spoiler->changes_first && plain_len)
 		plain[spoiler->offset % plain_len] ^= spoiler->value;
-	len = ike_sk_seal(&sa->keys, &outer.header, ++sa->iv, first, NULL, plain, plain_len, out,
+	len = ike_sk_seal(sa->keys, &outer.header, ++sa->iv, first, NULL, plain, plain_len, out,
 		sizeof(out));
 	if (len == packet->len)
 		memcpy(packet->data, out, len);
@@ -107,7 +107,7 @@ static void send_forged(struct reader *r, size_t from)
 	struct ike_header header = {.exchange = exchange};
 	size_t len;
 
-	if (!sa || !sa->keyed)
+	if (!sa || !sa->keys)
 		return;
 	header.spi_i = sa->spi_i;
 	header.spi_r = sa->spi_r;
@@ -115,7 +115,7 @@ static void send_forged(struct reader *r, size_t from)
 	if (sa->role == IKE_INITIATOR)
 		header.flags |= IKE_FLAG_INITIATOR;
 	header.id = (header.flags & IKE_FLAG_RESPONSE ? sa->expected : sa->next_request) + ahead % 3 - 1;
-	len = ike_sk_seal(&sa->keys, &header, ++sa->iv, first, NULL, inner, inner_len, out, sizeof(out));
+	len = ike_sk_seal(sa->keys, &header, ++sa->iv, first, NULL, inner, inner_len, out, sizeof(out));
 	if (len)
 		world_inject(&world, from, out, len, 0);
 }
@@ -196,13 +196,13 @@ static void send_piece(struct reader *r, size_t from)
 	struct ike_header header = {.exchange = exchange};
 	size_t len;
 
-	if (!sa || !sa->keyed)
+	if (!sa || !sa->keys)
 		return;
 	header.spi_i = sa->spi_i;
 	header.spi_r = sa->spi_r;
 	header.flags = sa->role == IKE_INITIATOR ? IKE_FLAG_INITIATOR : 0;
 	header.id = sa->next_request;
-	len = ike_sk_seal(&sa->keys, &header, ++sa->iv, first, &place, inner, inner_len, out, sizeof(out));
+	len = ike_sk_seal(sa->keys, &header, ++sa->iv, first, &place, inner, inner_len, out, sizeof(out));
 	if (len)
 		world_inject(&world, from, out, len, 0);
 }

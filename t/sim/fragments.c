@@ -186,7 +186,7 @@ static void send_piece(uint16_t number, uint16_t total, const void *content, siz
 		.id = sa->next_request};
 	struct ike_place place = {number, total};
 	uint8_t out[2048];
-	size_t out_len = ike_sk_seal(&sa->keys, &header, ++sa->iv, IKE_PAYLOAD_NONE, &place, content,
+	size_t out_len = ike_sk_seal(sa->keys, &header, ++sa->iv, IKE_PAYLOAD_NONE, &place, content,
 		len, out, sizeof(out));
 
 	world_inject(&world, 0, out, out_len, 0);

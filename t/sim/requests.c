@@ -29,9 +29,9 @@ static bool look(struct world *w, struct packet *packet)
 	struct ike_sa *sa = w->hosts[0].ike->by_id;
 	struct ike_message outer;
 
-	if (packet->from == 0 && sa && sa->keyed &&
+	if (packet->from == 0 && sa && sa->keys &&
 		ike_message_parse(packet->data, packet->len, &outer) &&
-		ike_sk_open(&sa->keys, packet->data, packet->len, &outer, seen.plain,
+		ike_sk_open(sa->keys, packet->data, packet->len, &outer, seen.plain,
 			&seen.inner) == IKE_SK_OPENED)
 		seen.count++;
 	return true;
@@ -56,7 +56,7 @@ static void forge(uint8_t exchange, struct ike_builder *chain, uint32_t ahead)
 		.exchange = exchange,
 		.id = sa->next_request + ahead};
 	size_t inner_len = ike_build_finish(chain);
-	size_t len = ike_sk_seal(&sa->keys, &header, ++sa->iv, chain->first, NULL, chain->w.data,
+	size_t len = ike_sk_seal(sa->keys, &header, ++sa->iv, chain->first, NULL, chain->w.data,
 		inner_len, out, sizeof(out));
 
 	world_inject(&world, 1, out, len, 0);
