@@ -2,7 +2,8 @@
 /*
  * A fleet in one process: every host has an engine and a policy, all talk over
  * a network that loses, delays, doubles, reorders and partitions, while hosts
- * crash, sleep and are shouted at by strangers.
+ * crash, sleep, get other addresses and are shouted at by strangers. Every
+ * eighth is behind a NAT, which now and then loses its table.
  *
  *   t/sim/fleet [--seed N] [--hosts N] [--events N] [--trace]
  *
@@ -28,7 +29,7 @@
 /* In clear weather, who wants a tunnel has it within this: failures are remembered for 30 s (N6). */
 #define RECOVERY_MAX (120 * SECOND)
 
-static unsigned long event_count = 100000, seed = 1;
+static unsigned long event_count = 115000, seed = 1;
 
 /* --- what happens ---------------------------------------------------------------------------------------------- */
 
@@ -36,7 +37,7 @@ static void want(struct host *from, struct host *to)
 {
 	struct policy_answer answer;
 
-	policy_want(from->policy, &from->addr, &to->addr, POLICY_TRIGGER_ACQUIRE, 1, NULL, NULL, &answer,
+	policy_want(from->policy, &from->addr, &to->outer, POLICY_TRIGGER_ACQUIRE, 1, NULL, NULL, &answer,
 		clock_of(from));
 }
 
@@ -56,7 +57,7 @@ static void shout(struct host *host)
 	uint64_t changes = host->changes;
 	size_t sas = ike_counters(host->ike).sas;
 
-	path.remote = (struct endpoint){.addr = addr_of(below(host_count)), .port = (uint16_t)(1 + below(60000))};
+	path.remote = (struct endpoint){.addr = hosts[below(host_count)].outer, .port = (uint16_t)(1 + below(60000))};
 	if (some && some->kind == EVENT_PACKET && below(2)) {
 		path.remote.addr.bytes[1] = 77;
 		ike_datagram(host->ike, &path, some->data, some->len, clock_of(host));
@@ -101,6 +102,10 @@ static void something(void)
 		tell("%4zu    slept", a->number);
 	} else if (what < 97) {
 		change_weather();
+	} else if (what < 98) {
+		move_host(a);
+	} else {
+		rebind(&hosts[a->number / 8 * 8 + 4 < host_count ? a->number / 8 * 8 + 4 : 0], below(2));
 	}
 }
 
@@ -111,7 +116,7 @@ static bool has_tunnel(const struct host *a, const struct host *b)
 	struct tunnel *tunnel, *next, *other;
 
 	HASH_ITER (hh, a->tunnels, tunnel, next) {
-		if (!tunnel->installed || !addr_equal(&tunnel->child.path.remote.addr, &b->addr))
+		if (!tunnel->installed || !addr_equal(&tunnel->child.path.remote.addr, &b->outer))
 			continue;
 		HASH_FIND(by_spi, b->by_spi, &tunnel->child.pair.out.spi, sizeof(uint32_t), other);
 		if (other && other->installed && other->child.pair.out.spi == tunnel->child.pair.in.spi)
@@ -235,7 +240,6 @@ int main(int argc, char **argv)
 	hosts = mem_zalloc(host_count * sizeof(*hosts));
 	for (size_t i = 0; i < host_count; i++) {
 		hosts[i].number = i;
-		hosts[i].addr = addr_of(i);
 		start_host(&hosts[i]);
 	}
 	change_weather();

@@ -31,9 +31,18 @@ struct attempt {
 	UT_hash_handle hh;
 };
 
+/* What a translator in front of a host has given it: one outer port for each of 500 and 4500. */
+struct translator {
+	bool present;
+	uint16_t ports[2]; /* 0: none yet */
+};
+
 struct host {
 	size_t number;
-	struct addr addr;
+	struct addr addr;  /* its own … */
+	struct addr outer; /* … and what the others see; the same without a NAT */
+	struct translator nat;
+	unsigned moves; /* changes of its address */
 	struct ike *ike;
 	struct policy *policy;
 	uint64_t ike_timer, policy_timer, ahead_us; /* its clock is ahead by so much */
@@ -81,11 +90,15 @@ __attribute__((format(printf, 1, 2))) void tell(const char *format, ...);
 __attribute__((format(printf, 2, 3))) void violate(const struct host *host, const char *format, ...);
 /* A host's own clock. */
 uint64_t clock_of(const struct host *host);
-struct addr addr_of(size_t number);
+struct addr addr_of(const struct host *host);
 void take_random(void *arg, void *out, size_t len);
 /* The same for all; the engine copies it. */
 const struct ike_config *engine_config(bool no_rekey);
 void start_host(struct host *host);
+/* Its translator has lost its table; with `traffic` the peers' data planes see ESP from the new port. */
+void rebind(struct host *host, bool traffic);
+/* It has another address: what it had with the old one is over (N10). */
+void move_host(struct host *host);
 /* It is gone without a word, and with it what was under way to it. */
 void stop_host(struct host *host);
 void free_event(struct event *event);

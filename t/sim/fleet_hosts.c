@@ -86,24 +86,79 @@ void free_event(struct event *event)
 	free(event);
 }
 
+/* Who has the address now. */
 static struct host *host_of(const struct addr *addr)
 {
 	size_t number = (size_t)addr->bytes[2] * 256 + addr->bytes[3];
+	struct host *host = number >= 1 && number <= host_count ? &hosts[number - 1] : NULL;
 
-	return addr->bytes[0] == 10 && number >= 1 && number <= host_count ? &hosts[number - 1] : NULL;
+	return host && addr_equal(&host->outer, addr) ? host : NULL;
 }
 
-struct addr addr_of(size_t number)
+/* Each move has another second byte; a stranger's is 77. */
+struct addr addr_of(const struct host *host)
 {
 	struct addr addr;
 	char text[32];
 
-	snprintf(text, sizeof(text), "10.0.%zu.%zu", (number + 1) / 256, (number + 1) % 256);
+	snprintf(text, sizeof(text), "10.%u.%zu.%zu", host->moves % 70, (host->number + 1) / 256,
+		(host->number + 1) % 256);
 	addr_parse(text, &addr);
 	return addr;
 }
 
 /* --- the network ------------------------------------------------------------------------------------ */
+
+static unsigned port_index(uint16_t port)
+{
+	return port == 4500;
+}
+
+/* What the sender's translator makes of a datagram's source. */
+static struct endpoint translated(struct host *from, const struct endpoint *source)
+{
+	uint16_t *port = &from->nat.ports[port_index(source->port)];
+
+	if (!from->nat.present)
+		return *source;
+	if (!*port)
+		*port = (uint16_t)(10000 + below(50000));
+	return (struct endpoint){.addr = from->outer, .port = *port};
+}
+
+/* What the receiver's translator makes of its destination; false: nobody has asked for it. */
+static bool translate_back(const struct host *to, struct endpoint *destination)
+{
+	if (!to->nat.present)
+		return true;
+	for (unsigned i = 0; i < 2; i++) {
+		if (to->nat.ports[i] && to->nat.ports[i] == destination->port) {
+			*destination = (struct endpoint){.addr = to->addr, .port = i ? 4500 : 500};
+			return true;
+		}
+	}
+	return false;
+}
+
+void rebind(struct host *host, bool traffic)
+{
+	struct tunnel *tunnel, *next;
+
+	if (!host->nat.present)
+		return;
+	tell("%4zu    its NAT has lost its table", host->number);
+	host->nat.ports[0] = host->nat.ports[1] = 0;
+	if (!traffic)
+		return;
+	HASH_ITER (hh, host->tunnels, tunnel, next) {
+		const struct sa_pair *pair = &tunnel->child.pair;
+		struct endpoint from = {.port = pair->encap_local_port};
+		struct host *peer = host_of(&tunnel->child.path.remote.addr);
+
+		if (peer && pair->encap_local_port)
+			ike_remap(peer->ike, pair->out.spi, translated(host, &from).port, clock_of(peer));
+	}
+}
 
 static void deliver(struct host *to, const struct path *path, const uint8_t *data, size_t len)
 {
@@ -118,7 +173,9 @@ static void take_send(void *arg, const struct path *path, const uint8_t *data, s
 {
 	struct host *from = arg, *to = host_of(&path->remote.addr);
 	struct ike_header header = {0};
-	bool lost = below(100) < weather.loss || !to || (weather.partitioned && to->side != from->side);
+	struct path seen = {.local = translated(from, &path->local), .remote = path->remote};
+	bool lost = below(100) < weather.loss || !to || (weather.partitioned && to->side != from->side) ||
+		    !translate_back(to, &seen.remote) || !addr_equal(&path->local.addr, &from->addr);
 
 	ike_header_parse(data, len, &header);
 	tell("%4zu -> %-4zu %s %s %u, %zu bytes%s", from->number, to ? to->number : 0,
@@ -126,9 +183,9 @@ static void take_send(void *arg, const struct path *path, const uint8_t *data, s
 		header.id, len, lost ? " (lost)" : "");
 	if (lost)
 		return;
-	deliver(to, path, data, len);
+	deliver(to, &seen, data, len);
 	if (below(100) < weather.doubles)
-		deliver(to, path, data, len);
+		deliver(to, &seen, data, len);
 }
 
 /* --- the engine's wishes ------------------------------------------------------------------------------ */
@@ -228,8 +285,11 @@ static void check_keys(const struct host *host, const struct tunnel *tunnel)
 	if (peer)
 		HASH_FIND(by_spi, peer->by_spi, &pair->out.spi, sizeof(uint32_t), other);
 	if (!other || other->child.pair.out.spi != pair->in.spi ||
-		!addr_equal(&other->child.path.remote.addr, &host->addr))
+		!addr_equal(&other->child.path.remote.addr, &host->outer))
 		return;
+	if (!pair->encap_remote_port != !other->child.pair.encap_remote_port ||
+		!pair->encap_remote_port != !(host->nat.present || peer->nat.present))
+		violate(host, "a pair with host %zu is in UDP at one end only, or without need", peer->number);
 	if (pair->in.encr_key_len < 20 || pair->in.encr_key_len != other->child.pair.out.encr_key_len ||
 		memcmp(pair->in.encr_key, other->child.pair.out.encr_key, pair->in.encr_key_len) != 0 ||
 		memcmp(pair->out.encr_key, other->child.pair.in.encr_key, pair->in.encr_key_len) != 0 ||
@@ -298,21 +358,28 @@ static void take_event(void *arg, const struct ike_event *event)
 	}
 }
 
-/* No NAT is here. */
 static void take_move(void *arg, const struct ike_child *child)
 {
-	(void)arg;
-	(void)child;
-	abort();
+	struct host *host = arg, *peer = host_of(&child->path.remote.addr);
+	struct tunnel *tunnel;
+
+	HASH_FIND(hh, host->tunnels, &child->id, sizeof(child->id), tunnel);
+	if (!tunnel || (peer && !peer->nat.present)) {
+		violate(host, "a CHILD SA is moved that is not there, or has no NAT");
+		return;
+	}
+	tunnel->child.path = child->path;
+	tunnel->child.pair.encap_remote_port = child->pair.encap_remote_port;
 }
 
 static void take_keepalive(void *arg, const struct path *path, const uint8_t *data, size_t len)
 {
-	(void)arg;
-	(void)path;
+	struct host *host = arg;
+
 	(void)data;
-	(void)len;
-	abort();
+	if (!host->nat.present || len != 1)
+		violate(host, "a keepalive without a NAT");
+	translated(host, &path->local);
 }
 
 static const struct ike_ops engine_ops = {.send = take_send,
@@ -424,10 +491,40 @@ void start_host(struct host *host)
 		.conns = &group_conn, .conn_count = 1, .lines = &line, .line_count = 1};
 
 	prefix_parse("10.0.0.0/8", &line.remote, NULL);
+	host->outer = host->addr = addr_of(host);
+	/* Every eighth is behind a NAT of its own. */
+	host->nat = (struct translator){.present = host->number % 8 == 4};
+	if (host->nat.present) {
+		host->addr.bytes[0] = 192;
+		host->addr.bytes[1] = 168;
+	}
 	host->ike_timer = host->policy_timer = IKE_NEVER;
 	host->policy = policy_new(&policy_wishes, host, &policy);
 	policy_set_locals(host->policy, &host->addr, 1);
 	host->ike = ike_new(&engine_ops, host, engine_config(false));
+}
+
+void move_host(struct host *host)
+{
+	struct tunnel *tunnel, *next;
+	uint64_t *sas = mem_zalloc((HASH_CNT(hh, host->tunnels) + 1) * sizeof(*sas));
+	size_t count = 0;
+
+	tell("%4zu    has another address", host->number);
+	host->moves++;
+	host->outer = addr_of(host);
+	host->nat.ports[0] = host->nat.ports[1] = 0;
+	/* Behind a NAT a host does not know; else its peers are told in vain, from where it is no more. */
+	if (!host->nat.present) {
+		host->addr = host->outer;
+		policy_set_locals(host->policy, &host->addr, 1);
+		HASH_ITER (hh, host->tunnels, tunnel, next)
+			sas[count++] = tunnel->child.sa;
+		for (size_t i = 0; i < count; i++)
+			ike_delete(host->ike, sas[i], clock_of(host));
+		policy_forget_failures(host->policy, NULL, clock_of(host));
+	}
+	free(sas);
 }
 
 /* Jobs of an engine must have ended before it is freed; their answers come to nobody. */
