@@ -15,6 +15,7 @@ libike_a_SOURCES = \
 	ike/crypto/cert_sign.c ike/crypto/cert_sign.h \
 	ike/crypto/cert_trust.c \
 	ike/crypto/kex.c ike/crypto/kex.h \
+	ike/crypto/modp.c ike/crypto/modp.h \
 	ike/crypto/prf.c ike/crypto/prf.h \
 	ike/crypto/text.c ike/crypto/text.h \
 	ike/engine.c ike/ike.h \
@@ -40,7 +41,7 @@ libike_a_SOURCES = \
 	ike/sk.c ike/sk.h \
 	ike/traversal.c
 
-UNIT_TESTS += t/unit/ike_cert t/unit/ike_crypto t/unit/ike_proposal t/unit/ike_sk
+UNIT_TESTS += t/unit/ike_cert t/unit/ike_crypto t/unit/ike_proposal t/unit/ike_sk t/unit/ike_vectors
 t_unit_ike_cert_SOURCES = t/unit/ike_cert.c t/pki.c t/pki.h t/tap.h
 t_unit_ike_cert_LDADD = $(IKE_LIBS)
 t_unit_ike_crypto_SOURCES = t/unit/ike_crypto.c t/tap.h
@@ -49,6 +50,10 @@ t_unit_ike_proposal_SOURCES = t/unit/ike_proposal.c t/tap.h
 t_unit_ike_proposal_LDADD = $(IKE_LIBS)
 t_unit_ike_sk_SOURCES = t/unit/ike_sk.c t/tap.h
 t_unit_ike_sk_LDADD = $(IKE_LIBS)
+t_unit_ike_vectors_SOURCES = t/unit/ike_vectors.c t/unit/ike_vectors.h t/tap.h
+t_unit_ike_vectors_LDADD = $(IKE_LIBS)
+LINT_TESTS += t/lint/vectors.t
+EXTRA_DIST += t/unit/ike_vectors.py
 
 sim_world = t/sim/world.c t/sim/world.h t/tap.h
 UNIT_TESTS += t/sim/two t/sim/algorithms t/sim/life t/sim/requests t/sim/crossing t/sim/certs t/sim/fragments t/sim/nat t/sim/rekey t/sim/flood t/sim/fleet

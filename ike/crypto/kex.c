@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Key exchange (kex.h): X25519 (RFC 8031) and the ECP groups (RFC 5903). */
+/* Key exchange (kex.h): X25519 (RFC 8031), the ECP groups (RFC 5903), the MODP groups (RFC 3526). */
 #include "ike/crypto/kex.h"
 
 #include "ike/const.h"
+#include "ike/crypto/modp.h"
 #include "lib/mem.h"
 
 #include <gmp.h>
@@ -15,20 +16,19 @@
 /* One row a group; the functions do what kex.h says. */
 struct group {
 	uint16_t id;
-	size_t coordinate; /* bytes of a coordinate */
+	size_t coordinate; /* bytes of a coordinate, of a private number too; MODP: modp.h knows */
 	const struct ecc_curve *(*curve)(void);
 	void (*generate)(const struct group *group, struct kex *kex, const struct crypto_random *random);
 	bool (*derive)(const struct group *group, const struct kex *kex, const uint8_t *peer,
 		size_t len, struct secret *shared);
 };
 
-/* Room for a pair: the private number is as long as a coordinate. */
-static void make_room(struct kex *kex, const struct group *group, size_t public_len)
+static void make_room(struct kex *kex, size_t private_len, size_t public_len)
 {
 	kex->public_len = (uint16_t)public_len;
 	kex->public = mem_zalloc(public_len);
-	kex->private_len = (uint16_t)group->coordinate;
-	kex->private = mem_zalloc(group->coordinate);
+	kex->private_len = (uint16_t)private_len;
+	kex->private = mem_zalloc(private_len);
 }
 
 /* --- X25519 --------------------------------------------------------------------------------- */
@@ -36,7 +36,7 @@ static void make_room(struct kex *kex, const struct group *group, size_t public_
 static void generate_x25519(
 	const struct group *group, struct kex *kex, const struct crypto_random *random)
 {
-	make_room(kex, group, CURVE25519_SIZE);
+	make_room(kex, group->coordinate, CURVE25519_SIZE);
 	random->fill(random->arg, kex->private, CURVE25519_SIZE);
 	curve25519_mul_g(kex->public, kex->private);
 }
@@ -95,7 +95,7 @@ static void generate_ecp(const struct group *group, struct kex *kex, const struc
 	ecc_point_init(&point, group->curve());
 	ecc_scalar_random(&scalar, (void *)random, fill_random);
 	ecc_point_mul_g(&point, &scalar);
-	make_room(kex, group, 2 * group->coordinate);
+	make_room(kex, group->coordinate, 2 * group->coordinate);
 	write_point(&point, group->coordinate, kex->public, kex->public + group->coordinate);
 	mpz_init(number);
 	ecc_scalar_get(&scalar, number);
@@ -159,11 +159,34 @@ static bool derive_ecp(const struct group *group, const struct kex *kex, const u
 	return good;
 }
 
+/* --- MODP ---------------------------------------------------------------------------------- */
+
+static void generate_modp(
+	const struct group *group, struct kex *kex, const struct crypto_random *random)
+{
+	make_room(kex, modp_private_len(group->id), modp_len(group->id));
+	random->fill(random->arg, kex->private, kex->private_len);
+	modp_public(group->id, kex->private, kex->public);
+}
+
+/* The length is that of the prime, leading zeros too (RFC 7296 3.4). */
+static bool derive_modp(const struct group *group, const struct kex *kex, const uint8_t *peer,
+	size_t len, struct secret *shared)
+{
+	if (len != modp_len(group->id) || !modp_shared(group->id, kex->private, peer, shared->data))
+		return false;
+	shared->len = len;
+	return true;
+}
+
 static const struct group groups[] = {
 	{IKE_GROUP_CURVE25519, 32, NULL, generate_x25519, derive_x25519},
 	{IKE_GROUP_ECP_256, 32, nettle_get_secp_256r1, generate_ecp, derive_ecp},
 	{IKE_GROUP_ECP_384, 48, nettle_get_secp_384r1, generate_ecp, derive_ecp},
 	{IKE_GROUP_ECP_521, 66, nettle_get_secp_521r1, generate_ecp, derive_ecp},
+	{IKE_GROUP_MODP_2048, 0, NULL, generate_modp, derive_modp},
+	{IKE_GROUP_MODP_3072, 0, NULL, generate_modp, derive_modp},
+	{IKE_GROUP_MODP_4096, 0, NULL, generate_modp, derive_modp},
 };
 
 static const struct group *find_group(uint16_t id)

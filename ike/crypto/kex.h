@@ -17,7 +17,7 @@ struct crypto_random {
 	void *arg;
 };
 
-#define KEX_PUBLIC_MAX 132
+#define KEX_PUBLIC_MAX 512
 
 /*
  * One side's pair. It owns its two numbers, each as long as the group has it: a
@@ -35,7 +35,8 @@ bool kex_supported(uint16_t group);
 bool kex_generate(struct kex *kex, uint16_t group, const struct crypto_random *random);
 /*
  * The shared secret, in the fixed length of the group (RFC 7296 2.14: left-padded).
- * False for a public value that is no point of the group or gives zero (RFC 7748 6.1).
+ * False for a public value that is no member of the group, or one that gives the
+ * secret away (RFC 7748 6.1, RFC 6989).
  */
 bool kex_derive(const struct kex *kex, const uint8_t *peer, size_t len, struct secret *shared);
 /* The public number has been sent and is not needed any more. */
