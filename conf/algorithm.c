@@ -59,6 +59,12 @@ static const struct algorithm available[] = {
 	{"ecp384", GROUP, IKE_GROUP_ECP_384, 0},
 	{"dh21", GROUP, IKE_GROUP_ECP_521, 0},
 	{"ecp521", GROUP, IKE_GROUP_ECP_521, 0},
+	{"dh14", GROUP, IKE_GROUP_MODP_2048, 0},
+	{"modp2048", GROUP, IKE_GROUP_MODP_2048, 0},
+	{"dh15", GROUP, IKE_GROUP_MODP_3072, 0},
+	{"modp3072", GROUP, IKE_GROUP_MODP_3072, 0},
+	{"dh16", GROUP, IKE_GROUP_MODP_4096, 0},
+	{"modp4096", GROUP, IKE_GROUP_MODP_4096, 0},
 	/* "aes_gcm-null" names the integrity that an AEAD cipher has not. */
 	{"null", NOTHING, 0, 0},
 	{"none", NOTHING, 0, 0},

@@ -194,7 +194,7 @@ static void test_not_groups(void)
 static void test_suites(void)
 {
 	struct conf *conf = files_load_text("conn one\n" NULL_GROUP
-					    "\tike=aes_gcm256-sha2_512+sha2_256;x25519,AES_GCM-128;dh19\n"
+					    "\tike=aes_gcm256-sha2_512+sha2_256;x25519,AES_GCM-128;dh19+modp2048+DH16\n"
 					    "\tesp=aes256-sha2_256,aes_gcm128-null\n");
 	const struct ike_conn *ike = files_ike(conf, "one");
 
@@ -202,7 +202,9 @@ static void test_suites(void)
 			ike->ike.encr[1].key_bits == 128,
 		"two ciphers in their order, the length stuck on or apart");
 	ok(ike && ike->ike.prf_count == 2 && ike->ike.prf[0] == 7 && ike->ike.prf[1] == 5, "two PRFs");
-	ok(ike && ike->ike.ke_count == 2 && ike->ike.ke[0] == 31 && ike->ike.ke[1] == 19, "two groups");
+	ok(ike && ike->ike.ke_count == 4 && ike->ike.ke[0] == 31 && ike->ike.ke[1] == 19 &&
+			ike->ike.ke[2] == 14 && ike->ike.ke[3] == 16,
+		"four groups");
 	ok(ike && ike->esp.encr_count == 2 && ike->esp.encr[0].id == 12 && ike->esp.encr[1].id == 20 &&
 			ike->esp.integ_count == 1 && ike->esp.integ[0] == 12,
 		"esp: AES-CBC with its integrity, and AES-GCM");
@@ -224,7 +226,7 @@ static void test_suites(void)
 			files_said(CONF_ERROR, "esp=aes256-sha1: no hash of these is available"),
 		"SHA-1 is not replaced by another hash");
 	ok(!files_load_text("conn one\n" NULL_GROUP "\tike=aes256-sha1;x25519\n"), "nor for IKE");
-	ok(!files_load_text("conn one\n" NULL_GROUP "\tike=aes_gcm256;modp2048\n"),
+	ok(!files_load_text("conn one\n" NULL_GROUP "\tike=aes_gcm256;modp1024\n"),
 		"a key exchange that is not here does not become another one");
 	ok(!files_load_text("conn one\n" NULL_GROUP "\tike=aes_gmc256\n") &&
 			files_said(CONF_ERROR, "'aes_gmc256' is no algorithm"),
