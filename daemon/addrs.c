@@ -12,16 +12,21 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/if_addr.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Changes come in bursts (an interface with four addresses); look once for all. */
+/*
+ * Changes come in bursts (an interface with four addresses): look at the first,
+ * for what is ours no more is not exempt from then on, and once for all the rest.
+ */
 #define SETTLE_US 20000
 /* A router's routes change all the time: each tells us to forget failures (N6), so it has a rate.
  */
@@ -47,12 +52,19 @@ struct addrs {
 	int probe[2]; /* UDP sockets for route questions: IPv4, IPv6 */
 };
 
-static void set_add(struct addr_set *set, const struct addr *addr)
+static bool set_has(const struct addr_set *set, const struct addr *addr)
 {
 	for (size_t i = 0; i < set->count; i++) {
 		if (addr_equal(&set->items[i], addr))
-			return;
+			return true;
 	}
+	return false;
+}
+
+static void set_add(struct addr_set *set, const struct addr *addr)
+{
+	if (set_has(set, addr))
+		return;
 	set->items = mem_resize(set->items, set->count + 1, sizeof(*set->items));
 	set->items[set->count++] = *addr;
 }
@@ -79,8 +91,35 @@ static bool set_equal(const struct addr_set *a, const struct addr_set *b)
 	return true;
 }
 
-static void add_interface(
-	const struct ifaddrs *ifa, struct addr_set *own, struct addr_set *broadcasts)
+/*
+ * IPv6 addresses that are not ours yet, or never will be, because another host
+ * may have them (RFC 4862 5.4): ours are exempt from every line, and theirs
+ * must not be. getifaddrs() does not tell; without /proc all count as ours.
+ */
+static void find_undecided(struct addr_set *undecided)
+{
+	FILE *file = fopen("/proc/self/net/if_inet6", "re");
+	struct addr address = {.family = ADDR_IPV6};
+	char line[128];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		unsigned flags;
+
+		for (size_t i = 0; i < 16; i++) {
+			if (sscanf(line + 2 * i, "%2hhx", &address.bytes[i]) != 1)
+				break;
+		}
+		if (sscanf(line + 32, "%*x %*x %*x %x", &flags) == 1 &&
+			(flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) &&
+			!(flags & IFA_F_OPTIMISTIC))
+			set_add(undecided, &address);
+	}
+	if (file)
+		fclose(file);
+}
+
+static void add_interface(const struct ifaddrs *ifa, const struct addr_set *undecided,
+	struct addr_set *own, struct addr_set *broadcasts)
 {
 	struct endpoint endpoint;
 	struct addr address;
@@ -88,7 +127,7 @@ static void add_interface(
 	if (!ifa->ifa_addr || !endpoint_from_sockaddr(ifa->ifa_addr, &endpoint))
 		return;
 	address = endpoint.addr;
-	if (addr_is_special(&address))
+	if (addr_is_special(&address) || set_has(undecided, &address))
 		return;
 	set_add(own, &address);
 	if ((ifa->ifa_flags & IFF_BROADCAST) && ifa->ifa_broadaddr &&
@@ -101,14 +140,17 @@ static void add_interface(
 /* True when something is different from before. */
 static bool look(struct addrs *addrs)
 {
-	struct addr_set own = {0}, broadcasts = {0};
+	struct addr_set own = {0}, broadcasts = {0}, undecided = {0};
 	struct ifaddrs *list;
 	bool same;
 
 	if (getifaddrs(&list) != 0)
 		return false;
+	/* After the list: what came in between is told again when it is decided. */
+	find_undecided(&undecided);
 	for (const struct ifaddrs *ifa = list; ifa; ifa = ifa->ifa_next)
-		add_interface(ifa, &own, &broadcasts);
+		add_interface(ifa, &undecided, &own, &broadcasts);
+	free(undecided.items);
 	freeifaddrs(list);
 	set_sort(&own);
 	set_sort(&broadcasts);
@@ -120,12 +162,15 @@ static bool look(struct addrs *addrs)
 	return !same;
 }
 
-static void settled(struct loop_timer *timer)
+static void tell_addresses(struct addrs *addrs)
 {
-	struct addrs *addrs = timer->arg;
-
 	if (look(addrs) && addrs->events.addresses)
 		addrs->events.addresses(addrs->arg);
+}
+
+static void settled(struct loop_timer *timer)
+{
+	tell_addresses(timer->arg);
 }
 
 static void routes_settled(struct loop_timer *timer)
@@ -190,10 +235,12 @@ static void netlink_ready(struct loop_io *io, int events)
 			addresses = routes = true;
 		errno = 0;
 	}
-	if (addresses && !loop_timer_active(&addrs->settle))
-		loop_timer_start(addrs->loop, &addrs->settle, SETTLE_US);
 	if (routes)
 		routes_changed(addrs);
+	if (addresses && !loop_timer_active(&addrs->settle)) {
+		loop_timer_start(addrs->loop, &addrs->settle, SETTLE_US);
+		tell_addresses(addrs);
+	}
 }
 
 static int open_netlink(void)
