@@ -19,6 +19,7 @@ LAB_TESTS += \
 	t/lab/nat-peers.t \
 	t/lab/nat.t \
 	t/lab/null.t \
+	t/lab/pmtu.t \
 	t/lab/rekey.t \
 	t/lab/reload.t \
 	t/lab/self.t \

@@ -48,7 +48,8 @@ class Packet:
             self.src, self.dst = (str(ipaddress.ip_address(ip[i:i + 4])) for i in (12, 16))
             proto, rest = ip[9], ip[(ip[0] & 15) * 4:struct.unpack_from("!H", ip, 2)[0]]
             if struct.unpack_from("!H", ip, 6)[0] & 0x1FFF:
-                self.kind, self.detail = "other", f"fragment of protocol {proto}"
+                self.kind = "esp" if proto == 50 else "other"
+                self.detail = f"fragment of protocol {proto}"
                 return
         else:
             self.src, self.dst = (str(ipaddress.ip_address(ip[i:i + 16])) for i in (8, 24))
