@@ -324,7 +324,7 @@ void ike_initiator_verified(struct ike_sa *sa)
 		ike_sa_delete(sa, reason_of(h->child_error));
 		return;
 	}
-	if (!h->has_child_offer || h->esp_choice != IKE_CHOICE_MADE) {
+	if (!h->has_child_offer || h->work->esp_choice != IKE_CHOICE_MADE) {
 		ike_sa_delete(sa, IKE_REASON_NO_PROPOSAL);
 		return;
 	}
@@ -334,7 +334,7 @@ void ike_initiator_verified(struct ike_sa *sa)
 	}
 	seed = (struct ike_child_seed){.ni = &h->work->ni, .nr = &h->work->nr, .initiator = true};
 	ike_sa_set_state(sa, IKE_SA_INSTALLING);
-	if (!ike_child_install(h->child, &selector, transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL, &h->esp,
+	if (!ike_child_install(h->child, &selector, transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL, &h->work->esp,
 		    &seed))
 		ike_sa_delete(sa, IKE_REASON_CRYPTO);
 }

@@ -5,6 +5,7 @@ libike_a_SOURCES = \
 	ike/child.c \
 	ike/conn.h \
 	ike/const.c ike/const.h \
+	ike/contact.c \
 	ike/create.c \
 	ike/crossing.c \
 	ike/crypto/aead.c ike/crypto/aead.h \
@@ -56,7 +57,7 @@ LINT_TESTS += t/lint/vectors.t
 EXTRA_DIST += t/unit/ike_vectors.py
 
 sim_world = t/sim/world.c t/sim/world.h t/tap.h
-UNIT_TESTS += t/sim/two t/sim/algorithms t/sim/life t/sim/requests t/sim/crossing t/sim/certs t/sim/fragments t/sim/nat t/sim/rekey t/sim/flood t/sim/fleet
+UNIT_TESTS += t/sim/two t/sim/algorithms t/sim/life t/sim/requests t/sim/crossing t/sim/contact t/sim/certs t/sim/fragments t/sim/nat t/sim/rekey t/sim/flood t/sim/fleet
 t_sim_algorithms_SOURCES = t/sim/algorithms.c $(sim_world)
 t_sim_algorithms_LDADD = $(IKE_LIBS)
 t_sim_fleet_SOURCES = t/sim/fleet.c t/sim/fleet.h t/sim/fleet_hosts.c
@@ -77,6 +78,8 @@ t_sim_life_SOURCES = t/sim/life.c $(sim_world)
 t_sim_life_LDADD = $(IKE_LIBS)
 t_sim_requests_SOURCES = t/sim/requests.c $(sim_world)
 t_sim_requests_LDADD = $(IKE_LIBS)
+t_sim_contact_SOURCES = t/sim/contact.c $(sim_world)
+t_sim_contact_LDADD = $(IKE_LIBS)
 t_sim_crossing_SOURCES = t/sim/crossing.c $(sim_world)
 t_sim_crossing_LDADD = $(IKE_LIBS)
 

@@ -67,8 +67,8 @@ bool ike_read_child_offer(struct ike_sa *sa, const struct ike_message *inner)
 	if (!h->has_child_offer)
 		return true;
 	h->transport_asked = ike_notify_find(inner, IKE_NOTIFY_USE_TRANSPORT_MODE, &notify);
-	h->esp_choice = ike_proposal_choose(offer, IKE_PROTOCOL_ESP, &suite, 0, &h->esp);
-	return h->esp_choice != IKE_CHOICE_MALFORMED &&
+	h->work->esp_choice = ike_proposal_choose(offer, IKE_PROTOCOL_ESP, &suite, 0, &h->work->esp);
+	return h->work->esp_choice != IKE_CHOICE_MALFORMED &&
 	       ike_ts_parse(tsi, initiator ? h->work->local_ts : h->work->remote_ts,
 		       initiator ? &h->work->local_ts_count : &h->work->remote_ts_count) &&
 	       ike_ts_parse(tsr, initiator ? h->work->remote_ts : h->work->local_ts,

@@ -259,7 +259,7 @@ static void answer_with_child(struct ike_sa *sa)
 	ike_build_proof(sa, &chain, IKE_PAYLOAD_IDr);
 	if (h->child->pub.pair.mode == IPSEC_TRANSPORT)
 		ike_notify_build(&chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
-	ike_proposal_answer(&chain, &h->esp, h->child->pub.pair.in.spi, 4);
+	ike_proposal_answer(&chain, &h->work->esp, h->child->pub.pair.in.spi, 4);
 	ike_build_selectors(&chain, &h->child->pub.pair.selector, false);
 	ike_send_sealed_response(sa, IKE_EXCHANGE_IKE_AUTH, h->auth_message_id, &chain);
 }
@@ -288,27 +288,6 @@ static bool grant(struct ike_sa *sa, struct selector *selector)
 	       !ike_nat_is_taken(sa, sa->user);
 }
 
-/*
- * 2.4: what the peer says it has forgotten goes; only from who has proved to be
- * somebody. What we have begun just now crosses this one and is not forgotten.
- */
-static void obey_initial_contact(struct ike_sa *sa)
-{
-	struct ike_sa *other, *next;
-	uint64_t now_us = sa->ike->now_us;
-
-	if (!sa->handshake->initial_contact || ike_sa_conn(sa)->remote_auth == IKE_AUTH_NULL)
-		return;
-	HASH_ITER (by_id, sa->ike->by_id, other, next) {
-		if (other != sa && other->state == IKE_SA_ESTABLISHED &&
-			ike_sa_same_peer(other, sa) &&
-			!(other->role == IKE_INITIATOR &&
-				now_us - other->created_us < IKE_CROSSING_US) &&
-			addr_equal(&other->path.remote.addr, &sa->path.remote.addr))
-			ike_sa_end(other, IKE_REASON_PEER_DELETED);
-	}
-}
-
 void ike_responder_checked(struct ike_sa *sa)
 {
 	struct ike_handshake *h = sa->handshake;
@@ -321,12 +300,13 @@ void ike_responder_checked(struct ike_sa *sa)
 		refuse_peer(sa, h->auth_message_id);
 		return;
 	}
-	obey_initial_contact(sa);
+	if (h->initial_contact)
+		ike_contact_obey(sa);
 	if (h->childless) {
 		answer_without_child(sa, 0);
 		return;
 	}
-	if (!h->has_child_offer || h->esp_choice != IKE_CHOICE_MADE) {
+	if (!h->has_child_offer || h->work->esp_choice != IKE_CHOICE_MADE) {
 		answer_without_child(sa, IKE_NOTIFY_NO_PROPOSAL_CHOSEN);
 		return;
 	}
@@ -338,7 +318,7 @@ void ike_responder_checked(struct ike_sa *sa)
 	h->child = ike_child_new(sa, sa->user);
 	seed = (struct ike_child_seed){.ni = &h->work->ni, .nr = &h->work->nr};
 	ike_sa_set_state(sa, IKE_SA_INSTALLING);
-	if (!ike_child_install(h->child, &selector, transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL, &h->esp,
+	if (!ike_child_install(h->child, &selector, transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL, &h->work->esp,
 		    &seed))
 		refuse_auth(sa, h->auth_message_id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 }

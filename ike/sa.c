@@ -239,6 +239,7 @@ static void leave_tables(struct ike_sa *sa)
 	HASH_DELETE(by_spi, ike->by_spi, sa);
 	if (sa->peer_tracked)
 		HASH_DELETE(by_peer, ike->by_peer, sa);
+	ike_contact_remove(sa);
 	ike_children_forget(sa);
 	sa->next_dead = ike->dead;
 	ike->dead = sa;
@@ -281,6 +282,7 @@ static void enter_established(struct ike_sa *sa)
 	sa->established_us = sa->heard_us = ike->now_us;
 	sa->expire_us = IKE_NEVER;
 	ike_rekey_plan_sa(sa);
+	ike_contact_add(sa);
 	ike->counters.established++;
 	ike->counters.sas++;
 }

@@ -85,7 +85,9 @@ struct ike_auth_work {
 	uint8_t peer_method;
 	struct ike_kept peer_proof;
 	struct cert_chain peer_chain;
-	/* The selectors of the peer's offer. */
+	/* The peer's offer of a CHILD SA: what we take of it, and its selectors. */
+	struct ike_chosen esp;
+	enum ike_choice esp_choice;
 	struct ike_ts local_ts[IKE_TS_MAX], remote_ts[IKE_TS_MAX];
 	size_t local_ts_count, remote_ts_count;
 };
@@ -104,8 +106,6 @@ struct ike_handshake {
 	bool has_child_offer;
 	bool childless; /* the peer neither asks for one nor grants one (RFC 6023) */
 	struct ike_child_sa *child; /* the one that IKE_AUTH negotiates; in ike_sa.children too */
-	struct ike_chosen esp;
-	enum ike_choice esp_choice;
 	bool transport_asked;
 	uint16_t child_error; /* notify to answer instead of a CHILD SA */
 	uint32_t auth_message_id; /* responder: the request that waits for its answer */
@@ -204,6 +204,8 @@ struct ike_sa {
 	UT_hash_handle by_spi; /* our own SPI */
 	UT_hash_handle by_peer; /* responder before AUTH: the peer's SPI and endpoint */
 	struct ike_peer_key peer_key;
+	struct ike_peer *peer;		 /* with its other SAs, once it is established (contact.c) */
+	struct ike_sa *peer_prev, *peer_next; /* in ike_peer.sas */
 	struct ike_source *source; /* that it is counted to, while it is half-open */
 	uint64_t own_spi;
 	struct ike_sa *next_dead;
@@ -228,6 +230,7 @@ struct ike {
 	struct ike_auth_work *by_job;
 	struct ike_child_sa *children, *children_by_spi;
 	struct ike_user *users;
+	struct ike_peer *peers; /* by proved identity */
 	struct heap due; /* of SAs */
 	uint64_t timer_us; /* what ops->timer was last told */
 	struct ike_sa *dead;
@@ -391,6 +394,13 @@ struct ike_sa *ike_sa_successor(const struct ike_sa *sa);
 void ike_rekey_retry(struct ike_sa *sa, struct ike_child_sa *child);
 /* The first bytes of the lower of two nonces. */
 void ike_low_nonce(const struct ike_nonce *ni, const struct ike_nonce *nr, uint8_t out[IKE_LOW_NONCE]);
+
+/* --- contact.c: INITIAL_CONTACT --------------------------------------------------------------------- */
+/* An SA is established, an SA ends. */
+void ike_contact_add(struct ike_sa *sa);
+void ike_contact_remove(struct ike_sa *sa);
+/* 2.4: the peer of an SA whose AUTH is good says that it has no other; those that we have end. */
+void ike_contact_obey(struct ike_sa *fresh);
 
 /* --- crossing.c ---------------------------------------------------------------------------------- */
 /* After a child came up: what of the older SAs of the same user goes (1b, N7). */

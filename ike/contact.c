@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * INITIAL_CONTACT (RFC 7296 2.4): who says it has forgotten all that was before
+ * finds its established SAs by the identity that it has proved, without a walk
+ * over those of others. A peer that is anonymous has no such identity, and its
+ * word ends nothing.
+ *
+ * An ike_peer is owned by its SAs: the first of them makes it, the last frees it.
+ */
+#include "ike/sa.h"
+#include "lib/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+struct ike_peer {
+	struct ike_sa *sas;
+	UT_hash_handle hh;
+	uint8_t id[]; /* packed (id.h) */
+};
+
+static struct ike_peer *peer_new(struct ike *ike, const struct ike_kept *id)
+{
+	struct ike_peer *peer = mem_zalloc(sizeof(*peer) + id->len);
+
+	memcpy(peer->id, id->data, id->len);
+	HASH_ADD_KEYPTR(hh, ike->peers, peer->id, id->len, peer);
+	return peer;
+}
+
+void ike_contact_add(struct ike_sa *sa)
+{
+	struct ike *ike = sa->ike;
+	struct ike_peer *peer;
+
+	if (!sa->peer_id.len || ike_sa_conn(sa)->remote_auth == IKE_AUTH_NULL)
+		return;
+	HASH_FIND(hh, ike->peers, sa->peer_id.data, sa->peer_id.len, peer);
+	if (!peer)
+		peer = peer_new(ike, &sa->peer_id);
+	sa->peer = peer;
+	DL_APPEND2(peer->sas, sa, peer_prev, peer_next);
+}
+
+void ike_contact_remove(struct ike_sa *sa)
+{
+	struct ike_peer *peer = sa->peer;
+
+	if (!peer)
+		return;
+	sa->peer = NULL;
+	DL_DELETE2(peer->sas, sa, peer_prev, peer_next);
+	if (peer->sas)
+		return;
+	HASH_DEL(sa->ike->peers, peer);
+	free(peer);
+}
+
+/* What we have begun just now crosses the new one and is not forgotten. */
+static bool is_forgotten(const struct ike_sa *sa, const struct ike_sa *fresh)
+{
+	bool crosses = sa->role == IKE_INITIATOR &&
+		       sa->ike->now_us - sa->created_us < IKE_CROSSING_US;
+
+	return sa != fresh && sa->state == IKE_SA_ESTABLISHED && !crosses &&
+	       addr_equal(&sa->path.remote.addr, &fresh->path.remote.addr);
+}
+
+void ike_contact_obey(struct ike_sa *fresh)
+{
+	struct ike_sa *sa, *next;
+	struct ike_peer *peer;
+
+	if (ike_sa_conn(fresh)->remote_auth == IKE_AUTH_NULL)
+		return;
+	HASH_FIND(hh, fresh->ike->peers, fresh->peer_id.data, fresh->peer_id.len, peer);
+	for (sa = peer ? peer->sas : NULL; sa; sa = next) {
+		/* The last SA takes the peer with it, but not before `next` is known. */
+		next = sa->peer_next;
+		if (is_forgotten(sa, fresh))
+			ike_sa_end(sa, IKE_REASON_PEER_DELETED);
+	}
+}
