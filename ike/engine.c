@@ -305,7 +305,7 @@ static void sa_tick(struct ike_sa *sa)
 {
 	uint64_t now_us = sa->ike->now_us;
 
-	if (ike_keepalive_tick(sa))
+	if (ike_keepalive_tick(sa) || ike_response_tick(sa))
 		return;
 	if (now_us >= sa->fail_us)
 		ike_sa_end(sa, sa->fail_reason);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Requests and responses (RFC 7296 2.1 to 2.3): one request in flight, sent
- * again by its sender alone; the last response kept and repeated byte for byte.
+ * again by its sender alone; the last response kept for some minutes and
+ * repeated byte for byte.
  */
 #include "ike/sa.h"
 
@@ -49,9 +50,20 @@ void ike_request_answered(struct ike_sa *sa)
 void ike_send_response(struct ike_sa *sa, uint32_t id, const uint8_t *data, size_t len)
 {
 	ike_kept_set(&sa->response, data, len);
+	sa->forget_response_us = sa->ike->now_us + IKE_RESPONSE_LIFE_US;
 	ike_pieces_clear(sa);
 	sa->expected = id + 1;
 	ike_send_kept(sa, &sa->response);
+}
+
+/* A request that comes once more after that is ignored, not answered anew. */
+bool ike_response_tick(struct ike_sa *sa)
+{
+	if (!sa->response.data || sa->ike->now_us < sa->forget_response_us)
+		return false;
+	ike_kept_clear(&sa->response);
+	ike_sa_schedule(sa);
+	return true;
 }
 
 static size_t seal(struct ike_sa *sa, uint8_t exchange, uint8_t flags, uint32_t id,

@@ -75,6 +75,8 @@ void ike_sa_schedule(struct ike_sa *sa)
 		return;
 	if (sa->request.message.data)
 		due = earliest(due, earliest(sa->request.next_us, sa->request.give_up_us));
+	if (sa->response.data)
+		due = earliest(due, sa->forget_response_us);
 	if (sa->state == IKE_SA_ESTABLISHED && !sa->request.message.data)
 		due = earliest(due, ike_rekey_due(sa));
 	due = earliest(due, probe_time(sa));

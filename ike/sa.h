@@ -180,7 +180,8 @@ struct ike_sa {
 	struct ike_request request;
 	uint32_t next_request; /* id of our next request */
 	uint32_t expected;     /* id of the peer's next request */
-	struct ike_kept response; /* our last response, to request expected - 1 */
+	struct ike_kept response;   /* our last response, to request expected - 1 */
+	uint64_t forget_response_us; /* it is kept until then */
 	uint64_t iv;
 	struct ike_pieces *pieces; /* of the message that is waited for; NULL: none came */
 
@@ -277,6 +278,10 @@ void ike_send_request(struct ike_sa *sa, const uint8_t *data, size_t len);
 void ike_request_answered(struct ike_sa *sa);
 /* Sends a response to the peer's request `id` and keeps it for retransmissions. */
 void ike_send_response(struct ike_sa *sa, uint32_t id, const uint8_t *data, size_t len);
+/* 2.1: "responders are allowed to forget the response after a timeout of several minutes". */
+#define IKE_RESPONSE_LIFE_US (180 * UINT64_C(1000000))
+/* Forgets it, if it is time; true when it did. */
+bool ike_response_tick(struct ike_sa *sa);
 /* Seals a chain of payloads and sends it as our next request, or as the response to `id`. */
 void ike_send_sealed_request(struct ike_sa *sa, uint8_t exchange, struct ike_builder *chain);
 void ike_send_sealed_response(

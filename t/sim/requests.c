@@ -311,6 +311,46 @@ static void test_init_variants(void)
 	world_clear(&world);
 }
 
+/* Keeps host 0's IKE_AUTH request, as keep() does the first one. */
+static bool keep_auth(struct world *w, struct packet *packet)
+{
+	struct packet *kept = w->filter_arg;
+
+	if (packet->from == 0 && packet->exchange == IKE_EXCHANGE_IKE_AUTH) {
+		kept->len = packet->len;
+		memcpy(kept->data, packet->data, packet->len);
+	}
+	return true;
+}
+
+/* 2.1: a response is kept for some minutes; nothing is answered anew after that. */
+static void test_late_copies(void)
+{
+	uint8_t request[1024];
+	struct packet kept = {.data = request};
+
+	world_init(&world, 23, IKE_AUTH_NULL);
+	A->conns[0].dpd_delay_ms = B->conns[0].dpd_delay_ms = 0;
+	world_reload(&world, 0);
+	world_reload(&world, 1);
+	world.filter = keep_auth;
+	world.filter_arg = &kept;
+	world_initiate(&world, 0);
+	world_run_for(&world, 170000 * WORLD_MS);
+	world_inject(&world, 0, request, kept.len, 0);
+	world_run_for(&world, 1000 * WORLD_MS);
+	is_int((intmax_t)world_sent(&world, 1, IKE_EXCHANGE_IKE_AUTH, true), 2,
+		"a copy of IKE_AUTH after 170 s has the same answer");
+	ok(B->ike->by_id->response.data, "which is kept");
+	world_run_for(&world, 20000 * WORLD_MS);
+	ok(!B->ike->by_id->response.data, "for three minutes");
+	world_inject(&world, 0, request, kept.len, 0);
+	world_run_for(&world, 1000 * WORLD_MS);
+	ok(world_sent(&world, 1, IKE_EXCHANGE_IKE_AUTH, true) == 2 && B->ups == 1,
+		"a copy after that has none");
+	world_clear(&world);
+}
+
 static void test_altered_init(void)
 {
 	uint8_t request[512];
@@ -425,6 +465,7 @@ int main(void)
 	test_delete_child();
 	test_unknown_exchange();
 	test_init_variants();
+	test_late_copies();
 	test_altered_init();
 	test_version();
 	test_forged();
