@@ -7,33 +7,98 @@
 
 #include <stdlib.h>
 
+#define MAX_BITS 128
+
 /*
- * What is needed against wider lines: an allow is installed only where some
- * line could otherwise catch the traffic, for an allow outranks policies of
- * others too.
+ * What else catches the traffic of a line: an allow is installed only against
+ * that, for an allow outranks policies of others too.
  */
-struct needs {
-	bool allow_in;	/* a closed line exists */
-	bool allow_out; /* a line that traps or drops exists */
+struct caught {
+	unsigned in;  /* lines that drop inbound cleartext: closed ones, and those with a tunnel */
+	unsigned out; /* lines that trap or drop, and those with a tunnel */
 };
 
-static struct needs find_needs(const struct policy_config *config)
+/* A line in the order of prefixes: what encloses comes before what it holds. */
+struct nested {
+	const struct policy_line *line;
+	size_t index;
+	struct caught own;
+};
+
+/* The prefixes around a line, the innermost last; each has what it and those around it catch. */
+struct around {
+	struct prefix prefix;
+	struct caught caught;
+};
+
+static struct caught catches(const struct policy_config *config, const struct policy_line *line)
 {
-	struct needs needs = {0};
+	const struct policy_traits *traits = policy_traits(config->conns[line->conn].group);
 
-	for (size_t i = 0; i < config->line_count; i++) {
-		const struct policy_traits *traits =
-			policy_traits(config->conns[config->lines[i].conn].group);
+	return (struct caught){.in = traits->guards_inbound || traits->accepts,
+		.out = traits->traps || traits->drops || traits->accepts};
+}
 
-		needs.allow_in |= traits->guards_inbound;
-		needs.allow_out |= traits->traps || traits->drops;
+static int compare(const void *left, const void *right)
+{
+	const struct nested *a = left, *b = right;
+	int order = addr_compare(&a->line->remote.addr, &b->line->remote.addr);
+
+	return order ? order : a->line->remote.len - b->line->remote.len;
+}
+
+static struct caught sum(struct caught a, struct caught b)
+{
+	return (struct caught){.in = a.in + b.in, .out = a.out + b.out};
+}
+
+/* Sorted lines [first, end) have one prefix: each is caught by the others, and by what is around.
+ */
+static void spread(const struct nested *lines, size_t first, size_t end, struct caught around,
+	struct caught *all, struct caught *out)
+{
+	*all = around;
+	for (size_t i = first; i < end; i++)
+		*all = sum(*all, lines[i].own);
+	for (size_t i = first; i < end; i++)
+		out[lines[i].index] = (struct caught){
+			.in = all->in - lines[i].own.in, .out = all->out - lines[i].own.out};
+}
+
+/* For each line of the configuration, what catches its traffic but itself. The caller frees. */
+static struct caught *find_caught(const struct policy_config *config)
+{
+	struct caught *out = mem_zalloc(config->line_count * sizeof(*out));
+	struct nested *lines = mem_zalloc(config->line_count * sizeof(*lines));
+	struct around around[MAX_BITS + 1];
+	size_t depth = 0, end;
+
+	for (size_t i = 0; i < config->line_count; i++)
+		lines[i] = (struct nested){.line = &config->lines[i],
+			.index = i,
+			.own = catches(config, &config->lines[i])};
+	qsort(lines, config->line_count, sizeof(*lines), compare);
+	for (size_t i = 0; i < config->line_count; i = end) {
+		const struct prefix *prefix = &lines[i].line->remote;
+
+		for (end = i + 1; end < config->line_count; end++) {
+			if (!prefix_equal(prefix, &lines[end].line->remote))
+				break;
+		}
+		while (depth && !prefix_contains(&around[depth - 1].prefix, &prefix->addr))
+			depth--;
+		around[depth].prefix = *prefix;
+		spread(lines, i, end, depth ? around[depth - 1].caught : (struct caught){0},
+			&around[depth].caught, out);
+		depth++;
 	}
-	return needs;
+	free(lines);
+	return out;
 }
 
 /* What a line installs, from what its group demands (the table of RULES.md G). */
 static struct dp_line to_dp_line(
-	const struct policy_config *config, const struct policy_line *line, struct needs needs)
+	const struct policy_config *config, const struct policy_line *line, struct caught caught)
 {
 	const struct policy_conn *conn = &config->conns[line->conn];
 	const struct policy_traits *traits = policy_traits(conn->group);
@@ -44,8 +109,8 @@ static struct dp_line to_dp_line(
 		.remote_port = line->remote_port,
 		.slot = policy_line_slot(line),
 		.closed = traits->guards_inbound,
-		.in = needs.allow_in ? DP_IN_ALLOW : DP_IN_NOTHING,
-		.out = needs.allow_out ? DP_ALLOW : DP_NOTHING};
+		.in = caught.in ? DP_IN_ALLOW : DP_IN_NOTHING,
+		.out = caught.out ? DP_ALLOW : DP_NOTHING};
 
 	if (traits->guards_inbound)
 		out.in = DP_IN_BLOCK;
@@ -63,13 +128,14 @@ void lines_install(struct dataplane *dp, const struct policy_config *config,
 	const struct addr *own = addrs_own(addrs, &own_count);
 	const struct addr *broadcasts = addrs_broadcasts(addrs, &broadcast_count);
 	struct dp_line *lines = mem_zalloc(config->line_count * sizeof(*lines));
-	struct needs needs = find_needs(config);
+	struct caught *caught = find_caught(config);
 
 	for (size_t i = 0; i < config->line_count; i++) {
-		lines[count] = to_dp_line(config, &config->lines[i], needs);
+		lines[count] = to_dp_line(config, &config->lines[i], caught[i]);
 		if (which == LINES_ALL || lines[count].closed)
 			count++;
 	}
 	dp_set_lines(dp, lines, count, own, own_count, broadcasts, broadcast_count, done, arg);
 	free(lines);
+	free(caught);
 }
