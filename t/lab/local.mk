@@ -20,6 +20,7 @@ LAB_TESTS += \
 	t/lab/nat.t \
 	t/lab/null.t \
 	t/lab/pmtu.t \
+	t/lab/precedence.t \
 	t/lab/rekey.t \
 	t/lab/reload.t \
 	t/lab/self.t \
