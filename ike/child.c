@@ -168,6 +168,7 @@ static void fill_pair(struct ike_child_sa *child, const struct selector *selecto
 	pair->selector = *selector;
 	pair->encr = child->esp.encr;
 	pair->integ = child->esp.integ;
+	pair->esn = child->esp.esn;
 	pair->peer_sends_first = !initiator && !replaces_lost(child);
 	pair->replay_window = ike_sa_conn(sa)->replay_window;
 	pair->in.src = pair->out.dst = sa->path.remote.addr;

@@ -65,6 +65,8 @@ struct ike_suite {
 	size_t prf_count;
 	uint16_t ke[IKE_SUITE_MAX];
 	size_t ke_count;
+	uint16_t esn[2]; /* of ESP: 1 with extended sequence numbers, 0 without */
+	size_t esn_count;
 };
 
 struct ike_conn {

@@ -9,6 +9,8 @@
 #define MORE_TRANSFORMS 3
 #define MAX_TRANSFORMS 128
 #define ESN_NONE 0
+#define ESN_EXTENDED 1
+#define NO_GUESS UINT16_MAX
 #define KE_NONE 0
 #define INTEG_NONE 0
 
@@ -61,11 +63,14 @@ struct ike_suite ike_suite_defaults(const struct ike_suite *suite, uint8_t proto
 	static const uint16_t prfs[] = {
 		IKE_PRF_HMAC_SHA2_256, IKE_PRF_HMAC_SHA2_384, IKE_PRF_HMAC_SHA2_512};
 	static const uint16_t groups[] = {IKE_GROUP_CURVE25519, IKE_GROUP_ECP_256};
+	static const uint16_t esns[] = {ESN_EXTENDED, ESN_NONE};
 	struct ike_suite full = *suite;
 
 	default_encr(&full);
 	default_integ(&full);
 	if (protocol == IKE_PROTOCOL_ESP) {
+		for (; suite->esn_count == 0 && full.esn_count < 2; full.esn_count++)
+			full.esn[full.esn_count] = esns[full.esn_count];
 		full.prf_count = 0;
 		full.ke_count = 0;
 		return full;
@@ -86,7 +91,9 @@ struct ike_suite ike_suite_chosen(const struct ike_chosen *chosen)
 		.prf = {chosen->prf},
 		.prf_count = chosen->prf ? 1 : 0,
 		.ke = {chosen->ke},
-		.ke_count = chosen->ke ? 1 : 0};
+		.ke_count = chosen->ke ? 1 : 0,
+		.esn = {chosen->esn},
+		.esn_count = 1};
 }
 
 /* --- building --------------------------------------------------------------------------------- */
@@ -157,7 +164,7 @@ static size_t add_suite(struct transform *out, uint8_t protocol, const struct ik
 		count = add_list(out, count, IKE_TRANSFORM_INTEG, suite->integ, suite->integ_count);
 	count = add_list(out, count, IKE_TRANSFORM_KE, suite->ke, suite->ke_count);
 	if (protocol == IKE_PROTOCOL_ESP)
-		out[count++] = (struct transform){.type = IKE_TRANSFORM_ESN, .id = ESN_NONE};
+		count = add_list(out, count, IKE_TRANSFORM_ESN, suite->esn, suite->esn_count);
 	return count;
 }
 
@@ -175,7 +182,7 @@ void ike_proposal_offer(struct ike_builder *builder, uint8_t protocol, const str
 {
 	bool first = suite->encr_count == 0 || is_combined(suite->encr[0].id);
 	bool both = has_kind(suite, !first);
-	struct transform transforms[4 * IKE_SUITE_MAX + 1];
+	struct transform transforms[4 * IKE_SUITE_MAX + 2];
 	struct proposal_spi own = {spi, spi_len};
 	size_t count = add_suite(transforms, protocol, suite, first);
 
@@ -319,7 +326,7 @@ static bool choose_integ(
 	if (is_combined(out->encr))
 		return !offers_type(proposal, IKE_TRANSFORM_INTEG) ||
 		       offers(proposal, IKE_TRANSFORM_INTEG, INTEG_NONE, 0);
-	return choose_id(proposal, IKE_TRANSFORM_INTEG, suite->integ, suite->integ_count, 0,
+	return choose_id(proposal, IKE_TRANSFORM_INTEG, suite->integ, suite->integ_count, NO_GUESS,
 		&out->integ);
 }
 
@@ -334,6 +341,17 @@ static bool choose_encr(
 			return true;
 	}
 	return false;
+}
+
+/* 3.3.3 wants it in each proposal of ESP; one without it has no extended sequence numbers. */
+static bool choose_esn(
+	const struct proposal *proposal, const struct ike_suite *suite, struct ike_chosen *out)
+{
+	static const struct proposal plain = {
+		.transforms = {{.type = IKE_TRANSFORM_ESN, .id = ESN_NONE}}, .count = 1};
+
+	return choose_id(offers_type(proposal, IKE_TRANSFORM_ESN) ? proposal : &plain, IKE_TRANSFORM_ESN,
+		suite->esn, suite->esn_count, NO_GUESS, &out->esn);
 }
 
 /* Only what the suite knows how to do may be demanded: an extra transform type is a demand (3.3.6). */
@@ -361,7 +379,7 @@ static bool choose_from(const struct proposal *proposal, uint8_t protocol,
 		!choose_encr(proposal, suite, out))
 		return false;
 	if (protocol == IKE_PROTOCOL_IKE)
-		return choose_id(proposal, IKE_TRANSFORM_PRF, suite->prf, suite->prf_count, 0,
+		return choose_id(proposal, IKE_TRANSFORM_PRF, suite->prf, suite->prf_count, NO_GUESS,
 			       &out->prf) &&
 		       choose_id(proposal, IKE_TRANSFORM_KE, suite->ke, suite->ke_count, guess,
 			       &out->ke);
@@ -373,8 +391,7 @@ static bool choose_from(const struct proposal *proposal, uint8_t protocol,
 		!choose_id(proposal, IKE_TRANSFORM_KE, suite->ke, suite->ke_count, guess, &out->ke) &&
 		!offers(proposal, IKE_TRANSFORM_KE, KE_NONE, 0))
 		return false;
-	return !offers_type(proposal, IKE_TRANSFORM_ESN) ||
-	       offers(proposal, IKE_TRANSFORM_ESN, ESN_NONE, 0);
+	return choose_esn(proposal, suite, out);
 }
 
 enum ike_choice ike_proposal_choose(const struct ike_payload *sa, uint8_t protocol,
@@ -419,7 +436,7 @@ const char *ike_proposal_format(const struct ike_chosen *chosen, char out[IKE_PR
 			chosen->key_bits, dash, integ, ike_prf_name(chosen->prf),
 			ike_group_name(chosen->ke));
 	else
-		snprintf(out, IKE_PROPOSAL_TEXT, "%s_%u%s%s", ike_encr_name(chosen->encr),
-			chosen->key_bits, dash, integ);
+		snprintf(out, IKE_PROPOSAL_TEXT, "%s_%u%s%s%s", ike_encr_name(chosen->encr),
+			chosen->key_bits, dash, integ, chosen->esn ? "/ESN" : "");
 	return out;
 }

@@ -18,6 +18,7 @@ struct ike_chosen {
 	uint16_t integ; /* 0 with a combined-mode cipher */
 	uint16_t prf; /* IKE only */
 	uint16_t ke;  /* IKE; of ESP: the group of a key exchange of its own (PFS), 0 for none */
+	uint16_t esn; /* ESP: 1 for extended sequence numbers (RFC 4303 2.2.1) */
 	uint64_t spi; /* the peer's: 4 bytes for ESP; 0 in IKE_SA_INIT */
 };
 

@@ -100,6 +100,28 @@ static void test_row(const struct row *row)
 	world_clear(&world);
 }
 
+/* Extended sequence numbers: what each end says (-1: nothing), and what comes of it (-1: no tunnel). */
+static void test_esn(int a, int b, int want)
+{
+	const int said[] = {a, b};
+	int got;
+
+	world_init(&world, 200, IKE_AUTH_PSK);
+	for (size_t i = 0; i < 2; i++) {
+		struct ike_suite *esp = &world.hosts[i].conns[0].esp;
+
+		esp->esn_count = said[i] >= 0;
+		esp->esn[0] = said[i] > 0;
+		set_rekey(&world.hosts[i].conns[0], 20, 1000000);
+		world_reload(&world, i);
+	}
+	world_initiate(&world, 0);
+	world_run_for(&world, 60000 * WORLD_MS);
+	got = A->ups ? A->children[A->child_count - 1].child.pair.esn : -1;
+	ok(got == want && world_agrees(&world) && (want < 0 || A->ups > 2), "ESN %d and %d: %d", a, b, got);
+	world_clear(&world);
+}
+
 /* Ends with lists of both kinds. */
 static void test_mixed(const struct ike_suite *a, const struct ike_suite *b, const char *want)
 {
@@ -128,6 +150,15 @@ int main(void)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		test_row(&rows[i]);
+	test_esn(-1, -1, 1);
+	test_esn(1, -1, 1);
+	test_esn(-1, 1, 1);
+	test_esn(0, -1, 0);
+	test_esn(-1, 0, 0);
+	test_esn(1, 1, 1);
+	test_esn(0, 0, 0);
+	test_esn(0, 1, -1);
+	test_esn(1, 0, -1);
 	test_mixed(&gcm, &cbc, "none");
 	test_mixed(&both, &gcm, "AES_GCM_16_128/HMAC_SHA2_256/CURVE25519");
 	test_mixed(&both, &cbc, "AES_CBC_128-HMAC_SHA2_256_128/HMAC_SHA2_256/CURVE25519");

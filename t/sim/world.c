@@ -519,7 +519,7 @@ static bool same_sa(const struct ipsec_sa *a, const struct ipsec_sa *b)
 static bool mirrors(const struct sa_pair *a, const struct sa_pair *b)
 {
 	return same_sa(&a->in, &b->out) && same_sa(&a->out, &b->in) && a->mode == b->mode &&
-	       a->encr == b->encr && a->integ == b->integ && a->in.spi != a->out.spi &&
+	       a->encr == b->encr && a->integ == b->integ && a->esn == b->esn && a->in.spi != a->out.spi &&
 	       memcmp(a->in.encr_key, a->out.encr_key, a->in.encr_key_len) != 0 &&
 	       prefix_equal(&a->selector.local, &b->selector.remote) &&
 	       prefix_equal(&a->selector.remote, &b->selector.local) &&
