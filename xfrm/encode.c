@@ -11,9 +11,9 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* Larger than any message here. */
 #define DEFAULT_WINDOW 128u
 #define MAX_SMALL_WINDOW 32u
+#define MAX_WINDOW 4096u /* XFRMA_REPLAY_ESN_MAX */
 
 static struct nl_msg *begin(int type, int flags, const void *body, size_t len)
 {
@@ -219,9 +219,10 @@ static void add_algorithms(struct nl_msg *msg, const struct ipsec_sa *sa, const 
 	add_crypt(msg, sa, &cipher);
 }
 
+/* Of the window, which is a bitmap, and of the counters; the kernel wants it wherever ESN is. */
 static void add_replay(struct nl_msg *msg, unsigned window)
 {
-	uint8_t room[sizeof(struct xfrm_replay_state_esn) + 512] = {0};
+	uint8_t room[sizeof(struct xfrm_replay_state_esn) + MAX_WINDOW / 8] = {0};
 	struct xfrm_replay_state_esn *esn = (struct xfrm_replay_state_esn *)room;
 
 	esn->bmp_len = (window + 31) / 32;
@@ -245,7 +246,7 @@ static unsigned window_of(const struct sa_pair *pair)
 {
 	unsigned window = pair->replay_window ? pair->replay_window : DEFAULT_WINDOW;
 
-	return window > 4096 ? 4096 : window;
+	return window > MAX_WINDOW ? MAX_WINDOW : window;
 }
 
 static struct nl_msg *encode_state(int type, const struct ipsec_sa *sa, const struct sa_pair *pair,
@@ -253,6 +254,7 @@ static struct nl_msg *encode_state(int type, const struct ipsec_sa *sa, const st
 {
 	struct xfrm_usersa_info info;
 	unsigned window = window_of(pair);
+	bool large = pair->esn || (inbound && window > MAX_SMALL_WINDOW);
 	struct nl_msg *msg;
 
 	memset(&info, 0, sizeof(info));
@@ -265,17 +267,19 @@ static struct nl_msg *encode_state(int type, const struct ipsec_sa *sa, const st
 	/* One soft expire at the peer's first packet (kernel.md 0.10): it has the pair now. */
 	if (inbound && pair->peer_sends_first)
 		info.lft.soft_packet_limit = 1;
-	if (!inbound)
+	if (!inbound && !pair->esn)
 		info.lft.soft_packet_limit = ENCODE_SOFT_PACKETS;
 	info.reqid = reqid;
 	info.family = family_of(&sa->dst);
 	info.mode = pair->mode == IPSEC_TUNNEL ? XFRM_MODE_TUNNEL : XFRM_MODE_TRANSPORT;
 	if (pair->mode == IPSEC_TUNNEL)
 		info.flags = XFRM_STATE_AF_UNSPEC;
-	info.replay_window = inbound && window <= MAX_SMALL_WINDOW ? (uint8_t)window : 0;
+	if (pair->esn)
+		info.flags |= XFRM_STATE_ESN;
+	info.replay_window = inbound && !large ? (uint8_t)window : 0;
 	msg = begin(type, 0, &info, sizeof(info));
 	add_algorithms(msg, sa, pair);
-	if (inbound && window > MAX_SMALL_WINDOW)
+	if (large)
 		add_replay(msg, window);
 	if (pair->encap_remote_port)
 		add_encap(msg, pair, inbound);
