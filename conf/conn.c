@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_WINDOW 4096u /* the kernel's (XFRMA_REPLAY_ESN_MAX) */
 #define DEFAULT_RETRANSMIT_TIMEOUT_MS 5000
 #define DEFAULT_RETRANSMIT_INTERVAL_MS 250
 #define DEFAULT_DPD_MS 30000
@@ -194,6 +195,16 @@ static void fill_nat(const struct section *conn, struct ike_conn *out)
 	out->no_keepalive = is_word(section_text(conn, "nat-keepalive"), "no");
 }
 
+static void fill_esn(const struct section *conn, struct ike_suite *esp)
+{
+	const char *text = section_text(conn, "esn");
+
+	if (!text || is_word(text, "either"))
+		return;
+	esp->esn[0] = is_word(text, "yes");
+	esp->esn_count = 1;
+}
+
 static void fill_ike(struct certs *certs, const struct section *conn, struct ike_conn *out)
 {
 	struct conf_report *report = certs->source->report;
@@ -204,14 +215,15 @@ static void fill_ike(struct certs *certs, const struct section *conn, struct ike
 	refuse_ikev1(report, conn);
 	fill_suite(report, conn, "ike", true, &out->ike);
 	fill_suite(report, conn, section_param(conn, "esp") ? "esp" : "phase2alg", false, &out->esp);
+	fill_esn(conn, &out->esp);
 	out->mode = is_word(section_text(conn, "type"), "transport") ? IPSEC_TRANSPORT : IPSEC_TUNNEL;
 	fill_timers(conn, out);
 	fill_rekey(conn, out);
 	fill_nat(conn, out);
 	out->no_fragments = is_word(section_text(conn, "fragmentation"), "no");
-	if (window > UINT16_MAX)
+	if (section_param(conn, "replay-window") && (window == 0 || window > MAX_WINDOW))
 		report_error(report, section_param(conn, "replay-window")->place,
-			"replay-window is %u at most", UINT16_MAX);
+			"replay-window=%u: there are windows of 1 to %u packets", window, MAX_WINDOW);
 	out->replay_window = (uint16_t)window;
 }
 

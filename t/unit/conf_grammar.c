@@ -233,6 +233,26 @@ static void test_suites(void)
 		"a misspelt algorithm is an error");
 }
 
+static void test_numbers(void)
+{
+	struct conf *conf = files_load_text("conn yes\n" NULL_GROUP "\tesn=yes\n\treplay-window=4096\n"
+					    "conn no\n" NULL_GROUP "\tesn=no\n"
+					    "conn either\n" NULL_GROUP "\tesn=either\n");
+
+	ok(conf && files_ike(conf, "yes")->esp.esn_count == 1 && files_ike(conf, "yes")->esp.esn[0] == 1,
+		"esn=yes");
+	ok(conf && files_ike(conf, "no")->esp.esn_count == 1 && files_ike(conf, "no")->esp.esn[0] == 0,
+		"esn=no");
+	ok(conf && files_ike(conf, "either")->esp.esn_count == 0, "esn=either");
+	is_int(files_ike(conf, "yes")->replay_window, 4096, "the largest window");
+	conf_free(conf);
+	ok(!files_load_text("conn x\n" NULL_GROUP "\treplay-window=0\n") &&
+			files_said(CONF_ERROR, "replay-window=0: there are windows of 1 to 4096 packets"),
+		"no window is none");
+	ok(!files_load_text("conn x\n" NULL_GROUP "\treplay-window=4097\n"), "nor is what no kernel takes");
+	ok(!files_load_text("conn x\n" NULL_GROUP "\tesn=maybe\n"), "esn=maybe");
+}
+
 static void test_ends(void)
 {
 	struct conf *conf = files_load_text("conn one\n\tleft=%opportunisticgroup\n\tleftauth=secret\n"
@@ -266,6 +286,7 @@ int main(void)
 	test_depth();
 	test_not_groups();
 	test_suites();
+	test_numbers();
 	test_ends();
 	return files_done();
 }
