@@ -6,6 +6,7 @@ make check runs the rows that are marked; `make check-interop` runs all (t/lab/r
 A cell that the peer's Debian build cannot do says why.
 """
 import argparse
+import re
 
 from lab import *
 
@@ -64,6 +65,13 @@ ROWS = [
      "aes128gcm16", 4),
     ("ESP ChaCha20-Poly1305", False, "esp=chacha20_poly1305", "esp=chacha20_poly1305",
      "aes256gcm16-prfsha256-x25519", "chacha20poly1305", 4),
+    ("ESN by default", False, "", "esn=either", "aes256gcm16-prfsha256-x25519", "aes256gcm16-esn-noesn", 4),
+    ("ESN demanded", False, "esn=yes", "esn=yes", "aes256gcm16-prfsha256-x25519", "aes256gcm16-esn", 4),
+    ("ESN with AES-CBC", False, "esp=aes128-sha2_256\n\tesn=yes", "esp=aes128-sha2_256\n\tesn=yes",
+     "aes256gcm16-prfsha256-x25519", "aes128-sha256-esn", 4),
+    ("no ESN, where we refuse it", False, "esn=no", "esn=either", "aes256gcm16-prfsha256-x25519",
+     "aes256gcm16-esn-noesn", 4),
+    ("no ESN, where they refuse it", False, "", "esn=no", "aes256gcm16-prfsha256-x25519", "aes256gcm16-noesn", 4),
     ("cookie forced", False, "ddos", "ddos", "aes256gcm16-prfsha256-x25519", "aes256gcm16", 4),
     ("no fragmentation", False, "fragmentation=no", "fragmentation=no", "aes256gcm16-prfsha256-x25519",
      "aes256gcm16", 4),
@@ -144,6 +152,14 @@ def impossible_for(peer, row, who):
     return ND_NOT if row[6] == 6 and who == "them" else None
 
 
+def counts_as_wanted(host, row):
+    """Whether the kernel's states have extended sequence numbers, or not, as the row's name says."""
+    states = ["esn" in flags for flags in re.findall(r"flag (.*)", host.run("ip", "xfrm", "state").stdout)]
+    if row[0].startswith("ESN"):
+        return any(states) and all(states)
+    return not (row[0].startswith("no ESN") and any(states))
+
+
 def run(number, peer, row, who):
     global passed, failed, impossible
     label = f"{row[0]}, {peer}, begun by {who}"
@@ -162,11 +178,12 @@ def run(number, peer, row, who):
     stands = ours.has_sa(theirs)
     flows = ours.ping(there, count=2, limit=3) == 2 and theirs.ping(back, count=2, limit=3) == 2
     esp = {p.src for p in wire.esp(ours, theirs, since=mark)} == {there, back}
-    good = bool(stands and flows and esp and not wire.clear(ours, theirs, since=mark))
+    counts = counts_as_wanted(ours, row)
+    good = bool(stands and flows and esp and counts and not wire.clear(ours, theirs, since=mark))
     passed += good
     failed += not good
     ok(good, f"{label}: {'SAs, ' if stands else 'no SAs, '}{'traffic' if flows else 'no traffic'}"
-       f"{'' if esp else ', no ESP both ways'}")
+       f"{'' if esp else ', no ESP both ways'}{'' if counts else ', sequence numbers of the other kind'}")
     for daemon in ours.daemons + theirs.daemons:
         daemon.kill()
 
