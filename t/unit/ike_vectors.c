@@ -5,9 +5,11 @@
  */
 #include "t/tap.h"
 
+#include "ike/auth.h"
 #include "ike/const.h"
 #include "ike/crypto/kex.h"
 #include "ike/crypto/modp.h"
+#include "ike/sk.h"
 #include "t/unit/ike_vectors.h"
 
 static size_t from_hex(const char *text, uint8_t *out)
@@ -88,9 +90,143 @@ static void test_modp(const struct modp_vector *vector)
 	kex_clear(&kex);
 }
 
+/* --- a handshake ---------------------------------------------------------------------------- */
+
+static struct ike_nonce nonce_of(const char *text)
+{
+	struct ike_nonce nonce = {0};
+
+	nonce.len = from_hex(text, nonce.data);
+	return nonce;
+}
+
+static struct secret secret_of(const char *text)
+{
+	struct secret secret = {0};
+
+	secret.len = from_hex(text, secret.data);
+	return secret;
+}
+
+static bool is_value(const uint8_t *got, size_t got_len, const char *want)
+{
+	uint8_t bytes[256];
+	size_t len = from_hex(want, bytes);
+
+	return got_len == len && (len == 0 || memcmp(got, bytes, len) == 0);
+}
+
+static void test_sk(const struct ike_keys *keys, const char *const want[7], const char *name)
+{
+	ok(is_value(keys->d, keys->prf_len, want[0]), "%s: SK_d", name);
+	ok(is_value(keys->ai, keys->integ_len, want[1]) && is_value(keys->ar, keys->integ_len, want[2]),
+		"%s: SK_ai, SK_ar", name);
+	ok(is_value(keys->ei, keys->encr_len, want[3]) && is_value(keys->er, keys->encr_len, want[4]),
+		"%s: SK_ei, SK_er", name);
+	ok(is_value(keys->pi, keys->prf_len, want[5]) && is_value(keys->pr, keys->prf_len, want[6]),
+		"%s: SK_pi, SK_pr", name);
+}
+
+static void test_child(const struct ike_keys *keys, const struct ike_chosen *chosen, bool pfs,
+	const char *const want[4])
+{
+	struct ike_nonce ni = nonce_of(pfs ? VECTOR_NI2 : VECTOR_NI);
+	struct ike_nonce nr = nonce_of(pfs ? VECTOR_NR2 : VECTOR_NR);
+	struct secret shared = secret_of(VECTOR_SHARED_PFS);
+	struct ipsec_sa to_responder = {0}, to_initiator = {0};
+
+	ok(ike_keys_child(keys, chosen, pfs ? &shared : NULL, &ni, &nr, &to_responder, &to_initiator),
+		"keys of ESP, %s PFS", pfs ? "with" : "without");
+	ok(is_value(to_responder.encr_key, to_responder.encr_key_len, want[0]) &&
+			is_value(to_responder.integ_key, to_responder.integ_key_len, want[1]),
+		"to the responder");
+	ok(is_value(to_initiator.encr_key, to_initiator.encr_key_len, want[2]) &&
+			is_value(to_initiator.integ_key, to_initiator.integ_key_len, want[3]),
+		"and back");
+}
+
+static void test_auth(const struct ike_keys *keys, bool of_initiator, bool by_psk, const char *want)
+{
+	struct ike_nonce nonce = nonce_of(of_initiator ? VECTOR_NR : VECTOR_NI);
+	struct secret secret = secret_of(VECTOR_PSK);
+	struct auth_task task = {0};
+	uint8_t message[64], id[64];
+	size_t message_len = from_hex(of_initiator ? VECTOR_MESSAGE_I : VECTOR_MESSAGE_R, message);
+	size_t id_len = from_hex(of_initiator ? VECTOR_ID_I : VECTOR_ID_R, id);
+
+	auth_task_init(&task, keys, of_initiator, message, message_len, &nonce, id, id_len);
+	auth_task_by_secret(&task, by_psk ? &secret : NULL);
+	auth_task_run(&task);
+	ok(task.good && is_value(task.proof, task.proof_len, want), "AUTH of the %s, %s",
+		of_initiator ? "initiator" : "responder", by_psk ? "PSK" : "NULL");
+	auth_task_clear(&task);
+}
+
+/* Sealed as the script has sealed it, and opened again. */
+static void test_message(const struct ike_keys *keys, const struct ike_place *place, const char *want)
+{
+	struct ike_header header = {.spi_i = VECTOR_SPI_I,
+		.spi_r = VECTOR_SPI_R,
+		.exchange = IKE_EXCHANGE_INFORMATIONAL,
+		.flags = place ? IKE_FLAG_RESPONSE : IKE_FLAG_INITIATOR,
+		.id = 5};
+	uint8_t content[64], sealed[256], plain[256];
+	size_t content_len = from_hex(VECTOR_CONTENT, content), plain_len = 0;
+	size_t len = ike_sk_seal(keys, &header, VECTOR_IV, place ? 0 : IKE_PAYLOAD_NOTIFY, place, content,
+		content_len, sealed, sizeof(sealed));
+	struct ike_message outer, inner;
+
+	ok(is_value(sealed, len, want), "%s", place ? "a fragment" : "a message");
+	len = from_hex(want, sealed);
+	ok(ike_message_parse(sealed, len, &outer), "which parses");
+	if (place)
+		ok(ike_skf_open(keys, sealed, len, &outer, plain, &plain_len) == IKE_SK_OPENED &&
+				is_value(plain, plain_len, VECTOR_CONTENT),
+			"and opens");
+	else
+		ok(ike_sk_open(keys, sealed, len, &outer, plain, &inner) == IKE_SK_OPENED &&
+				inner.count == 2,
+			"and opens");
+}
+
+static void test_handshake(const struct handshake_vector *vector)
+{
+	static const struct ike_place place = {2, 3};
+	struct ike_chosen chosen = {.protocol = IKE_PROTOCOL_IKE,
+		.encr = vector->encr,
+		.key_bits = vector->key_bits,
+		.integ = vector->integ,
+		.prf = vector->prf};
+	struct ike_nonce ni = nonce_of(VECTOR_NI), nr = nonce_of(VECTOR_NR);
+	struct secret shared = secret_of(VECTOR_SHARED);
+	struct ike_keys keys = {0}, rekeyed = {0};
+
+	ok(ike_keys_derive(&keys, &chosen, &shared, &ni, &nr, VECTOR_SPI_I, VECTOR_SPI_R), "%s %u, %s",
+		ike_encr_name(vector->encr), vector->key_bits, ike_prf_name(vector->prf));
+	test_sk(&keys, vector->sk, "first");
+	test_child(&keys, &chosen, false, vector->child);
+	test_child(&keys, &chosen, true, vector->pfs);
+	test_auth(&keys, true, false, vector->null_i);
+	test_auth(&keys, false, false, vector->null_r);
+	test_auth(&keys, true, true, vector->psk_i);
+	test_auth(&keys, false, true, vector->psk_r);
+	test_message(&keys, NULL, vector->message);
+	test_message(&keys, &place, vector->fragment);
+	shared = secret_of(VECTOR_SHARED_PFS);
+	ni = nonce_of(VECTOR_NI2);
+	nr = nonce_of(VECTOR_NR2);
+	ok(ike_keys_rekey(&rekeyed, &keys, &chosen, &shared, &ni, &nr, VECTOR_SPI_I2, VECTOR_SPI_R2),
+		"rekeyed");
+	test_sk(&rekeyed, vector->rekeyed, "rekeyed");
+	ike_keys_clear(&keys);
+	ike_keys_clear(&rekeyed);
+}
+
 int main(void)
 {
 	for (size_t i = 0; i < sizeof(modp_vectors) / sizeof(modp_vectors[0]); i++)
 		test_modp(&modp_vectors[i]);
+	for (size_t i = 0; i < sizeof(handshake_vectors) / sizeof(handshake_vectors[0]); i++)
+		test_handshake(&handshake_vectors[i]);
 	return tap_done();
 }
