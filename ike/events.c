@@ -179,3 +179,22 @@ void ike_tell_soft_failure(struct ike_sa *sa, enum ike_reason reason)
 	event.reason = reason;
 	tell(sa, &event);
 }
+
+void ike_tell_keys(const struct ike_sa *sa)
+{
+	const struct ike_keys *keys = sa->keys;
+	struct ike_key_material material = {.spi_i = sa->spi_i,
+		.spi_r = sa->spi_r,
+		.encr = keys->encr,
+		.key_bits = sa->chosen.key_bits,
+		.integ = keys->integ,
+		.encr_len = keys->encr_len,
+		.integ_len = keys->integ_len,
+		.ei = keys->ei,
+		.er = keys->er,
+		.ai = keys->ai,
+		.ar = keys->ar};
+
+	if (sa->ike->ops.keyed)
+		sa->ike->ops.keyed(sa->ike->arg, &material);
+}

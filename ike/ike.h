@@ -131,6 +131,14 @@ struct ike_job {
 	void *data;
 };
 
+/* SK_e and SK_a of an IKE SA (RFC 7296 2.14), while ops->keyed runs. */
+struct ike_key_material {
+	uint64_t spi_i, spi_r;
+	uint16_t encr, key_bits, integ;
+	size_t encr_len, integ_len; /* bytes of each key; encr with the salt of AEAD */
+	const uint8_t *ei, *er, *ai, *ar;
+};
+
 struct ike_ops {
 	/* Sends one datagram (no non-ESP marker; the caller adds it on port 4500). */
 	void (*send)(void *arg, const struct path *path, const uint8_t *data, size_t len);
@@ -155,6 +163,8 @@ struct ike_ops {
 	void (*keepalive)(void *arg, const struct path *path, const uint8_t *data, size_t len);
 	/* Runs the job elsewhere, then ike_job_done(). */
 	void (*job)(void *arg, const struct ike_job *job);
+	/* An IKE SA has its keys: for a key log. May be NULL. */
+	void (*keyed)(void *arg, const struct ike_key_material *keys);
 	/* Fills with random bytes of cryptographic strength. */
 	void (*random)(void *arg, void *out, size_t len);
 };

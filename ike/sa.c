@@ -170,6 +170,7 @@ void ike_sa_take_keys(struct ike_sa *sa, struct ike_keys *keys)
 {
 	sa->keys = mem_dup(keys, sizeof(*keys));
 	*keys = (struct ike_keys){0};
+	ike_tell_keys(sa);
 }
 
 static struct ike_peer_key peer_key(uint64_t spi_i, const struct endpoint *remote)

@@ -318,6 +318,8 @@ void ike_tell_up(struct ike_child_sa *child);
 void ike_tell_childless(struct ike_sa *sa);
 void ike_tell_failed(struct ike_sa *sa, enum ike_reason reason);
 void ike_tell_moved(struct ike_child_sa *child);
+/* For a key log, if the owner wants one. */
+void ike_tell_keys(const struct ike_sa *sa);
 void ike_tell_child_down(struct ike_child_sa *child, enum ike_reason reason);
 void ike_tell_refused(struct ike_sa *sa, enum ike_reason reason);
 void ike_tell_soft_failure(struct ike_sa *sa, enum ike_reason reason);
