@@ -244,6 +244,7 @@ void conf_free(struct conf *conf)
 	if (!conf)
 		return;
 	free(conf->setup.log_file);
+	free(conf->setup.key_log);
 	free(conf->setup.state_dir);
 	free(conf->setup.control_socket);
 	free(conf->setup.policies_dir);

@@ -35,6 +35,7 @@ void conf_report_clear(struct conf_report *report);
 /* `config setup`, besides what belongs to a wing. All strings are owned and never NULL unless said. */
 struct conf_setup {
 	char *log_file;	      /* logfile=; NULL: stderr */
+	char *key_log;	      /* ike-keylog=; NULL: none */
 	bool log_debug;	      /* plutodebug= or debug= names something other than none */
 	char *state_dir;      /* statedir= */
 	char *control_socket; /* control-socket= */

@@ -49,6 +49,8 @@ static const struct keyword keywords[] = {
 	{SETUP, "dns-trust-anchor", TEXT, "FILE", "none: answers are not validated",
 		"A DNSSEC trust anchor; answers are validated with it."},
 	{SETUP, "logfile", TEXT, "FILE", "standard error", "Where the log goes."},
+	{SETUP, "ike-keylog", TEXT, "FILE", "none",
+		"Writes the keys of all tunnels there, for debugging with Wireshark."},
 	{SETUP, "debug", TEXT, "all | none", "none", "Logs every message and change of state."},
 	{SETUP, "plutodebug", TEXT, "all | none | WORDS", "none",
 		"libreswan's name for debug; any word but none counts as all."},

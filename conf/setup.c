@@ -124,6 +124,7 @@ void build_setup(struct source *source, struct conf *conf)
 	conf->setup.secrets_file = mem_strdup(OE_SYSCONFDIR "/oe.secrets");
 	conf->setup.pki_dir = mem_strdup(OE_SYSCONFDIR "/pki");
 	set_text(setup, "logfile", &conf->setup.log_file);
+	set_text(setup, "ike-keylog", &conf->setup.key_log);
 	set_text(setup, "statedir", &conf->setup.state_dir);
 	set_text(setup, "control-socket", &conf->setup.control_socket);
 	set_text(setup, "policies-dir", &conf->setup.policies_dir);

@@ -14,6 +14,7 @@
 #include "daemon/control.h"
 #include "daemon/gate.h"
 #include "daemon/joins.h"
+#include "daemon/keylog.h"
 #include "daemon/load.h"
 #include "daemon/privileges.h"
 #include "daemon/trace.h"
@@ -229,13 +230,16 @@ static int start_parts(struct daemon *daemon)
 		return error;
 	}
 	daemon->trace = trace_new(REMEMBERED_LOOKUPS);
+	daemon->keylog = keylog_new();
+	keylog_set_file(daemon->keylog, daemon->conf->setup.key_log);
 	daemon->joins = joins_new(daemon->loop, daemon->conf);
 	parts = (struct trigger_parts){.loop = daemon->loop,
 		.dp = daemon->dp,
 		.udp = daemon->udp,
 		.addrs = daemon->addrs,
 		.joins = daemon->joins,
-		.trace = daemon->trace};
+		.trace = daemon->trace,
+		.keylog = daemon->keylog};
 	daemon->trigger = trigger_new(&parts, daemon->conf);
 	joins_start(daemon->joins, &joins_hooks, daemon->trigger);
 	daemon->gate = gate_new(daemon->loop, trigger_policy(daemon->trigger), daemon->joins,
@@ -317,6 +321,7 @@ char *daemon_reload(struct daemon *daemon)
 	sd_notify(0, "RELOADING=1");
 	adopt(daemon, conf, texts, count);
 	load_keep(conf);
+	keylog_set_file(daemon->keylog, conf->setup.key_log);
 	joins_configure(daemon->joins, conf);
 	trigger_reconfigure(daemon->trigger, conf, reload_done, daemon);
 	conf_free(old);
@@ -370,6 +375,7 @@ static void free_parts(struct daemon *daemon)
 	resolver_free(daemon->resolver);
 	gate_free(daemon->gate);
 	trigger_free(daemon->trigger);
+	keylog_free(daemon->keylog);
 	joins_free(daemon->joins);
 	trace_free(daemon->trace);
 	if (daemon->dp)

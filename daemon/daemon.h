@@ -14,6 +14,7 @@ struct control;
 struct dataplane;
 struct gate;
 struct joins;
+struct keylog;
 struct resolver;
 struct trace;
 struct trigger;
@@ -35,6 +36,7 @@ struct daemon {
 	struct udp *udp;
 	struct dataplane *dp;
 	struct trace *trace;
+	struct keylog *keylog;
 	struct joins *joins;
 	struct trigger *trigger;
 	struct gate *gate;

@@ -7,6 +7,7 @@ oe_resolverd_SOURCES = \
 	daemon/gate.c daemon/gate.h \
 	daemon/jobs.c daemon/jobs.h \
 	daemon/joins.c daemon/joins.h \
+	daemon/keylog.c daemon/keylog.h \
 	daemon/lines.c daemon/lines.h \
 	daemon/load.c daemon/load.h \
 	daemon/lookup.c daemon/lookup.h \
@@ -24,3 +25,7 @@ oe_resolverd_SOURCES = \
 oe_resolverd_LDADD = libconf.a libresolver.a libike.a libpolicy.a libxfrm.a liboe.a \
 	$(UNBOUND_LIBS) $(LDNS_LIBS) $(GNUTLS_LIBS) $(NETTLE_LIBS) $(GMP_LIBS) $(NL_LIBS) \
 	$(SYSTEMD_LIBS) $(JANSSON_LIBS) $(CAPNG_LIBS) $(EV_LIBS)
+
+UNIT_TESTS += t/unit/daemon_keylog
+t_unit_daemon_keylog_SOURCES = t/unit/daemon_keylog.c daemon/keylog.c daemon/keylog.h t/tap.h
+t_unit_daemon_keylog_LDADD = liboe.a

@@ -13,6 +13,7 @@
 #include "daemon/addrs.h"
 #include "daemon/jobs.h"
 #include "daemon/joins.h"
+#include "daemon/keylog.h"
 #include "daemon/lines.h"
 #include "daemon/random.h"
 #include "daemon/refusals.h"
@@ -257,6 +258,13 @@ static void install_done(void *arg, int error)
 	free(request);
 }
 
+static void take_keyed(void *arg, const struct ike_key_material *keys)
+{
+	struct trigger *trigger = arg;
+
+	keylog_ike(trigger->parts.keylog, keys);
+}
+
 static void take_install(void *arg, const struct ike_child *child)
 {
 	struct trigger *trigger = arg;
@@ -270,6 +278,7 @@ static void take_install(void *arg, const struct ike_child *child)
 	if (policy_flow_get(trigger->policy, child->user, &flow))
 		dp_flow = to_dp_flow(&flow);
 	tunnels_add(&trigger->tunnels, child, &dp_flow);
+	keylog_child(trigger->parts.keylog, &child->pair);
 	dp_establish(trigger->parts.dp, &dp_flow, &child->pair, install_done, request);
 }
 
@@ -486,6 +495,7 @@ struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf
 		.move = take_move,
 		.keepalive = take_keepalive,
 		.job = take_job,
+		.keyed = take_keyed,
 		.random = random_fill};
 	struct trigger *trigger = mem_new(struct trigger);
 

@@ -18,6 +18,7 @@
 
 struct addrs;
 struct joins;
+struct keylog;
 struct loop;
 struct refusals;
 struct trace;
@@ -31,6 +32,7 @@ struct trigger_parts {
 	struct addrs *addrs;
 	struct joins *joins; /* configured before the trigger is */
 	struct trace *trace;
+	struct keylog *keylog;
 };
 
 struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf *conf);

@@ -12,6 +12,7 @@ LAB_TESTS += \
 	t/lab/foreign.t \
 	t/lab/forwarder.t \
 	t/lab/interop.t \
+	t/lab/keylog.t \
 	t/lab/leak.t \
 	t/lab/libreswan.t \
 	t/lab/matrix.t \
