@@ -41,4 +41,5 @@ for suite, (extra, name) in SUITES.items():
                             f"ip.addr=={a.v4}"], capture_output=True, text=True, check=False).stdout
     auths = len(re.findall(r"Payload: Identification - Initiator", shown))
     echoes = len(re.findall(r"Type: 8 \(Echo \(ping\) request\)", shown))
-    is_((auths, echoes), (1, 3), f"{suite}: tshark reads IKE_AUTH and what ESP carries")
+    # More than one where a slow machine made us repeat the request.
+    ok(auths >= 1 and echoes >= 3, f"{suite}: tshark reads IKE_AUTH ({auths}) and what ESP carries ({echoes})")
