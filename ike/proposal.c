@@ -425,18 +425,29 @@ uint8_t ike_proposal_protocol(const struct ike_payload *sa)
 	return parse_proposal(&r, &proposal) ? proposal.protocol : IKE_PROTOCOL_NONE;
 }
 
+/* A key length only where the cipher has several. */
+static void format_encr(const struct ike_chosen *chosen, char *out, size_t len)
+{
+	const char *name = ike_encr_name(chosen->encr);
+
+	if (chosen->key_bits)
+		snprintf(out, len, "%s_%u", name, chosen->key_bits);
+	else
+		snprintf(out, len, "%s", name);
+}
+
 const char *ike_proposal_format(const struct ike_chosen *chosen, char out[IKE_PROPOSAL_TEXT])
 {
-	const char *dash = chosen->integ ? "-" : "", *integ = "";
+	const char *integ = chosen->integ ? ike_integ_name(chosen->integ) : "";
+	const char *dash = chosen->integ ? "-" : "";
+	char encr[IKE_PROPOSAL_TEXT / 2];
 
-	if (chosen->integ)
-		integ = ike_integ_name(chosen->integ);
+	format_encr(chosen, encr, sizeof(encr));
 	if (chosen->protocol == IKE_PROTOCOL_IKE)
-		snprintf(out, IKE_PROPOSAL_TEXT, "%s_%u%s%s/%s/%s", ike_encr_name(chosen->encr),
-			chosen->key_bits, dash, integ, ike_prf_name(chosen->prf),
-			ike_group_name(chosen->ke));
+		snprintf(out, IKE_PROPOSAL_TEXT, "%s%s%s/%s/%s", encr, dash, integ,
+			ike_prf_name(chosen->prf), ike_group_name(chosen->ke));
 	else
-		snprintf(out, IKE_PROPOSAL_TEXT, "%s_%u%s%s%s", ike_encr_name(chosen->encr),
-			chosen->key_bits, dash, integ, chosen->esn ? "/ESN" : "");
+		snprintf(out, IKE_PROPOSAL_TEXT, "%s%s%s%s", encr, dash, integ,
+			chosen->esn ? "/ESN" : "");
 	return out;
 }
