@@ -3,6 +3,7 @@
 LAB_TESTS += \
 	t/lab/acquire.t \
 	t/lab/addresses.t \
+	t/lab/bad-certs.t \
 	t/lab/certs-libreswan.t \
 	t/lab/certs-strongswan.t \
 	t/lab/certs.t \
