@@ -179,6 +179,8 @@ static void fill_rekey(const struct section *conn, struct ike_conn *out)
 	out->rekey_fuzz = (uint32_t)percent;
 	out->ike_lifetime_s = section_time(conn, "ikelifetime", DEFAULT_LIFETIME_MS) / 1000;
 	out->child_lifetime_s = child_lifetime_ms(conn) / 1000;
+	out->child_max_bytes = section_size(conn, "ipsec-max-bytes", 0);
+	out->child_max_packets = section_size(conn, "ipsec-max-packets", 0);
 	out->rekey_margin_s = section_time(conn, "rekeymargin", DEFAULT_MARGIN_MS) / 1000;
 	out->no_rekey = is_word(section_text(conn, "rekey"), "no");
 	out->no_pfs = is_word(section_text(conn, "pfs"), "no");

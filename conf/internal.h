@@ -99,6 +99,7 @@ const struct param *section_param(const struct section *section, const char *key
 const char *section_text(const struct section *section, const char *key);
 /* Milliseconds, UINT32_MAX at most. */
 uint32_t section_time(const struct section *section, const char *key, uint32_t otherwise_ms);
+uint64_t section_size(const struct section *section, const char *key, uint64_t otherwise);
 uint32_t section_number(const struct section *section, const char *key, uint32_t otherwise);
 
 /* --- keyword.c --------------------------------------------------------------------------------- */
@@ -111,6 +112,8 @@ uint32_t keyword_time_unit(const char *name);
 /* "3s", "3000ms", "1m", "8h", "1d", "3" (of `unit_ms`): milliseconds. */
 bool value_time_ms(const char *text, uint32_t unit_ms, uint64_t *out);
 bool value_number(const char *text, uint64_t max, uint64_t *out);
+/* "1000", "64KiB", "10GiB": 2^62 at most, and not nothing. */
+bool value_size(const char *text, uint64_t *out);
 /* "100%", "100": up to 1000. */
 bool value_percent(const char *text, uint64_t *out);
 /* One of "a | b | c". */

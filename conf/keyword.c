@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* TIME_MS: a number without a unit is milliseconds, elsewhere it is seconds. AUTHS: a list of methods. */
-enum kind { TEXT, TIME, TIME_MS, NUMBER, PERCENT, WORD, AUTHS, ID, IGNORED };
+enum kind { TEXT, TIME, TIME_MS, NUMBER, SIZE, PERCENT, WORD, AUTHS, ID, IGNORED };
 
 struct keyword {
 	const char *section;
@@ -171,6 +171,10 @@ static const struct keyword keywords[] = {
 	{CONN, "salifetime", TIME, "TIME", "8h", "After so long a CHILD SA is replaced."},
 	{CONN, "keylife", TIME, "TIME", "salifetime=", "An older name of salifetime."},
 	{CONN, "lifetime", TIME, "TIME", "salifetime=", "An older name of salifetime."},
+	{CONN, "ipsec-max-bytes", SIZE, "NUMBER[KiB | MiB | GiB | TiB]", "no limit",
+		"After we have sent so many bytes a CHILD SA is replaced."},
+	{CONN, "ipsec-max-packets", SIZE, "NUMBER[KiB | MiB | GiB | TiB]", "no limit",
+		"After we have sent so many packets a CHILD SA is replaced."},
 	{CONN, "rekey", WORD, "yes | no", "yes",
 		"Whether we replace SAs; the other end's wish is always followed."},
 	{CONN, "rekeymargin", TIME, "TIME", "9m",
@@ -258,8 +262,6 @@ static const struct keyword keywords[] = {
 	NONE(CONN, "ikev2-allow-narrowing"),
 	NONE(CONN, "ignore-peer-dns"),
 	NONE(CONN, "intermediate"),
-	NONE(CONN, "ipsec-max-bytes"),
-	NONE(CONN, "ipsec-max-packets"),
 	NONE(CONN, "iptfs"),
 	NONE(CONN, "iptfs-dropping"),
 	NONE(CONN, "iptfs-fragmentation"),
@@ -437,6 +439,8 @@ static bool is_possible(const struct keyword *keyword, const char *value)
 		return value_time_ms(value, keyword_time_unit(keyword->name), &number);
 	case NUMBER:
 		return value_number(value, UINT32_MAX, &number);
+	case SIZE:
+		return value_size(value, &number);
 	case PERCENT:
 		return value_percent(value, &number);
 	case AUTHS:

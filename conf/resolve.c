@@ -108,6 +108,14 @@ uint32_t section_time(const struct section *section, const char *key, uint32_t o
 	return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
 }
 
+uint64_t section_size(const struct section *section, const char *key, uint64_t otherwise)
+{
+	const char *text = section_text(section, key);
+	uint64_t size;
+
+	return text && value_size(text, &size) ? size : otherwise;
+}
+
 uint32_t section_number(const struct section *section, const char *key, uint32_t otherwise)
 {
 	const char *text = section_text(section, key);

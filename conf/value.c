@@ -24,6 +24,23 @@ bool value_number(const char *text, uint64_t max, uint64_t *out)
 	return true;
 }
 
+bool value_size(const char *text, uint64_t *out)
+{
+	static const char *const units[] = {"", "KiB", "MiB", "GiB", "TiB"};
+	char *end;
+	unsigned long long value = strtoull(text, &end, 10);
+
+	if (!isdigit((unsigned char)*text) || value == 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		if (strcasecmp(end, units[i]) == 0) {
+			*out = (uint64_t)value << 10 * i;
+			return value <= (UINT64_C(1) << 62) >> 10 * i;
+		}
+	}
+	return false;
+}
+
 bool value_percent(const char *text, uint64_t *out)
 {
 	size_t digits = strspn(text, "0123456789");

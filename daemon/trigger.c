@@ -441,13 +441,14 @@ void trigger_acquire(void *arg, const struct dp_acquire *acquire)
 		POLICY_TRIGGER_ACQUIRE, acquire->line, NULL, NULL, &answer, now(trigger));
 }
 
+/* Half a pair that the kernel has ended is of no use: it is negotiated anew. */
 void trigger_expire(void *arg, const struct dp_expire *expire)
 {
 	struct trigger *trigger = arg;
-	const struct tunnel *tunnel = expire->hard
-					      ? tunnels_inbound(&trigger->tunnels, expire->spi)
-					      : tunnels_outbound(&trigger->tunnels, &expire->dst, expire->spi);
+	const struct tunnel *tunnel = tunnels_outbound(&trigger->tunnels, &expire->dst, expire->spi);
 
+	if (!tunnel && expire->hard)
+		tunnel = tunnels_inbound(&trigger->tunnels, expire->spi);
 	if (tunnel && expire->hard)
 		ike_delete(trigger->ike, tunnel->child.sa, now(trigger));
 	else if (tunnel)

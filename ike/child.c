@@ -162,7 +162,7 @@ static void fill_pair(struct ike_child_sa *child, const struct selector *selecto
 	enum ipsec_mode mode, bool initiator)
 {
 	struct sa_pair *pair = &child->pub.pair;
-	const struct ike_sa *sa = child->sa;
+	struct ike_sa *sa = child->sa;
 
 	pair->mode = mode;
 	pair->selector = *selector;
@@ -171,6 +171,10 @@ static void fill_pair(struct ike_child_sa *child, const struct selector *selecto
 	pair->esn = child->esp.esn;
 	pair->peer_sends_first = !initiator && !replaces_lost(child);
 	pair->replay_window = ike_sa_conn(sa)->replay_window;
+	pair->max_bytes = ike_sa_conn(sa)->child_max_bytes;
+	pair->max_packets = ike_sa_conn(sa)->child_max_packets;
+	pair->soft_bytes = ike_rekey_amount(sa, pair->max_bytes);
+	pair->soft_packets = ike_rekey_amount(sa, pair->max_packets);
 	pair->in.src = pair->out.dst = sa->path.remote.addr;
 	pair->in.dst = pair->out.src = sa->path.local.addr;
 	pair->out.spi = (uint32_t)child->esp.spi;

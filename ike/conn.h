@@ -92,6 +92,7 @@ struct ike_conn {
 	bool no_keepalive; /* for the NAT that we are behind */
 	/* Rekeying (2.8); 0 means the default. */
 	uint32_t ike_lifetime_s, child_lifetime_s;
+	uint64_t child_max_bytes, child_max_packets; /* that we send on it; 0: no limit */
 	uint32_t rekey_margin_s; /* so long before the end of a lifetime it begins … */
 	uint32_t rekey_fuzz;	 /* … or, by chance, up to this per cent of the margin earlier */
 	bool no_rekey;		 /* not by us; the peer's are answered */

@@ -40,6 +40,17 @@ static uint64_t rekey_time(struct ike_sa *sa, uint32_t lifetime_s)
 	return sa->ike->now_us + (early_us < lifetime_us ? lifetime_us - early_us : lifetime_us / 2);
 }
 
+/* Between three quarters and seven eighths, by chance: all tunnels of a host may be equally busy. */
+uint64_t ike_rekey_amount(struct ike_sa *sa, uint64_t max)
+{
+	uint32_t dice;
+
+	if (!max || ike_sa_conn(sa)->no_rekey)
+		return 0;
+	sa->ike->ops.random(sa->ike->arg, &dice, sizeof(dice));
+	return max - max / 8 - (max / 8) * (dice % 1024) / 1024;
+}
+
 void ike_rekey_plan_child(struct ike_child_sa *child)
 {
 	child->rekey_us = rekey_time(child->sa, ike_sa_conn(child->sa)->child_lifetime_s);

@@ -67,6 +67,8 @@ struct sa_pair {
 	uint16_t integ; /* enum ipsec_integ */
 	bool esn;
 	uint16_t replay_window;	    /* packets; 0 takes the data plane's default */
+	/* Of the outbound SA: at `soft` it asks for its successor, at `max` it ends; 0: never. */
+	uint64_t soft_bytes, soft_packets, max_bytes, max_packets;
 	uint16_t encap_local_port;  /* UDP encapsulation; 0: none */
 	uint16_t encap_remote_port;
 	/*

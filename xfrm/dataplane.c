@@ -67,6 +67,15 @@ static void take_acquire(struct dataplane *dp, const struct nlmsghdr *message)
 					    .selector = acquire.selector});
 }
 
+static bool is_local(const struct dataplane *dp, const struct addr *addr)
+{
+	for (size_t i = 0; i < dp->local_count; i++) {
+		if (addr_equal(&dp->locals[i], addr))
+			return true;
+	}
+	return false;
+}
+
 static void take_expire(struct dataplane *dp, const struct nlmsghdr *message)
 {
 	struct decoded_state state;
@@ -75,8 +84,8 @@ static void take_expire(struct dataplane *dp, const struct nlmsghdr *message)
 		return;
 	if (state.spi == 0)
 		larval_forget(dp, state.seq);
-	else if (!state.hard && entry_tag_is_ours(state.tag) && state.packets < ENCODE_SOFT_PACKETS)
-		flow_peer_sent(dp, state.spi);
+	else if (!state.hard && entry_tag_is_ours(state.tag) && is_local(dp, &state.dst))
+		flow_peer_sent(dp, state.spi); /* only this is what an inbound one has a soft limit for */
 	else if (entry_tag_is_ours(state.tag))
 		dp->events.expire(dp->arg,
 			&(struct dp_expire){
@@ -245,15 +254,6 @@ static void replace_lines(struct dataplane *dp, const struct dp_line *lines, siz
 		HASH_DEL(dp->lines, line);
 		free(line);
 	}
-}
-
-static bool is_local(const struct dataplane *dp, const struct addr *addr)
-{
-	for (size_t i = 0; i < dp->local_count; i++) {
-		if (addr_equal(&dp->locals[i], addr))
-			return true;
-	}
-	return false;
 }
 
 /* Flows without their line or their address; what they had in the kernel is swept with the rest. */

@@ -43,6 +43,11 @@ static xfrm_address_t address(const struct addr *addr)
 	return out;
 }
 
+static uint64_t limit_of(uint64_t amount)
+{
+	return amount ? amount : XFRM_INF;
+}
+
 static struct xfrm_lifetime_cfg unlimited(void)
 {
 	return (struct xfrm_lifetime_cfg){.soft_byte_limit = XFRM_INF,
@@ -249,6 +254,17 @@ static unsigned window_of(const struct sa_pair *pair)
 	return window > MAX_WINDOW ? MAX_WINDOW : window;
 }
 
+/* It asks for its successor before its sequence numbers end (ESN's do not), or when it is told to. */
+static void limit_outbound(struct xfrm_lifetime_cfg *lft, const struct sa_pair *pair)
+{
+	lft->hard_byte_limit = limit_of(pair->max_bytes);
+	lft->hard_packet_limit = limit_of(pair->max_packets);
+	lft->soft_byte_limit = limit_of(pair->soft_bytes);
+	lft->soft_packet_limit = limit_of(pair->soft_packets);
+	if (!pair->esn && lft->soft_packet_limit > ENCODE_SOFT_PACKETS)
+		lft->soft_packet_limit = ENCODE_SOFT_PACKETS;
+}
+
 static struct nl_msg *encode_state(int type, const struct ipsec_sa *sa, const struct sa_pair *pair,
 	uint32_t reqid, uint32_t tag, bool inbound)
 {
@@ -267,8 +283,8 @@ static struct nl_msg *encode_state(int type, const struct ipsec_sa *sa, const st
 	/* One soft expire at the peer's first packet (kernel.md 0.10): it has the pair now. */
 	if (inbound && pair->peer_sends_first)
 		info.lft.soft_packet_limit = 1;
-	if (!inbound && !pair->esn)
-		info.lft.soft_packet_limit = ENCODE_SOFT_PACKETS;
+	if (!inbound)
+		limit_outbound(&info.lft, pair);
 	info.reqid = reqid;
 	info.family = family_of(&sa->dst);
 	info.mode = pair->mode == IPSEC_TUNNEL ? XFRM_MODE_TUNNEL : XFRM_MODE_TRANSPORT;

@@ -71,7 +71,7 @@ def run(label, ours, theirs, exchanges=2):
 
 wire = Wire()
 pairs = {name: (wire.host(f"o-{name}"), wire.host(f"p-{name}"))
-         for name in ("child", "ike", "both", "lsw", "lsw2", "ssw", "ssw2", "sswi")}
+         for name in ("child", "ike", "both", "packets", "lsw", "lsw2", "ssw", "ssw2", "sswi")}
 dns = wire.dns_host({f"{host.name}.example": host.v4 for pair in pairs.values() for host in pair})
 
 
@@ -80,6 +80,7 @@ def oe(host, peer, extra=""):
 
 
 for name, extra, other in (("child", SHORT, "rekey=no"), ("ike", "rekey=no", SHORT_IKE),
+                           ("packets", "ipsec-max-packets=60", "ipsec-max-bytes=6KiB"),
                            ("both", f"{SHORT}\nikelifetime=5s", f"{SHORT}\nikelifetime=5s")):
     a, b = pairs[name]
     oe(a, b, extra)

@@ -48,6 +48,28 @@ static void test_inheritance(void)
 	conf_free(conf);
 }
 
+static void test_sizes(void)
+{
+	struct conf *conf = files_load_text("conn one\n" NULL_GROUP
+					    "\tipsec-max-bytes=10GiB\n\tipsec-max-packets=5000\n"
+					    "conn two\n" NULL_GROUP);
+	static const char *const bad[] = {"0", "10GB", "-1", "GiB", "9999999999TiB", "1 KiB"};
+
+	ok(files_ike(conf, "one")->child_max_bytes == UINT64_C(10) << 30 &&
+			files_ike(conf, "one")->child_max_packets == 5000,
+		"ipsec-max-bytes with a unit, ipsec-max-packets without");
+	is_int((intmax_t)files_ike(conf, "two")->child_max_bytes, 0, "no limit by default");
+	conf_free(conf);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char *text = mem_printf("conn one\n%s\tipsec-max-bytes=%s\n", NULL_GROUP, bad[i]);
+
+		conf = files_load_text(text);
+		ok(!conf, "refused: ipsec-max-bytes=%s", bad[i]);
+		conf_free(conf);
+		free(text);
+	}
+}
+
 static void test_nat(void)
 {
 	struct conf *conf = files_load_text(
@@ -275,6 +297,7 @@ int main(void)
 	files_begin();
 	test_lines();
 	test_inheritance();
+	test_sizes();
 	test_nat();
 	test_default_also();
 	test_circle();
