@@ -263,6 +263,7 @@ void conf_free(struct conf *conf)
 	for (size_t i = 0; i < conf->policy.name_count; i++)
 		free(conf->policy.names[i].pattern);
 	free(conf->policy.names);
+	free(conf->policy.masqueraded);
 	for (size_t i = 0; i < conf->file_count; i++)
 		free(conf->files[i]);
 	free(conf->files);

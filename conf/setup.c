@@ -51,23 +51,25 @@ static size_t endpoints_of(
 	return count;
 }
 
-static void set_allow(struct conf_report *report, const struct section *setup, struct resolver_config *resolver)
+static size_t prefixes_of(
+	struct conf_report *report, const struct section *setup, const char *key, struct prefix **out)
 {
-	const struct param *param = section_param(setup, "dns-allow");
+	const struct param *param = section_param(setup, key);
 	char *copy = mem_strdup(param ? param->value : ""), *save = NULL;
+	size_t count = 0;
 
 	for (char *word = strtok_r(copy, " ,\t", &save); word; word = strtok_r(NULL, " ,\t", &save)) {
 		struct prefix prefix;
 
 		if (!prefix_parse(word, &prefix, NULL)) {
-			report_error(report, param->place, "dns-allow: '%s' is no prefix", word);
+			report_error(report, param->place, "%s: '%s' is no prefix", key, word);
 			continue;
 		}
-		resolver->allow = mem_resize(
-			resolver->allow, resolver->allow_count + 1, sizeof(*resolver->allow));
-		resolver->allow[resolver->allow_count++] = prefix;
+		*out = mem_resize(*out, count + 1, sizeof(**out));
+		(*out)[count++] = prefix;
 	}
 	free(copy);
+	return count;
 }
 
 static void set_hold(struct conf_report *report, const struct section *setup, struct resolver_config *resolver)
@@ -138,7 +140,10 @@ void build_setup(struct source *source, struct conf *conf)
 	conf->resolver.forward_count =
 		endpoints_of(source->report, setup, "dns-forward", &conf->resolver.forward);
 	default_listen(&conf->resolver);
-	set_allow(source->report, setup, &conf->resolver);
+	conf->resolver.allow_count =
+		prefixes_of(source->report, setup, "dns-allow", &conf->resolver.allow);
+	conf->policy.masqueraded_count =
+		prefixes_of(source->report, setup, "masqueraded", &conf->policy.masqueraded);
 	set_hold(source->report, setup, &conf->resolver);
 	conf->ike.max_half_open = section_number(setup, "max-halfopen-ike", 0);
 	conf->ike.cookie_threshold = section_number(setup, "ddos-ike-threshold", 0);

@@ -135,6 +135,7 @@ void lines_install(struct dataplane *dp, const struct policy_config *config,
 		if (which == LINES_ALL || lines[count].closed)
 			count++;
 	}
+	dp_set_masqueraded(dp, config->masqueraded, config->masqueraded_count);
 	dp_set_lines(dp, lines, count, own, own_count, broadcasts, broadcast_count, done, arg);
 	free(lines);
 	free(caught);

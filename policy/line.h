@@ -69,6 +69,8 @@ struct policy_config {
 	size_t line_count;
 	struct policy_name *names;
 	size_t name_count;
+	struct prefix *masqueraded; /* sources behind this host's masquerading (K7); for the data plane */
+	size_t masqueraded_count;
 };
 
 /* Ids of lines fit into 20 bits. */

@@ -209,6 +209,7 @@ void dp_close(struct dataplane *dp)
 	netlink_close(dp->nl);
 	free(dp->locals);
 	free(dp->broadcasts);
+	free(dp->masqueraded);
 	free(dp->foreign);
 	free(dp);
 }
@@ -358,6 +359,13 @@ static void replace_addrs(
 	free(*list);
 	*list = mem_dup(addrs, count * sizeof(*addrs));
 	*list_count = count;
+}
+
+void dp_set_masqueraded(struct dataplane *dp, const struct prefix *sources, size_t count)
+{
+	free(dp->masqueraded);
+	dp->masqueraded = mem_dup(sources, count * sizeof(*sources));
+	dp->masqueraded_count = count;
 }
 
 void dp_set_lines(struct dataplane *dp, const struct dp_line *lines, size_t line_count,

@@ -116,6 +116,13 @@ void dp_set_lines(struct dataplane *dp, const struct dp_line *lines, size_t line
 	const struct addr *locals, size_t local_count, const struct addr *broadcasts,
 	size_t broadcast_count, dp_done done, void *arg);
 
+/*
+ * Sources behind masquerading by this host (K7): what they send to a closed
+ * line passes on to the masquerading, and meets that line as ours when it has
+ * our address. Counts from the next dp_set_lines() on. Copied.
+ */
+void dp_set_masqueraded(struct dataplane *dp, const struct prefix *sources, size_t count);
+
 /* The flow's packets wait in a queue of their own while we negotiate (kernel.md A2 step 1). */
 void dp_hold(struct dataplane *dp, const struct dp_flow *flow, dp_done done, void *arg);
 /* ALLOW or BLOCK for the flow; the kernel ends it after lifetime_s by itself (0: never). */

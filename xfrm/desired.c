@@ -86,7 +86,17 @@ static void add_inbound(struct desired *desired, const struct dp_line *line, con
 		add_line(desired, line, ENTRY_IN, &host, ENTRY_ALLOW, ENTRY_LINE);
 }
 
-static void add_wide(struct desired *desired, const struct dp_line *line)
+/* A packet meets the policies twice: with the container's source, and masqueraded with ours. */
+static void add_masqueraded(const struct dataplane *dp, struct desired *desired, const struct dp_line *line)
+{
+	for (size_t i = 0; i < dp->masqueraded_count; i++) {
+		if (dp->masqueraded[i].addr.family == line->remote.addr.family)
+			add_line(desired, line, ENTRY_OUT, &dp->masqueraded[i], ENTRY_ALLOW,
+				ENTRY_MASQUERADED);
+	}
+}
+
+static void add_wide(const struct dataplane *dp, struct desired *desired, const struct dp_line *line)
 {
 	struct prefix any = any_of(line->remote.addr.family);
 
@@ -94,6 +104,8 @@ static void add_wide(struct desired *desired, const struct dp_line *line)
 		add_line(desired, line, ENTRY_FWD, &any, ENTRY_BLOCK, ENTRY_CLOSING);
 	else if (line->in == DP_IN_ALLOW)
 		add_line(desired, line, ENTRY_FWD, &any, ENTRY_ALLOW, ENTRY_LINE);
+	if (line->closed && (line->out == DP_TRAP || line->out == DP_TRAP_PASS))
+		add_masqueraded(dp, desired, line);
 	/* Fail-closed for every source that has no trap (K7). */
 	if (line->closed || line->out == DP_BLOCK)
 		add_line(desired, line, ENTRY_OUT, &any, ENTRY_BLOCK, ENTRY_CLOSING);
@@ -110,7 +122,7 @@ static void add_whole_line(
 		if (dp->locals[i].family == line->remote.addr.family)
 			add_inbound(desired, line, &dp->locals[i]);
 	}
-	add_wide(desired, line);
+	add_wide(dp, desired, line);
 	for (size_t i = 0; i < dp->local_count; i++) {
 		if (dp->locals[i].family == line->remote.addr.family &&
 			desired_out(line, &dp->locals[i], &trap))

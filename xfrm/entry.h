@@ -9,7 +9,8 @@
  *   BAND + 0x100             exemptions (K3)
  *   BAND + 0x1000 + slot*16 + sub
  *       0 established   4 hold, pass or block of one host
- *       8 the line's trap or allow   12 the line's closing block
+ *       8 the line's trap or allow   10 its pass to the masquerading
+ *       12 the line's closing block
  *
  * A host's policies sit in the slot of its line (K11), so that a more exact
  * line is never overridden by a tunnel of a wider one.
@@ -26,7 +27,7 @@
 #define ENTRY_REQID_FIRST 0x0e000000u
 #define ENTRY_REQID_LAST 0x0effffffu
 
-enum entry_sub { ENTRY_ESTABLISHED = 0, ENTRY_HOST = 4, ENTRY_LINE = 8, ENTRY_CLOSING = 12 };
+enum entry_sub { ENTRY_ESTABLISHED = 0, ENTRY_HOST = 4, ENTRY_LINE = 8, ENTRY_MASQUERADED = 10, ENTRY_CLOSING = 12 };
 
 /* The tag: 11 bits of magic, whether the line is closed (K5), the line (0: exemption). */
 #define ENTRY_MAGIC 0x5e9u

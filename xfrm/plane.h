@@ -88,6 +88,8 @@ struct dataplane {
 	size_t local_count;
 	struct addr *broadcasts;
 	size_t broadcast_count;
+	struct prefix *masqueraded;
+	size_t masqueraded_count;
 	uint32_t last_reqid;
 	bool adopted; /* what an earlier run left is in the mirror */
 	struct pending *pending;

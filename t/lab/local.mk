@@ -7,6 +7,7 @@ LAB_TESTS += \
 	t/lab/certs-libreswan.t \
 	t/lab/certs-strongswan.t \
 	t/lab/certs.t \
+	t/lab/container.t \
 	t/lab/degraded.t \
 	t/lab/fallback.t \
 	t/lab/fleet.t \

@@ -73,11 +73,12 @@ static void test_sizes(void)
 static void test_nat(void)
 {
 	struct conf *conf = files_load_text(
-		"config setup\n\tkeep-alive=45s\nconn one\n" NULL_GROUP
+		"config setup\n\tkeep-alive=45s\n\tmasqueraded=10.0.1.0/24, fd00::/64\nconn one\n" NULL_GROUP
 		"\tencapsulation=yes\n\tnat-keepalive=no\nconn two\n" NULL_GROUP
 		"\tencapsulation=no\nconn three\n" NULL_GROUP "\tencapsulation=auto\n");
 
 	is_int(conf->ike.keepalive_s, 45, "keep-alive");
+	ok(conf->policy.masqueraded_count == 2 && conf->policy.masqueraded[1].len == 64, "masqueraded");
 	ok(files_ike(conf, "one")->encapsulation == IKE_ENCAPSULATION_YES &&
 			files_ike(conf, "one")->no_keepalive,
 		"encapsulation=yes, nat-keepalive=no");

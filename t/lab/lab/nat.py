@@ -50,8 +50,9 @@ class Gateway(Host):
         self.translate()
 
     def translate(self):
-        rules = [f"-A POSTROUTING -o eth0 -p udp -j MASQUERADE --to-ports {self.ports}-{self.ports + 999}",
-                 "-A POSTROUTING -o eth0 -j MASQUERADE"]
+        inside = f"-A POSTROUTING -s {self.inside.v4.format(0)} -o eth0"
+        rules = [f"{inside} -p udp -j MASQUERADE --to-ports {self.ports}-{self.ports + 999}",
+                 f"{inside} -j MASQUERADE"]
         if self.exposed:
             rules.append(f"-A PREROUTING -i eth0 -j DNAT --to-destination {self.exposed.v4}")
         run = self.run("iptables-legacy-restore", text="\n".join(["*nat"] + rules + ["COMMIT"]) + "\n")
