@@ -16,6 +16,7 @@
 #define DEFAULT_RETRANSMIT_TIMEOUT_MS 5000
 #define DEFAULT_RETRANSMIT_INTERVAL_MS 250
 #define DEFAULT_DPD_MS 30000
+#define IDLE_TIMEOUT_MS 900000
 #define DEFAULT_LIFETIME_MS 28800000
 #define DEFAULT_MARGIN_MS 540000
 
@@ -114,6 +115,7 @@ static void fill_policy(struct conf_report *report, const struct section *conn,
 	out->negotiation_pass = shunt_passes(report, conn, "negotiationshunt", may_pass, false);
 	out->failure_pass = shunt_passes(report, conn, "failureshunt", may_pass, may_pass);
 	out->shunt_lifetime_s = section_time(conn, "shuntlifetime", shunt_lifetime_ms) / 1000;
+	out->idle_timeout_s = section_time(conn, "idle-timeout", IDLE_TIMEOUT_MS) / 1000;
 	out->ike_conn = SIZE_MAX;
 }
 

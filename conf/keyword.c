@@ -164,6 +164,8 @@ static const struct keyword keywords[] = {
 		"What packets do after a negotiation has failed."},
 	{CONN, "shuntlifetime", TIME, "TIME", "as in config setup",
 		"The longest time that a failure is remembered."},
+	{CONN, "idle-timeout", TIME, "TIME", "15m",
+		"A tunnel that nobody has used for so long is closed; 0 is never."},
 	{CONN, "retransmit-timeout", TIME, "TIME", "5s", "When a silent peer is given up."},
 	{CONN, "retransmit-interval", TIME_MS, "TIME", "250ms",
 		"The first retransmission; each later one waits twice as long. A bare number is "

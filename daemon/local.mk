@@ -5,6 +5,7 @@ oe_resolverd_SOURCES = \
 	daemon/control.c daemon/control.h \
 	daemon/daemon.c daemon/daemon.h \
 	daemon/gate.c daemon/gate.h \
+	daemon/idle.c daemon/idle.h \
 	daemon/jobs.c daemon/jobs.h \
 	daemon/joins.c daemon/joins.h \
 	daemon/keylog.c daemon/keylog.h \
@@ -18,6 +19,7 @@ oe_resolverd_SOURCES = \
 	daemon/random.c daemon/random.h \
 	daemon/refusals.c daemon/refusals.h \
 	daemon/report.c daemon/report.h \
+	daemon/tell.c daemon/tell.h \
 	daemon/trace.c daemon/trace.h \
 	daemon/trigger.c daemon/trigger.h \
 	daemon/tunnels.c daemon/tunnels.h \

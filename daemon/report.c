@@ -15,6 +15,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Of so many tunnels `peers` shows what they have carried. */
+#define COUNTERS_MAX 2000
+
 static json_t *endpoints(const struct endpoint *list, size_t count)
 {
 	json_t *array = json_array();
@@ -110,6 +113,21 @@ static json_t *auth_text(enum ike_auth local, enum ike_auth remote)
 	return json_sprintf("%s/%s", ike_auth_name(local), ike_auth_name(remote));
 }
 
+/* Since the pair was installed: a rekey begins anew. */
+static void add_counters(const struct daemon *daemon, const struct sa_pair *pair, json_t *peer)
+{
+	struct dp_counters counters = {0};
+
+	/* Each costs two requests to the kernel: a long list goes without. */
+	if (policy_counters(trigger_policy(daemon->trigger)).tunnelled > COUNTERS_MAX ||
+		dp_read_counters(daemon->dp, pair, &counters) != 0)
+		return;
+	json_object_set_new(peer, "in_bytes", json_integer((json_int_t)counters.in_bytes));
+	json_object_set_new(peer, "in_packets", json_integer((json_int_t)counters.in_packets));
+	json_object_set_new(peer, "out_bytes", json_integer((json_int_t)counters.out_bytes));
+	json_object_set_new(peer, "out_packets", json_integer((json_int_t)counters.out_packets));
+}
+
 /* What the tunnel shows once it stands; before, what the connection asks for. */
 static void add_auth(const struct daemon *daemon, const struct policy_flow *flow, json_t *peer)
 {
@@ -124,6 +142,7 @@ static void add_auth(const struct daemon *daemon, const struct policy_flow *flow
 			json_string(child.role == IKE_INITIATOR ? "initiator" : "responder"));
 		json_object_set_new(peer, "spi_in", json_sprintf("0x%08x", child.pair.in.spi));
 		json_object_set_new(peer, "spi_out", json_sprintf("0x%08x", child.pair.out.spi));
+		add_counters(daemon, &child.pair, peer);
 		json_object_set_new(peer, "ike_sa", json_integer((json_int_t)child.sa));
 		if (ike_sa_info(trigger_ike(daemon->trigger), child.sa, &info))
 			json_object_set_new(peer, "proposal", json_string(info.proposal));

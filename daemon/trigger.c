@@ -11,12 +11,14 @@
 #include "daemon/trigger.h"
 
 #include "daemon/addrs.h"
+#include "daemon/idle.h"
 #include "daemon/jobs.h"
 #include "daemon/joins.h"
 #include "daemon/keylog.h"
 #include "daemon/lines.h"
 #include "daemon/random.h"
 #include "daemon/refusals.h"
+#include "daemon/tell.h"
 #include "daemon/trace.h"
 #include "daemon/tunnels.h"
 #include "daemon/udp.h"
@@ -43,6 +45,7 @@ struct trigger {
 	struct ike *ike;
 	struct jobs *jobs;
 	struct tunnels tunnels;
+	struct idle *idle;
 	struct loop_timer ike_timer;
 	struct loop_timer policy_timer;
 	struct refusals *refusals;
@@ -130,16 +133,8 @@ static void take_observe(
 	void *arg, const struct policy_flow *flow, enum policy_state old, const char *reason)
 {
 	struct trigger *trigger = arg;
-	char remote[ADDR_TEXT], text[128];
-	bool lasting = flow->state == POLICY_TUNNELLED || old == POLICY_TUNNELLED ||
-		       flow->state == POLICY_BLOCKED_UNTIL || flow->state == POLICY_CLEAR_UNTIL;
 
-	log_line(lasting ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "peer %s: %s: %s -> %s%s%s",
-		addr_format(&flow->remote, remote), policy_traits(flow->group)->name,
-		policy_state_name(old), policy_state_name(flow->state), *reason ? ": " : "", reason);
-	snprintf(text, sizeof(text), "%s -> %s%s%s", policy_state_name(old),
-		policy_state_name(flow->state), *reason ? ": " : "", reason);
-	trace_peer(trigger->parts.trace, &flow->remote, now(trigger), "flow", text);
+	tell_flow(trigger->parts.trace, flow, old, reason, now(trigger));
 }
 
 static void take_policy_timer(void *arg, uint64_t at_us)
@@ -293,6 +288,7 @@ static void take_remove(void *arg, const struct ike_child *child)
 	if (policy_flow_get(trigger->policy, child->user, &flow))
 		tunnel->flow = to_dp_flow(&flow);
 	dp_remove_pair(trigger->parts.dp, &tunnel->flow, &child->pair, NULL, NULL);
+	idle_forget(trigger->idle, tunnel);
 	tunnels_remove(&trigger->tunnels, tunnel);
 }
 
@@ -324,28 +320,29 @@ static void job_done(void *arg, uint64_t id)
 
 /* --- the engine's events ------------------------------------------------------------ */
 
-static void event_stage(struct trigger *trigger, const struct ike_event *event)
+/* K8: how long it may stay without use is its group's matter. */
+static void watch_use(struct trigger *trigger, const struct ike_child *child)
 {
-	char remote[ADDR_TEXT];
-	const char *role = event->role == IKE_INITIATOR ? "initiator" : "responder";
+	struct tunnel *tunnel = tunnels_find(&trigger->tunnels, child->id);
+	struct policy_flow flow;
 
-	trace_peer(trigger->parts.trace, &event->path.remote.addr, now(trigger),
-		ike_stage_name(event->stage), role);
-	log_debug("peer %s: %s (%s)", endpoint_format(&event->path.remote, remote),
-		ike_stage_name(event->stage), role);
+	if (tunnel && policy_flow_get(trigger->policy, child->user, &flow))
+		idle_watch(trigger->idle, tunnel,
+			policy_conn_get(trigger->policy, flow.conn)->idle_timeout_s);
+}
+
+static void close_idle(void *arg, struct tunnel *tunnel)
+{
+	struct trigger *trigger = arg;
+
+	ike_close_idle(trigger->ike, tunnel->child.id, now(trigger));
 }
 
 static void event_up(struct trigger *trigger, const struct ike_child *child)
 {
-	char remote[ADDR_TEXT], selector[SELECTOR_TEXT];
-
-	log_info("peer %s: tunnel up: %s, %s, auth %s/%s, spi in 0x%08x out 0x%08x",
-		addr_format(&child->path.remote.addr, remote),
-		selector_format(&child->pair.selector, selector),
-		child->role == IKE_INITIATOR ? "initiator" : "responder",
-		ike_auth_name(child->local_auth), ike_auth_name(child->remote_auth),
-		child->pair.in.spi, child->pair.out.spi);
+	tell_up(child);
 	refusals_forget(trigger->refusals, &child->path.remote.addr);
+	watch_use(trigger, child);
 	policy_child_up(trigger->policy, child->user, now(trigger));
 }
 
@@ -387,7 +384,7 @@ static void take_event(void *arg, const struct ike_event *event)
 
 	switch (event->kind) {
 	case IKE_EVENT_STAGE:
-		event_stage(trigger, event);
+		tell_stage(trigger->parts.trace, event, now(trigger));
 		break;
 	case IKE_EVENT_UP:
 		event_up(trigger, event->child);
@@ -504,6 +501,7 @@ struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf
 	trigger->ike_timer = (struct loop_timer){.fired = ike_timer_fired, .arg = trigger};
 	trigger->policy_timer = (struct loop_timer){.fired = policy_timer_fired, .arg = trigger};
 	trigger->jobs = jobs_new(parts->loop, WORKERS, job_done, trigger);
+	trigger->idle = idle_new(parts->loop, parts->dp, close_idle, trigger);
 	trigger->policy = policy_new(&policy_ops, trigger, joins_config(parts->joins));
 	trigger->refusals = refusals_new();
 	trigger->ike = ike_new(&ike_ops, trigger, &conf->ike);
@@ -521,6 +519,7 @@ void trigger_free(struct trigger *trigger)
 	refusals_free(trigger->refusals);
 	loop_timer_stop(trigger->parts.loop, &trigger->ike_timer);
 	loop_timer_stop(trigger->parts.loop, &trigger->policy_timer);
+	idle_free(trigger->idle);
 	tunnels_clear(&trigger->tunnels);
 	free(trigger);
 }

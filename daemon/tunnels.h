@@ -6,6 +6,7 @@
 #ifndef DAEMON_TUNNELS_H
 #define DAEMON_TUNNELS_H
 
+#include "daemon/idle.h"
 #include "ike/ike.h"
 #include "xfrm/dataplane.h"
 
@@ -14,6 +15,7 @@
 struct tunnel {
 	struct ike_child child; /* its pair has no keys */
 	struct dp_flow flow;	/* that it was installed for: policy may have forgotten it by the end */
+	struct idle_watch watch; /* idle.c only */
 	/* tunnels.c only */
 	uint8_t out_key[sizeof(uint32_t) + 1 + 16]; /* SPI and destination: bytes without padding */
 	struct flow_tunnels *siblings;

@@ -37,6 +37,8 @@ const char *ike_reason_name(enum ike_reason reason)
 		return "redundant";
 	case IKE_REASON_REKEYED:
 		return "replaced by a new one";
+	case IKE_REASON_IDLE:
+		return "idle";
 	case IKE_REASON_DEAD_PEER:
 		return "dead peer";
 	case IKE_REASON_CRYPTO:

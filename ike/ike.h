@@ -41,6 +41,7 @@ enum ike_reason {
 	IKE_REASON_DELETED,		/* by us: command, shutdown */
 	IKE_REASON_REDUNDANT,		/* lost against a crossing negotiation (ikev2.md 1b) */
 	IKE_REASON_REKEYED,		/* another one has taken its place (RFC 7296 2.8) */
+	IKE_REASON_IDLE,		/* nobody has used it (K8) */
 	IKE_REASON_DEAD_PEER,		/* liveness check unanswered */
 	IKE_REASON_CRYPTO,		/* key exchange or cipher failed */
 	IKE_REASON_LIMIT,		/* one of our own bounds */
@@ -203,6 +204,8 @@ void ike_unreachable(struct ike *ike, const struct path *path, const uint8_t *qu
 void ike_remap(struct ike *ike, uint32_t spi, uint16_t port, uint64_t now_us);
 /* Replaces a CHILD SA soon: the data plane says that its counters run out (RFC 7296 2.8). */
 void ike_rekey(struct ike *ike, uint64_t child, uint64_t now_us);
+/* Ends a CHILD SA that nobody uses (K8), and its IKE SA with the last one: DELETE to the peer. */
+void ike_close_idle(struct ike *ike, uint64_t child, uint64_t now_us);
 /* Ends an IKE SA with its children: DELETE to the peer when it is established. */
 void ike_delete(struct ike *ike, uint64_t sa, uint64_t now_us);
 /* Orderly stop: DELETE to every peer, best effort, one datagram each, no waiting. */

@@ -40,6 +40,7 @@ struct policy_conn {
 	bool negotiation_pass; /* negotiationshunt=passthrough; else hold */
 	bool failure_pass;     /* failureshunt=passthrough; else drop */
 	uint32_t shunt_lifetime_s; /* shuntlifetime=: 900 by default */
+	uint32_t idle_timeout_s;   /* idle-timeout= (K8); 0: never */
 	size_t ike_conn; /* index into ike_config.conns; SIZE_MAX: this group never negotiates */
 };
 

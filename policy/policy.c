@@ -113,13 +113,22 @@ static uint32_t seconds_left(const struct flow *flow, uint64_t now_us)
 	return (uint32_t)((flow->info.until_us - now_us + SECOND_US - 1) / SECOND_US);
 }
 
+/* A7. Who comes back after a tunnel went for want of use asks again, and starts it. */
+static uint32_t longest_ttl(const struct policy_conn *conn, const struct flow *flow,
+	enum policy_verdict verdict, uint64_t now_us)
+{
+	if (verdict == POLICY_OPEN)
+		return seconds_left(flow, now_us);
+	return verdict == POLICY_ENCRYPTED && conn->idle_timeout_s ? conn->idle_timeout_s : UINT32_MAX;
+}
+
 static void fill(const struct policy *policy, const struct policy_line *line, const struct flow *flow,
 	enum policy_verdict verdict, struct policy_answer *out, uint64_t now_us)
 {
 	out->verdict = verdict;
 	out->line = line->id;
 	out->group = policy->conns[line->conn].group;
-	out->max_ttl_s = verdict == POLICY_OPEN ? seconds_left(flow, now_us) : UINT32_MAX;
+	out->max_ttl_s = longest_ttl(&policy->conns[line->conn], flow, verdict, now_us);
 	out->cause[0] = '\0';
 	if (flow && (verdict == POLICY_OPEN || verdict == POLICY_WITHHELD))
 		snprintf(out->cause, sizeof(out->cause), "%s",

@@ -431,8 +431,7 @@ void dp_remove_pair(struct dataplane *dp, const struct dp_flow *flow, const stru
 	answer(dp, done, arg, flow_remove_pair(dp, flow, pair));
 }
 
-void dp_read_counters(struct dataplane *dp, const struct sa_pair *pair, struct dp_counters *out,
-	dp_done done, void *arg)
+int dp_read_counters(struct dataplane *dp, const struct sa_pair *pair, struct dp_counters *out)
 {
 	int error = state_counters(dp, &pair->in.dst, pair->in.spi, &out->in_packets, &out->in_bytes,
 		&out->in_last_used_s);
@@ -440,7 +439,7 @@ void dp_read_counters(struct dataplane *dp, const struct sa_pair *pair, struct d
 	if (!error)
 		error = state_counters(dp, &pair->out.dst, pair->out.spi, &out->out_packets,
 			&out->out_bytes, &out->out_last_used_s);
-	answer(dp, done, arg, error);
+	return error;
 }
 
 /* --- the end ------------------------------------------------------------------------------------------------- */

@@ -146,9 +146,8 @@ void dp_move_pair(struct dataplane *dp, const struct dp_flow *flow, const struct
 void dp_remove_pair(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair,
 	dp_done done, void *arg);
 
-/* Reads the counters of a pair; `done` gets the error and the values are in *out then. */
-void dp_read_counters(struct dataplane *dp, const struct sa_pair *pair, struct dp_counters *out,
-	dp_done done, void *arg);
+/* Reads the counters of a pair, at once; 0 or -errno. */
+int dp_read_counters(struct dataplane *dp, const struct sa_pair *pair, struct dp_counters *out);
 
 /* Orderly stop: closed lines stay closed, all else of ours goes (K5). */
 void dp_stop(struct dataplane *dp, dp_done done, void *arg);

@@ -13,6 +13,7 @@ LAB_TESTS += \
 	t/lab/fleet.t \
 	t/lab/foreign.t \
 	t/lab/forwarder.t \
+	t/lab/idle.t \
 	t/lab/interop.t \
 	t/lab/keylog.t \
 	t/lab/leak.t \

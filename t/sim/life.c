@@ -276,6 +276,20 @@ static void test_junk(void)
 	world_clear(&world);
 }
 
+/* K8 */
+static void test_idle(void)
+{
+	establish(50, IKE_AUTH_NULL);
+	ike_close_idle(A->ike, A->children[0].child.id, world.now_us);
+	world_run_for(&world, 1000 * WORLD_MS);
+	ok(A->downs == 1 && A->down_reason == IKE_REASON_IDLE && B->downs == 1 &&
+			B->down_reason == IKE_REASON_PEER_DELETED && ike_counters(A->ike).sas == 0 &&
+			ike_counters(B->ike).sas == 0,
+		"what nobody uses is closed on both ends");
+	ike_close_idle(A->ike, 4711, world.now_us);
+	world_clear(&world);
+}
+
 /* RFC 6023: an IKE SA alone. */
 static void test_childless(enum ike_auth auth, const char *name)
 {
@@ -340,5 +354,6 @@ int main(void)
 	test_childless(IKE_AUTH_NULL, "NULL");
 	test_childless(IKE_AUTH_PSK, "PSK");
 	test_childless_unsupported();
+	test_idle();
 	return tap_done();
 }

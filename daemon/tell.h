@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the log and the timelines say of negotiations, tunnels and flows: in words for people. */
+#ifndef DAEMON_TELL_H
+#define DAEMON_TELL_H
+
+#include "ike/ike.h"
+#include "policy/policy.h"
+
+struct trace;
+
+/* A step of a negotiation. */
+void tell_stage(struct trace *trace, const struct ike_event *event, uint64_t now_us);
+/* A tunnel stands. */
+void tell_up(const struct ike_child *child);
+/* A flow has another state. */
+void tell_flow(struct trace *trace, const struct policy_flow *flow, enum policy_state old,
+	const char *reason, uint64_t now_us);
+
+#endif
