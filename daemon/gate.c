@@ -5,6 +5,7 @@
 #include "daemon/addrs.h"
 #include "daemon/joins.h"
 #include "daemon/trace.h"
+#include "lib/hash.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/mem.h"
@@ -12,7 +13,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <uthash.h>
 
 /* Rule N3: one answer starts at most so many negotiations. */
 #define MAX_STARTS_PER_ANSWER 8

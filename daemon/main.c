@@ -4,6 +4,8 @@
 #include "daemon/load.h"
 #include "daemon/modes.h"
 #include "daemon/options.h"
+#include "daemon/random.h"
+#include "lib/hash.h"
 
 static int check(const char *config_path)
 {
@@ -16,6 +18,11 @@ static int check(const char *config_path)
 int main(int argc, char **argv)
 {
 	struct options options = options_parse(argc, argv);
+	uint8_t key[HASH_KEY_LEN];
+
+	/* Names and addresses that others choose must not choose their places in our tables. */
+	random_fill(NULL, key, sizeof(key));
+	hash_set_key(key);
 
 	switch (options.mode) {
 	case RUN_DAEMON:

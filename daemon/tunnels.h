@@ -8,9 +8,8 @@
 
 #include "daemon/idle.h"
 #include "ike/ike.h"
+#include "lib/hash.h"
 #include "xfrm/dataplane.h"
-
-#include <uthash.h>
 
 struct tunnel {
 	struct ike_child child; /* its pair has no keys */

@@ -24,9 +24,8 @@
 #include "ike/message.h"
 #include "ike/payload.h"
 #include "ike/sk.h"
+#include "lib/hash.h"
 #include "lib/heap.h"
-
-#include <uthash.h>
 
 enum ike_sa_state {
 	IKE_SA_INITIATING,

@@ -6,11 +6,10 @@
 #ifndef POLICY_FLOW_H
 #define POLICY_FLOW_H
 
+#include "lib/hash.h"
 #include "lib/heap.h"
 #include "policy/policy.h"
 #include "policy/table.h"
-
-#include <uthash.h>
 
 #define SECOND_US UINT64_C(1000000)
 

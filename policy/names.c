@@ -5,13 +5,13 @@
  */
 #include "policy/names.h"
 
+#include "lib/hash.h"
 #include "lib/mem.h"
 #include "policy/table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #define SECOND_US UINT64_C(1000000)
 #define NAME_MAX_TEXT 1024

@@ -2,11 +2,11 @@
 /* Lines by prefix (table.h). */
 #include "policy/table.h"
 
+#include "lib/hash.h"
 #include "lib/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #define MAX_BITS 128
 

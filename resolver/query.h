@@ -12,13 +12,12 @@
 #ifndef RESOLVER_QUERY_H
 #define RESOLVER_QUERY_H
 
+#include "lib/hash.h"
 #include "lib/loop.h"
 #include "resolver/hold.h"
 #include "resolver/listener.h"
 #include "resolver/message.h"
 #include "resolver/upstream.h"
-
-#include <uthash.h>
 
 /* Who asked what: a client's retransmission is the same (A9). Compared as bytes; zeroed first. */
 struct query_key {

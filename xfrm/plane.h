@@ -6,12 +6,11 @@
 #ifndef XFRM_PLANE_H
 #define XFRM_PLANE_H
 
+#include "lib/hash.h"
 #include "lib/loop.h"
 #include "xfrm/decode.h"
 #include "xfrm/entry.h"
 #include "xfrm/netlink.h"
-
-#include <uthash.h>
 
 struct flow;
 

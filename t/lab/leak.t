@@ -26,7 +26,7 @@ wire = Wire()
 a, b = wire.host("a"), wire.host("b")
 dns = wire.dns_host({"a.example": a.v4, "b.example": b.v4})
 PAIR = (a, b)
-TIMERS = "dpddelay=2s\nretransmit-timeout=2s"
+TIMERS = "dpddelay=2s\nretransmit-timeout=2s\nidle-timeout=3s"
 SECRET = ': PSK "kept between two"\n'
 extra_lines = {a: [], b: []}
 addresses_now = {a: [], b: []}

@@ -7,10 +7,9 @@
 #define T_SIM_FLEET_H
 
 #include "ike/ike.h"
+#include "lib/hash.h"
 #include "lib/heap.h"
 #include "policy/policy.h"
-
-#include <uthash.h>
 
 #define MS UINT64_C(1000)
 #define SECOND UINT64_C(1000000)
