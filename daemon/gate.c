@@ -4,6 +4,7 @@
 
 #include "daemon/addrs.h"
 #include "daemon/joins.h"
+#include "daemon/rates.h"
 #include "daemon/trace.h"
 #include "lib/hash.h"
 #include "lib/log.h"
@@ -13,9 +14,15 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Rule N3: one answer starts at most so many negotiations. */
 #define MAX_STARTS_PER_ANSWER 8
+/* A name, and an address that names point to: so many at once, then one in so long. */
+#define NAME_BURST 64
+#define NAME_INTERVAL_US 500000u
+#define TARGET_BURST 16
+#define TARGET_INTERVAL_US 2000000u
 
 /* A resolver that waits: for the kernel to have the line of a name, then for policy. */
 struct gate_wait {
@@ -24,6 +31,7 @@ struct gate_wait {
 	resolver_decided decided;
 	void *arg;
 	uint64_t query;
+	char *qname; /* owned */
 	struct addr addr;
 	uint64_t generation;	/* of the names' lines that it waits for; 0: none */
 	uint64_t policy_handle; /* what policy knows it by; 0: not yet */
@@ -44,6 +52,7 @@ struct gate {
 	uint64_t next_conflict_us; /* not before is another conflict of names logged */
 	uint64_t answer_query;	 /* N3: the query whose answer is being walked, */
 	unsigned answer_starts;	 /* and how many negotiations it has started */
+	struct rates *names, *targets; /* N3 */
 };
 
 static enum resolver_verdict to_resolver(enum policy_verdict verdict)
@@ -78,10 +87,16 @@ static void to_decision(
 		answer->cause);
 }
 
+static void free_wait(struct gate_wait *wait)
+{
+	free(wait->qname);
+	free(wait);
+}
+
 static void forget_wait(struct gate_wait *wait)
 {
 	HASH_DEL(wait->gate->waits, wait);
-	free(wait);
+	free_wait(wait);
 }
 
 static void tell(struct gate_wait *wait, const struct resolver_decision *decision)
@@ -116,23 +131,34 @@ static void refuse(
 	snprintf(out->cause, sizeof(out->cause), "%s", cause);
 }
 
-/* True when this answer may start one more negotiation (N3). */
-static bool may_start(struct gate *gate, uint64_t query)
+/* NULL when one more negotiation may be started for this answer, else why not (N3). */
+static const char *why_not_start(struct gate *gate, const struct gate_wait *wait)
 {
-	if (gate->answer_query != query) {
-		gate->answer_query = query;
+	uint64_t now_us = loop_now_us(gate->loop);
+
+	if (gate->answer_query != wait->query) {
+		gate->answer_query = wait->query;
 		gate->answer_starts = 0;
 	}
-	return gate->answer_starts++ < MAX_STARTS_PER_ANSWER;
+	if (gate->answer_starts++ >= MAX_STARTS_PER_ANSWER)
+		return "too many addresses in one answer";
+	if (!rates_take(gate->names, wait->qname, strlen(wait->qname), now_us))
+		return "too many negotiations for one name";
+	if (!rates_take(gate->targets, &wait->addr, sizeof(wait->addr), now_us))
+		return "too many negotiations with one address";
+	return NULL;
 }
 
 /*
  * Asked in the order of cost: the lines, the route, the flow. False when
  * *answer says all; else a negotiation from *local is to be started or joined.
  */
-static bool needs_negotiation(struct gate *gate, uint64_t query, const struct addr *addr,
-	struct addr *local, struct policy_answer *answer)
+static bool needs_negotiation(struct gate *gate, const struct gate_wait *wait, struct addr *local,
+	struct policy_answer *answer)
 {
+	const struct addr *addr = &wait->addr;
+	const char *why;
+
 	policy_explain(gate->policy, NULL, addr, answer, loop_now_us(gate->loop));
 	if (answer->verdict != POLICY_WAIT)
 		return false;
@@ -143,11 +169,10 @@ static bool needs_negotiation(struct gate *gate, uint64_t query, const struct ad
 	policy_explain(gate->policy, local, addr, answer, loop_now_us(gate->loop));
 	if (answer->verdict != POLICY_WAIT)
 		return false;
-	if (!may_start(gate, query)) {
-		refuse(gate, answer, "too many addresses in one answer", answer);
-		return false;
-	}
-	return true;
+	why = why_not_start(gate, wait);
+	if (why)
+		refuse(gate, answer, why, answer);
+	return !why;
 }
 
 /* Asks policy; true when *answer says all, else policy will tell the wait. */
@@ -156,7 +181,7 @@ static bool ask_policy(struct gate_wait *wait, struct policy_answer *answer)
 	struct gate *gate = wait->gate;
 	struct addr local;
 
-	if (!needs_negotiation(gate, wait->query, &wait->addr, &local, answer))
+	if (!needs_negotiation(gate, wait, &local, answer))
 		return true;
 	trace_waits_for(gate->trace, wait->query, &wait->addr);
 	wait->policy_handle = policy_want(gate->policy, &local, &wait->addr, POLICY_TRIGGER_DNS, 0,
@@ -253,12 +278,13 @@ static void want(void *arg, uint64_t query, const char *qname, const struct addr
 		.decided = decided,
 		.arg = decided_arg,
 		.query = query,
+		.qname = mem_strdup(qname),
 		.addr = *addr,
 		.generation = generation,
 		.named = word == NAMES_NEW || word == NAMES_JOINED};
 	if (!generation && ask_policy(wait, &answer)) {
 		to_decision(&answer, wait->named, out);
-		free(wait);
+		free_wait(wait);
 		return;
 	}
 	to_decision(&answer, wait->named, out);
@@ -305,6 +331,8 @@ struct gate *gate_new(struct loop *loop, struct policy *policy, struct joins *jo
 
 	*gate = (struct gate){
 		.loop = loop, .policy = policy, .joins = joins, .addrs = addrs, .trace = trace};
+	gate->names = rates_new(NAME_BURST, NAME_INTERVAL_US);
+	gate->targets = rates_new(TARGET_BURST, TARGET_INTERVAL_US);
 	joins_listen(joins, names_installed, gate);
 	return gate;
 }
@@ -320,5 +348,7 @@ void gate_free(struct gate *gate)
 		policy_cancel(gate->policy, wait->policy_handle);
 		forget_wait(wait);
 	}
+	rates_free(gate->names);
+	rates_free(gate->targets);
 	free(gate);
 }

@@ -17,6 +17,7 @@ oe_resolverd_SOURCES = \
 	daemon/options.c daemon/options.h \
 	daemon/privileges.c daemon/privileges.h \
 	daemon/random.c daemon/random.h \
+	daemon/rates.c daemon/rates.h \
 	daemon/refusals.c daemon/refusals.h \
 	daemon/report.c daemon/report.h \
 	daemon/tell.c daemon/tell.h \
@@ -31,3 +32,7 @@ oe_resolverd_LDADD = libconf.a libresolver.a libike.a libpolicy.a libxfrm.a libo
 UNIT_TESTS += t/unit/daemon_keylog
 t_unit_daemon_keylog_SOURCES = t/unit/daemon_keylog.c daemon/keylog.c daemon/keylog.h t/tap.h
 t_unit_daemon_keylog_LDADD = liboe.a
+
+UNIT_TESTS += t/unit/daemon_rates
+t_unit_daemon_rates_SOURCES = t/unit/daemon_rates.c daemon/rates.c daemon/rates.h t/tap.h
+t_unit_daemon_rates_LDADD = liboe.a
