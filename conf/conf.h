@@ -41,6 +41,7 @@ struct conf_setup {
 	char *control_socket; /* control-socket= */
 	char *policies_dir;   /* policies-dir= (a missing one is an empty one) */
 	char *secrets_file;   /* secretsfile= (a missing one is an empty one) */
+	bool watch;	      /* watch=yes: a changed file is loaded by itself */
 	char *pki_dir;	      /* pki-dir=: certs/, private/ and cacerts/ */
 	uint32_t shunt_lifetime_ms; /* shuntlifetime=, of conns that have none of their own */
 };

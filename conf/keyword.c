@@ -63,6 +63,8 @@ static const struct keyword keywords[] = {
 		"Pre-shared keys, in the syntax of ipsec.secrets."},
 	{SETUP, "pki-dir", TEXT, "DIRECTORY", OE_SYSCONFDIR "/pki",
 		"Where certs/, private/ and cacerts/ are, as oectl import fills them."},
+	{SETUP, "watch", WORD, "yes | no", "no",
+		"Whether a changed configuration or group file is loaded by itself."},
 	{SETUP, "masqueraded", TEXT, "PREFIX …", "none",
 		"Containers' sources that this host masquerades: they reach closed groups through its tunnels."},
 	{SETUP, "max-halfopen-ike", NUMBER, "NUMBER", "50000",

@@ -135,6 +135,8 @@ void build_setup(struct source *source, struct conf *conf)
 	set_text(setup, "dns-trust-anchor", &conf->resolver.trust_anchor_file);
 	conf->setup.shunt_lifetime_ms = section_time(setup, "shuntlifetime", SHUNT_LIFETIME_MS);
 	conf->setup.log_debug = wants_debug(setup);
+	conf->setup.watch = section_text(setup, "watch") &&
+			    value_is_one_of(section_text(setup, "watch"), "yes");
 	conf->resolver.listen_count =
 		endpoints_of(source->report, setup, "dns-listen", &conf->resolver.listen);
 	conf->resolver.forward_count =

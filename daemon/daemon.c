@@ -20,6 +20,7 @@
 #include "daemon/trace.h"
 #include "daemon/trigger.h"
 #include "daemon/udp.h"
+#include "daemon/watch.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/strbuf.h"
@@ -322,6 +323,7 @@ char *daemon_reload(struct daemon *daemon)
 	adopt(daemon, conf, texts, count);
 	load_keep(conf);
 	keylog_set_file(daemon->keylog, conf->setup.key_log);
+	watch_configure(daemon->watch, conf, daemon->config_path);
 	joins_configure(daemon->joins, conf);
 	trigger_reconfigure(daemon->trigger, conf, reload_done, daemon);
 	conf_free(old);
@@ -335,6 +337,14 @@ static void hangup(struct loop_signal *signal, int number)
 }
 
 /* --- stop ------------------------------------------------------------------------------------ */
+
+static void files_changed(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	if (!daemon->stopping)
+		free(daemon_reload(daemon));
+}
 
 static void stopped(void *arg, int error)
 {
@@ -371,6 +381,7 @@ static void start_signal(struct daemon *daemon, struct loop_signal *watcher,
 
 static void free_parts(struct daemon *daemon)
 {
+	watch_free(daemon->watch);
 	control_close(daemon->control);
 	resolver_free(daemon->resolver);
 	gate_free(daemon->gate);
@@ -403,6 +414,8 @@ static int start(struct daemon *daemon)
 		error = privileges_drop();
 	if (error)
 		return error;
+	daemon->watch = watch_new(daemon->loop, files_changed, daemon);
+	watch_configure(daemon->watch, daemon->conf, daemon->config_path);
 	trigger_set_lines(daemon->trigger, lines_ready, daemon);
 	return 0;
 }

@@ -19,6 +19,7 @@ struct resolver;
 struct trace;
 struct trigger;
 struct udp;
+struct watch;
 
 struct daemon {
 	const char *config_path;
@@ -42,6 +43,7 @@ struct daemon {
 	struct gate *gate;
 	struct resolver *resolver;
 	struct control *control;
+	struct watch *watch;
 	struct loop_signal hangup, terminate, interrupt;
 };
 

@@ -24,7 +24,8 @@ oe_resolverd_SOURCES = \
 	daemon/trace.c daemon/trace.h \
 	daemon/trigger.c daemon/trigger.h \
 	daemon/tunnels.c daemon/tunnels.h \
-	daemon/udp.c daemon/udp.h
+	daemon/udp.c daemon/udp.h \
+	daemon/watch.c daemon/watch.h
 oe_resolverd_LDADD = libconf.a libresolver.a libike.a libpolicy.a libxfrm.a liboe.a \
 	$(UNBOUND_LIBS) $(LDNS_LIBS) $(GNUTLS_LIBS) $(NETTLE_LIBS) $(GMP_LIBS) $(NL_LIBS) \
 	$(SYSTEMD_LIBS) $(JANSSON_LIBS) $(CAPNG_LIBS) $(EV_LIBS)
