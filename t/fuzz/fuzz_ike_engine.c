@@ -68,10 +68,33 @@ static void spoil_inside(struct world *w, struct packet *packet, const struct sp
 		memcpy(packet->data, out, len);
 }
 
+/* Host 0 may be behind a translator, which gives it other ports now and then. */
+static uint16_t port_shift;
+
+static void translate(struct packet *packet)
+{
+	struct path *path = &packet->path;
+
+	if (!port_shift)
+		return;
+	if (packet->from == 0)
+		path->local.port = (uint16_t)(path->local.port + port_shift);
+	else
+		path->remote.port = path->remote.port % 10000 == 500 ? 500 : 4500;
+}
+
+static bool translate_only(struct world *w, struct packet *packet)
+{
+	(void)w;
+	translate(packet);
+	return true;
+}
+
 static bool spoil(struct world *w, struct packet *packet)
 {
 	struct spoiler *spoiler = w->filter_arg;
 
+	translate(packet);
 	if (!spoiler->armed)
 		return true;
 	spoiler->armed = false;
@@ -207,13 +230,31 @@ static void send_piece(struct reader *r, size_t from)
 		world_inject(&world, from, out, len, 0);
 }
 
+/* What the data plane and the translator may do. */
+static void disturb(struct reader *r, size_t host)
+{
+	struct world_host *owner = &world.hosts[host];
+	uint8_t what = reader_u8(r);
+	const struct ike_child *child =
+		owner->child_count ? &owner->children[what % owner->child_count].child : NULL;
+
+	if (what & 0x80 && port_shift)
+		port_shift = (uint16_t)(10000 * (1 + (what & 1)));
+	else if (child && what & 0x40)
+		ike_close_idle(owner->ike, child->id, world.now_us);
+	else if (child)
+		ike_remap(owner->ike, child->pair.in.spi, reader_u16(r), world.now_us);
+}
+
 static void obey(struct reader *r, struct spoiler *spoiler)
 {
 	uint8_t order = reader_u8(r);
 	size_t host = order >> 7;
 
 	if ((order & 0x78) == 0x78) {
-		if (order & 1)
+		if (order & 2)
+			disturb(r, host);
+		else if (order & 1)
 			rekey_some(r, host);
 		else
 			send_piece(r, host);
@@ -262,7 +303,7 @@ static void settle(void)
 		world.hosts[i].silent = false;
 		world.hosts[i].job_us = world.hosts[i].install_us = 0;
 	}
-	world.filter = NULL;
+	world.filter = translate_only;
 	world_run_for(&world, 15000 * WORLD_MS);
 	for (size_t i = 0; i < 2; i++) {
 		demand(world.hosts[i].faileds <= world.hosts[i].initiated);
@@ -288,9 +329,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	world_init(&world, 1, kind & 1 ? IKE_AUTH_PSK : IKE_AUTH_NULL);
 	world.filter = spoil;
 	world.filter_arg = &spoiler;
+	port_shift = kind & 4 ? 10000 : 0;
+	world.hosts[0].conns[0].childless = kind & 8;
 	if (kind & 2)
 		world.hosts[1].conns[0].mode = world.hosts[0].conns[0].mode = IPSEC_TRANSPORT;
-	if (kind & 2) {
+	if (kind & 10) {
 		world_reload(&world, 0);
 		world_reload(&world, 1);
 	}

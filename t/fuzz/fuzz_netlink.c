@@ -13,6 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct nlmsghdr *header = mem_zalloc(sizeof(*header) + len);
 	struct decoded_acquire acquire;
+	struct decoded_mapping mapping;
 	struct decoded_state state;
 	struct entry entry;
 	bool hard;
@@ -22,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	decode_acquire(header, &acquire);
 	decode_state(header, &state);
 	decode_expire(header, &state);
+	decode_mapping(header, &mapping);
 	decode_policy(header, &entry);
 	decode_policy_expire(header, &entry, &hard);
 	free(header);
