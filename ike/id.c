@@ -50,7 +50,7 @@ bool ike_id_acceptable(const struct ike_id_spec *spec, enum ike_auth auth, const
 	switch (spec->kind) {
 	case IKE_ID_KIND_EXACT:
 		if (spec->id.type == IKE_ID_DER_ASN1_DN && id->type == IKE_ID_DER_ASN1_DN)
-			return cert_dn_equal(spec->id.data, spec->id.len, id->data, id->len);
+			return cert_dn_matches(spec->id.data, spec->id.len, id->data, id->len);
 		return ike_id_equal(&spec->id, id);
 	case IKE_ID_KIND_NULL:
 		return id->type == IKE_ID_NULL;

@@ -62,6 +62,8 @@ bool cert_covers(const struct cert_der *cert, uint8_t id_type, const uint8_t *id
 size_t cert_subject(const struct cert_der *cert, uint8_t *out, size_t room);
 /* Equal as names: case and string type do not matter. */
 bool cert_dn_equal(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len);
+/* The same, but a part of `pattern` whose value is "*" is fulfilled by any value of that part. */
+bool cert_dn_matches(const uint8_t *pattern, size_t pattern_len, const uint8_t *dn, size_t len);
 /* "C=CH, O=Example, CN=host" in either order, to DER; its length, 0 when it is no name. */
 size_t cert_dn_parse(const char *text, uint8_t *out, size_t room);
 /* "CN=host,O=Example"; shortened to fit. */

@@ -58,6 +58,61 @@ bool cert_dn_equal(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_le
 	return equal;
 }
 
+static bool is_star(const gnutls_x509_ava_st *part)
+{
+	return part->value.size == 1 && part->value.data[0] == '*';
+}
+
+static bool part_matches(const gnutls_x509_ava_st *pattern, const gnutls_x509_ava_st *part)
+{
+	return pattern->oid.size == part->oid.size &&
+	       memcmp(pattern->oid.data, part->oid.data, part->oid.size) == 0 &&
+	       (is_star(pattern) ||
+		       (pattern->value.size == part->value.size &&
+			       !memchr(part->value.data, '\0', part->value.size) &&
+			       strncasecmp((const char *)pattern->value.data,
+				       (const char *)part->value.data, part->value.size) == 0));
+}
+
+/* Part by part, in order; none may be missing or too many. */
+static bool parts_match(gnutls_x509_dn_t pattern, gnutls_x509_dn_t dn, bool *has_star)
+{
+	for (int rdn = 0;; rdn++) {
+		for (int ava = 0;; ava++) {
+			gnutls_x509_ava_st one, other;
+			bool more = gnutls_x509_dn_get_rdn_ava(pattern, rdn, ava, &one) == 0;
+
+			if (more != (gnutls_x509_dn_get_rdn_ava(dn, rdn, ava, &other) == 0))
+				return false;
+			if (!more && ava == 0)
+				return true;
+			if (!more)
+				break;
+			*has_star = *has_star || is_star(&one);
+			if (!part_matches(&one, &other))
+				return false;
+		}
+	}
+}
+
+bool cert_dn_matches(const uint8_t *pattern, size_t pattern_len, const uint8_t *dn, size_t len)
+{
+	gnutls_datum_t wanted = cert_datum(pattern, pattern_len), given = cert_datum(dn, len);
+	gnutls_x509_dn_t one, other;
+	bool good = false, has_star = false;
+
+	if (gnutls_x509_dn_init(&one) < 0)
+		return false;
+	if (gnutls_x509_dn_init(&other) == 0) {
+		good = gnutls_x509_dn_import(one, &wanted) == 0 &&
+		       gnutls_x509_dn_import(other, &given) == 0 && parts_match(one, other, &has_star);
+		gnutls_x509_dn_deinit(other);
+	}
+	gnutls_x509_dn_deinit(one);
+	/* Without a star names are compared as names are, in all their spellings. */
+	return (good && has_star) || cert_dn_equal(pattern, pattern_len, dn, len);
+}
+
 void cert_dn_format(const uint8_t *dn, size_t len, char *out, size_t room)
 {
 	char *text = dn_text(dn, len);

@@ -220,6 +220,13 @@ static void test_names(void)
 	struct pki_spec plain = {.key = PKI_P256};
 	struct pki_cert *cert = pki_make(&plain, ca);
 	static const uint8_t address[] = {192, 0, 2, 7}, other[] = {192, 0, 2, 8};
+	static const struct {
+		const char *text;
+		bool fits;
+	} patterns[] = {{"C=CH, O=Fleet, CN=*", true}, {"C=*, O=*, CN=*", true}, {"C=CH, O=FLEET, CN=*", true},
+		{"C=CH, O=Fleet, CN=host", true}, {"C=CH, O=Other, CN=*", false}, {"O=Fleet, CN=*", false},
+		{"C=CH, O=Fleet, OU=*, CN=*", false}, {"C=CH, O=Fleet, OU=*", false},
+		{"C=CH, O=Fleet, CN=ho*", false}};
 	uint8_t dn[256], written[256];
 	size_t dn_len = cert_subject(&cert->der, dn, sizeof(dn)), len;
 	char text[64];
@@ -245,6 +252,11 @@ static void test_names(void)
 	ok(len && cert_dn_equal(dn, dn_len, written, len), "and with slashes");
 	len = cert_dn_parse("C=CH, O=Fleet, CN=hosts", written, sizeof(written));
 	ok(len && !cert_dn_equal(dn, dn_len, written, len), "another subject");
+	for (size_t i = 0; i < ARRAY_LEN(patterns); i++) {
+		len = cert_dn_parse(patterns[i].text, written, sizeof(written));
+		ok(len && cert_dn_matches(written, len, dn, dn_len) == patterns[i].fits, "%s: %s",
+			patterns[i].text, patterns[i].fits ? "fits" : "does not fit");
+	}
 	is_int((int)cert_dn_parse("nothing", written, sizeof(written)), 0, "no subject");
 	cert_dn_format(dn, dn_len, text, sizeof(text));
 	is_str(text, "CN=host,O=Fleet,C=CH", "as text");
