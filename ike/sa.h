@@ -524,6 +524,7 @@ struct crypto_random ike_random(struct ike *ike);
 /* Bounds */
 #define IKE_HALF_OPEN_LIFE_US 10000000u
 #define IKE_CHILDLESS_LIFE_US 5000000u
+#define IKE_SPARE_MAX 10000u
 #define IKE_SPARE_LIFE_US 900000000u /* without a CHILD SA, of a peer that is somebody */
 #define IKE_CROSSING_US 10000000u
 #define IKE_MAX_RESTARTS 4
