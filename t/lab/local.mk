@@ -25,6 +25,7 @@ LAB_TESTS += \
 	t/lab/null.t \
 	t/lab/pmtu.t \
 	t/lab/precedence.t \
+	t/lab/rekey-peers.t \
 	t/lab/rekey.t \
 	t/lab/reload.t \
 	t/lab/self.t \
@@ -46,6 +47,7 @@ EXTRA_DIST += $(LAB_TESTS) quickstart packages.list .ci/run \
 	t/lab/lab/packet.py \
 	t/lab/lab/peers.py \
 	t/lab/lab/pki.py \
+	t/lab/lab/rekeying.py \
 	t/lab/lab/state.py \
 	t/lab/lab/tap.py \
 	t/lab/lab/wait.py
