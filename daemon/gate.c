@@ -31,7 +31,7 @@ struct gate_wait {
 	resolver_decided decided;
 	void *arg;
 	uint64_t query;
-	char *qname; /* owned */
+	char *qname; /* owned; only of one that waits for lines */
 	struct addr addr;
 	uint64_t generation;	/* of the names' lines that it waits for; 0: none */
 	uint64_t policy_handle; /* what policy knows it by; 0: not yet */
@@ -132,7 +132,7 @@ static void refuse(
 }
 
 /* NULL when one more negotiation may be started for this answer, else why not (N3). */
-static const char *why_not_start(struct gate *gate, const struct gate_wait *wait)
+static const char *why_not_start(struct gate *gate, const struct gate_wait *wait, const char *qname)
 {
 	uint64_t now_us = loop_now_us(gate->loop);
 
@@ -142,7 +142,7 @@ static const char *why_not_start(struct gate *gate, const struct gate_wait *wait
 	}
 	if (gate->answer_starts++ >= MAX_STARTS_PER_ANSWER)
 		return "too many addresses in one answer";
-	if (!rates_take(gate->names, wait->qname, strlen(wait->qname), now_us))
+	if (!rates_take(gate->names, qname, strlen(qname), now_us))
 		return "too many negotiations for one name";
 	if (!rates_take(gate->targets, &wait->addr, sizeof(wait->addr), now_us))
 		return "too many negotiations with one address";
@@ -153,9 +153,10 @@ static const char *why_not_start(struct gate *gate, const struct gate_wait *wait
  * Asked in the order of cost: the lines, the route, the flow. False when
  * *answer says all; else a negotiation from *local is to be started or joined.
  */
-static bool needs_negotiation(struct gate *gate, const struct gate_wait *wait, struct addr *local,
+static bool needs_negotiation(const struct gate_wait *wait, const char *qname, struct addr *local,
 	struct policy_answer *answer)
 {
+	struct gate *gate = wait->gate;
 	const struct addr *addr = &wait->addr;
 	const char *why;
 
@@ -169,19 +170,19 @@ static bool needs_negotiation(struct gate *gate, const struct gate_wait *wait, s
 	policy_explain(gate->policy, local, addr, answer, loop_now_us(gate->loop));
 	if (answer->verdict != POLICY_WAIT)
 		return false;
-	why = why_not_start(gate, wait);
+	why = why_not_start(gate, wait, qname);
 	if (why)
 		refuse(gate, answer, why, answer);
 	return !why;
 }
 
 /* Asks policy; true when *answer says all, else policy will tell the wait. */
-static bool ask_policy(struct gate_wait *wait, struct policy_answer *answer)
+static bool ask_policy(struct gate_wait *wait, const char *qname, struct policy_answer *answer)
 {
 	struct gate *gate = wait->gate;
 	struct addr local;
 
-	if (!needs_negotiation(gate, wait, &local, answer))
+	if (!needs_negotiation(wait, qname, &local, answer))
 		return true;
 	trace_waits_for(gate->trace, wait->query, &wait->addr);
 	wait->policy_handle = policy_want(gate->policy, &local, &wait->addr, POLICY_TRIGGER_DNS, 0,
@@ -204,7 +205,7 @@ static void go_on(struct gate_wait *wait, int error)
 		tell(wait, &decision);
 		return;
 	}
-	if (ask_policy(wait, &answer)) {
+	if (ask_policy(wait, wait->qname, &answer)) {
 		to_decision(&answer, wait->named, &decision);
 		tell(wait, &decision);
 	} else if (wait->hurried) {
@@ -278,11 +279,11 @@ static void want(void *arg, uint64_t query, const char *qname, const struct addr
 		.decided = decided,
 		.arg = decided_arg,
 		.query = query,
-		.qname = mem_strdup(qname),
+		.qname = generation ? mem_strdup(qname) : NULL,
 		.addr = *addr,
 		.generation = generation,
 		.named = word == NAMES_NEW || word == NAMES_JOINED};
-	if (!generation && ask_policy(wait, &answer)) {
+	if (!generation && ask_policy(wait, qname, &answer)) {
 		to_decision(&answer, wait->named, out);
 		free_wait(wait);
 		return;
