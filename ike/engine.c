@@ -433,11 +433,12 @@ void ike_close_idle(struct ike *ike, uint64_t id, uint64_t now_us)
 	ike->now_us = now_us;
 	/* One that is being replaced is not idle for long: its successor has a time of its own. */
 	if (child && child->state == IKE_CHILD_UP && child->sa->state == IKE_SA_ESTABLISHED) {
-		child->delete_us = now_us;
-		if (child == child->sa->children && !child->next)
+		if (child == child->sa->children && !child->next) {
 			ike_sa_delete(child->sa, IKE_REASON_IDLE);
-		else
+		} else {
+			child->delete_us = now_us;
 			ike_sa_schedule(child->sa);
+		}
 	}
 	ike_settle(ike);
 }

@@ -32,7 +32,6 @@ void ike_send_request(struct ike_sa *sa, const uint8_t *data, size_t len)
 	request->next_us = sa->ike->now_us + request->interval_us;
 	request->give_up_us = give_up_us(sa);
 	ike_send_kept(sa, &request->message);
-	ike_sa_schedule(sa);
 }
 
 void ike_request_answered(struct ike_sa *sa)
