@@ -124,7 +124,6 @@ void ike_tell_up(struct ike_child_sa *child)
 	tell(child->sa, &event);
 }
 
-/* Exactly once for each ike_initiate(): after UP or FAILED nothing more is told of its start. */
 void ike_tell_childless(struct ike_sa *sa)
 {
 	struct ike_event event = event_of(sa, IKE_EVENT_CHILDLESS_UP);
@@ -133,6 +132,7 @@ void ike_tell_childless(struct ike_sa *sa)
 	tell(sa, &event);
 }
 
+/* Exactly once for each ike_initiate(): after UP or FAILED nothing more is told of its start. */
 void ike_tell_failed(struct ike_sa *sa, enum ike_reason reason)
 {
 	struct ike_event event = event_of(sa, IKE_EVENT_FAILED);

@@ -35,13 +35,13 @@ bool ike_read_nonces(const struct ike_handshake *h, struct ike_nonce *ni, struct
 	return ike_kept_nonce(&h->init_request, ni) && ike_kept_nonce(&h->init_response, nr);
 }
 
-/* Which of two crossing SAs stays is decided by their lowest nonces (research 1b, as RFC 7296 2.8.1). */
 void ike_sa_derive_keys(struct ike_sa *sa, struct secret *shared)
 {
 	struct ike_keys keys = {0};
 	struct ike_nonce ni, nr;
 
 	if (ike_read_nonces(sa->handshake, &ni, &nr)) {
+		/* Which of two crossing SAs stays is decided by their lowest nonces (RFC 7296 2.8.1). */
 		ike_low_nonce(&ni, &nr, sa->low_nonce);
 		if (ike_keys_derive(
 			    &keys, &sa->chosen, shared, &ni, &nr, sa->spi_i, sa->spi_r))
