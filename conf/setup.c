@@ -14,7 +14,6 @@
 /* A4: musl asks again after 2.5 s and gives up at 5. */
 #define MAX_HOLD_MS 4000
 #define SHUNT_LIFETIME_MS 900000
-#define KEEPALIVE_MS 20000
 
 static void set_text(const struct section *setup, const char *key, char **out)
 {
@@ -149,7 +148,7 @@ void build_setup(struct source *source, struct conf *conf)
 	set_hold(source->report, setup, &conf->resolver);
 	conf->ike.max_half_open = section_number(setup, "max-halfopen-ike", 0);
 	conf->ike.cookie_threshold = section_number(setup, "ddos-ike-threshold", 0);
-	conf->ike.keepalive_s = section_time(setup, "keep-alive", KEEPALIVE_MS) / 1000;
+	conf->ike.keepalive_s = section_time(setup, "keep-alive", 0) / 1000;
 	conf->ike.ddos_mode = ddos_mode_of(section_text(setup, "ddos-mode"));
 }
 

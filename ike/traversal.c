@@ -16,7 +16,6 @@
 #include "ike/nat.h"
 
 #define ENCAP_PORT 4500
-#define DEFAULT_KEEPALIVE_S 20u
 
 void ike_nat_offer(struct ike_sa *sa, struct ike_builder *builder)
 {
@@ -145,18 +144,11 @@ void ike_remap(struct ike *ike, uint32_t spi, uint16_t port, uint64_t now_us)
 	ike_settle(ike);
 }
 
-static uint64_t interval_us(const struct ike_sa *sa)
-{
-	uint32_t seconds = sa->ike->config.keepalive_s;
-
-	return (seconds ? seconds : DEFAULT_KEEPALIVE_S) * UINT64_C(1000000);
-}
-
 uint64_t ike_keepalive_due(const struct ike_sa *sa)
 {
 	if (!(sa->nat & IKE_NAT_HERE) || ike_sa_conn(sa)->no_keepalive || !sa->children)
 		return IKE_NEVER;
-	return sa->sent_us + interval_us(sa);
+	return sa->sent_us + sa->ike->config.keepalive_s * UINT64_C(1000000);
 }
 
 bool ike_keepalive_tick(struct ike_sa *sa)
