@@ -101,6 +101,9 @@ bool cert_dn_matches(const uint8_t *pattern, size_t pattern_len, const uint8_t *
 	gnutls_x509_dn_t one, other;
 	bool good = false, has_star = false;
 
+	/* Without a star names are compared as names are, in all their spellings. */
+	if (cert_dn_equal(pattern, pattern_len, dn, len))
+		return true;
 	if (gnutls_x509_dn_init(&one) < 0)
 		return false;
 	if (gnutls_x509_dn_init(&other) == 0) {
@@ -109,8 +112,7 @@ bool cert_dn_matches(const uint8_t *pattern, size_t pattern_len, const uint8_t *
 		gnutls_x509_dn_deinit(other);
 	}
 	gnutls_x509_dn_deinit(one);
-	/* Without a star names are compared as names are, in all their spellings. */
-	return (good && has_star) || cert_dn_equal(pattern, pattern_len, dn, len);
+	return good && has_star;
 }
 
 void cert_dn_format(const uint8_t *dn, size_t len, char *out, size_t room)
