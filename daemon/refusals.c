@@ -2,6 +2,7 @@
 /* Refused peers (refusals.h): a small array, searched from its beginning. */
 #include "daemon/refusals.h"
 
+#include "daemon/tell.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -52,13 +53,13 @@ static struct refusal *place_for(struct refusals *refusals, const struct addr *r
 void refusals_note(struct refusals *refusals, const struct ike_event *event, uint64_t now_us)
 {
 	struct refusal *refusal = place_for(refusals, &event->path.remote.addr);
-	char remote[ADDR_TEXT];
+	char remote[ADDR_TEXT], *reason = tell_reason(event);
 
 	refusal->remote = event->path.remote.addr;
 	refusal->local = event->path.local.addr;
 	refusal->at_us = now_us;
-	snprintf(refusal->reason, sizeof(refusal->reason), "%s%s%s", ike_reason_name(event->reason),
-		event->detail ? ": " : "", event->detail ? event->detail : "");
+	snprintf(refusal->reason, sizeof(refusal->reason), "%s", reason);
+	free(reason);
 	if (now_us < refusals->next_log_us)
 		return;
 	refusals->next_log_us = now_us + SECOND_US;

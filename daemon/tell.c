@@ -4,6 +4,7 @@
 
 #include "daemon/trace.h"
 #include "lib/log.h"
+#include "lib/mem.h"
 
 #include <stdio.h>
 
@@ -20,6 +21,13 @@ void tell_stage(struct trace *trace, const struct ike_event *event, uint64_t now
 		role_name(event->role));
 	log_debug("peer %s: %s (%s)", endpoint_format(&event->path.remote, remote),
 		ike_stage_name(event->stage), role_name(event->role));
+}
+
+char *tell_reason(const struct ike_event *event)
+{
+	const char *detail = event->detail ? event->detail : "";
+
+	return mem_printf("%s%s%s", ike_reason_name(event->reason), *detail ? ": " : "", detail);
 }
 
 void tell_up(const struct ike_child *child)

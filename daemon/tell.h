@@ -10,6 +10,8 @@ struct trace;
 
 /* A step of a negotiation. */
 void tell_stage(struct trace *trace, const struct ike_event *event, uint64_t now_us);
+/* Why something failed: the reason, and what is known more exactly. For free(). */
+char *tell_reason(const struct ike_event *event);
 /* A tunnel stands. */
 void tell_up(const struct ike_child *child);
 /* A flow has another state. */

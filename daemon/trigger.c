@@ -349,10 +349,7 @@ static void event_up(struct trigger *trigger, const struct ike_child *child)
 static void event_failed(struct trigger *trigger, const struct ike_event *event)
 {
 	char remote[ADDR_TEXT];
-
-	const char *detail = event->detail ? event->detail : "";
-	char *reason = mem_printf(
-		"%s%s%s", ike_reason_name(event->reason), *detail ? ": " : "", detail);
+	char *reason = tell_reason(event);
 
 	log_info("peer %s: negotiation failed: %s", addr_format(&event->path.remote.addr, remote),
 		reason);
