@@ -12,30 +12,7 @@
 #include "ike/crypto/prf.h"
 #include "ike/const.h"
 #include "lib/mem.h"
-
-static size_t from_hex(const char *text, uint8_t *out)
-{
-	size_t len = 0;
-	unsigned byte;
-
-	for (; sscanf(text, "%2x", &byte) == 1; text += 2)
-		out[len++] = (uint8_t)byte;
-	return len;
-}
-
-static void is_hex(const void *got, const char *want, const char *name)
-{
-	uint8_t bytes[256];
-	size_t len = from_hex(want, bytes);
-
-	is_mem(got, bytes, len, name);
-}
-
-/* "Random" bytes that are given. */
-static void fill_given(void *arg, void *out, size_t len)
-{
-	memcpy(out, arg, len);
-}
+#include "t/unit/hex.h"
 
 static void test_x25519(void)
 {

@@ -10,33 +10,10 @@
 #include "ike/crypto/kex.h"
 #include "ike/crypto/modp.h"
 #include "ike/sk.h"
+#include "t/unit/hex.h"
 #include "t/unit/ike_vectors.h"
 
-static size_t from_hex(const char *text, uint8_t *out)
-{
-	size_t len = 0;
-	unsigned byte;
-
-	for (; sscanf(text, "%2x", &byte) == 1; text += 2)
-		out[len++] = (uint8_t)byte;
-	return len;
-}
-
-static void is_hex(const void *got, const char *want, const char *name)
-{
-	uint8_t bytes[1024];
-	size_t len = from_hex(want, bytes);
-
-	is_mem(got, bytes, len, name);
-}
-
 /* --- MODP groups ---------------------------------------------------------------------------- */
-
-/* "Random" bytes that are given. */
-static void fill_given(void *arg, void *out, size_t len)
-{
-	memcpy(out, arg, len);
-}
 
 static void add_small(uint8_t *number, size_t len, int value)
 {
