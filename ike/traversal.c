@@ -126,6 +126,9 @@ void ike_nat_follow(struct ike_sa *sa)
 
 	if (sa->role == IKE_INITIATOR && !(sa->nat & IKE_NAT_THERE))
 		return;
+	/* Across a NAT who has gone to port 4500 stays there (2.23): ESP in UDP is there, and so is its mapping. */
+	if (sa->nat && sa->path.local.port == ENCAP_PORT && from->local.port != ENCAP_PORT)
+		return;
 	sa->path.local.port = from->local.port;
 	sa->path.remote.port = from->remote.port;
 	if (moved && (sa->nat & IKE_NAT_THERE))

@@ -285,6 +285,29 @@ static void test_forged_rebinding(void)
 	world_clear(&world);
 }
 
+/* Checks that the peer sends from its port 4500 are made to come to ours of IKE alone. */
+static bool to_port_500(struct world *w, struct packet *packet)
+{
+	translate(w, packet);
+	if (packet->from == 0 && packet->exchange == IKE_EXCHANGE_INFORMATIONAL)
+		packet->path.remote.port = 500;
+	return true;
+}
+
+static void test_stays_at_4500(void)
+{
+	begin(42, IKE_AUTH_PSK, "both");
+	B->conns[0].dpd_delay_ms = 0;
+	world_reload(&world, 1);
+	initiate();
+	world_run_for(&world, SECOND);
+	world.filter = to_port_500;
+	world_run_for(&world, 65 * SECOND);
+	ok(A->downs == 0 && B->downs == 0 && B->keepalives > 0 && have_one_pair(),
+		"a request that comes to port 500 moves neither us nor the mapping's refreshing");
+	world_clear(&world);
+}
+
 static void become(struct world_host *host, const char *name)
 {
 	struct ike_id_spec *id = &host->conns[0].local_id;
@@ -376,6 +399,7 @@ int main(void)
 	test_keepalive();
 	test_rebinding();
 	test_forged_rebinding();
+	test_stays_at_4500();
 	test_second_client();
 	test_rebooted_client();
 	test_encapsulation();
