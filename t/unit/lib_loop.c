@@ -5,6 +5,7 @@
 #include "t/tap.h"
 
 #include <pthread.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct loop *loop;
@@ -41,6 +42,50 @@ static void *send_wake(void *wake)
 	return NULL;
 }
 
+/* The kernel's clock, and what the host has slept. */
+static uint64_t slept_us;
+
+static uint64_t clock_with_sleep(void *arg)
+{
+	struct timespec now;
+
+	(void)arg;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u + slept_us;
+}
+
+static void count(struct loop_timer *timer)
+{
+	(void)timer;
+	fired++;
+}
+
+/* K6: an hour asleep is an hour. The host's resume is some event; here another thread's. */
+static void test_sleep(void)
+{
+	struct loop_timer soon = {.fired = count}, later = {.fired = count};
+	struct loop_wake wake = {.woken = woken};
+
+	loop = loop_new();
+	loop_set_clock(loop, clock_with_sleep, NULL);
+	fired = 0;
+	loop_timer_start(loop, &soon, 1800 * UINT64_C(1000000));
+	loop_timer_start(loop, &later, 7200 * UINT64_C(1000000));
+	loop_step(loop, false);
+	is_int(fired, 0, "nothing is due yet");
+	slept_us = 3600 * UINT64_C(1000000);
+	loop_wake_start(loop, &wake);
+	loop_wake_send(&wake);
+	loop_run(loop);
+	loop_step(loop, false);
+	is_int(fired, 2, "after an hour's sleep what became due in it fires at once");
+	ok(!loop_timer_active(&soon) && loop_timer_active(&later), "and nothing else");
+	loop_timer_stop(loop, &later);
+	loop_wake_stop(loop, &wake);
+	loop_set_clock(loop, NULL, NULL);
+	loop_free(loop);
+}
+
 int main(void)
 {
 	struct loop_timer timer = {.fired = timer_again};
@@ -74,6 +119,7 @@ int main(void)
 	is_int(fired, 1, "another thread wakes the loop");
 	loop_wake_stop(loop, &wake);
 	loop_free(loop);
+	test_sleep();
 
 	ok(log_limit_pass(&limit, 1000, 2, 1000000) && log_limit_pass(&limit, 1000, 2, 1000000) &&
 			!log_limit_pass(&limit, 1000, 2, 1000000),
