@@ -54,7 +54,7 @@ static const struct keyword keywords[] = {
 	{SETUP, "debug", TEXT, "all | none", "none", "Logs every message and change of state."},
 	{SETUP, "plutodebug", TEXT, "all | none | WORDS", "none",
 		"libreswan's name for debug; any word but none counts as all."},
-	{SETUP, "statedir", TEXT, "DIRECTORY", OE_STATEDIR, "Where state is kept."},
+	{SETUP, "statedir", TEXT, "DIRECTORY", OE_STATEDIR, "Where names that joined a group are kept."},
 	{SETUP, "control-socket", TEXT, "FILE", OE_RUNDIR "/control.sock",
 		"The socket that oectl talks to."},
 	{SETUP, "policies-dir", TEXT, "DIRECTORY", OE_SYSCONFDIR "/policies",

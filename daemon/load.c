@@ -10,7 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define LAST_GOOD "last-good"
+/* Not below statedir=: files that do not load cannot say where that is. */
+#define LAST_GOOD OE_STATEDIR "/last-good"
 
 struct conf *load_configuration(const char *path, char ***texts, size_t *count)
 {
@@ -50,8 +51,7 @@ struct conf *load_or_last(const char *path, char ***texts, size_t *count, char *
 	*degraded = NULL;
 	if (conf)
 		return conf;
-	/* Where the broken files say state is kept cannot be known: the built-in folder counts. */
-	saved = conf_saved_path(OE_STATEDIR "/" LAST_GOOD);
+	saved = conf_saved_path(LAST_GOOD);
 	conf = load_configuration(saved, NULL, NULL);
 	if (conf) {
 		*degraded = mem_printf(
@@ -64,13 +64,11 @@ struct conf *load_or_last(const char *path, char ***texts, size_t *count, char *
 
 void load_keep(const struct conf *conf)
 {
-	char *folder = mem_printf("%s/%s", conf->setup.state_dir, LAST_GOOD);
 	int error;
 
 	/* Made by systemd as a rule. */
-	mkdir(conf->setup.state_dir, 0700);
-	error = conf_save(conf, folder);
+	mkdir(OE_STATEDIR, 0700);
+	error = conf_save(conf, LAST_GOOD);
 	if (error)
-		log_warning("cannot keep the configuration in %s: %s", folder, strerror(-error));
-	free(folder);
+		log_warning("cannot keep the configuration in " LAST_GOOD ": %s", strerror(-error));
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Rule C2: a start with broken files uses the last configuration that loaded, and says so."""
+"""Rule C2: a start with broken files uses the last configuration that loaded, wherever other state is kept."""
 from lab import *
 
 wire = Wire()
@@ -8,7 +8,8 @@ a, b = wire.host("a"), wire.host("b")
 dns = wire.dns_host({"b.example": b.v4})
 policies = {"private": "192.0.2.0/28"}
 b.oe(policies=policies, forward=dns, auth="secret", secrets=': PSK "kept as well"\n')
-daemon = a.oe(policies=policies, forward=dns, auth="secret", secrets=': PSK "kept as well"\n')
+daemon = a.oe(policies=policies, forward=dns, auth="secret", secrets=': PSK "kept as well"\n',
+              setup="statedir=/var/lib/elsewhere")
 is_(a.oectl("status")["degraded"], False, "a good start is not degraded")
 daemon.stop()
 
