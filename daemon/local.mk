@@ -2,6 +2,7 @@
 sbin_PROGRAMS += oe-resolverd
 oe_resolverd_SOURCES = \
 	daemon/addrs.c daemon/addrs.h \
+	daemon/commands.c \
 	daemon/control.c daemon/control.h \
 	daemon/daemon.c daemon/daemon.h \
 	daemon/gate.c daemon/gate.h \
@@ -22,7 +23,7 @@ oe_resolverd_SOURCES = \
 	daemon/report.c daemon/report.h \
 	daemon/tell.c daemon/tell.h \
 	daemon/trace.c daemon/trace.h \
-	daemon/trigger.c daemon/trigger.h \
+	daemon/trigger.c daemon/trigger.h daemon/trigger_state.h \
 	daemon/tunnels.c daemon/tunnels.h \
 	daemon/udp.c daemon/udp.h \
 	daemon/watch.c daemon/watch.h

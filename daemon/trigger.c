@@ -6,21 +6,20 @@
  *   ike: install -> dp_establish -> ike_installed -> UP -> policy_child_up -> waiters
  *   ike: remove -> dp_remove_pair, CHILD_DOWN -> policy_child_down -> idle -> dp_idle
  *
- * Flow ids of policy are the `user` words of the engine.
+ * Flow ids of policy are the `user` words of the engine. What is asked of it from
+ * above (reload, flush, other addresses) is in commands.c.
  */
 #include "daemon/trigger.h"
 
-#include "daemon/addrs.h"
 #include "daemon/idle.h"
 #include "daemon/jobs.h"
 #include "daemon/joins.h"
 #include "daemon/keylog.h"
-#include "daemon/lines.h"
 #include "daemon/random.h"
 #include "daemon/refusals.h"
 #include "daemon/tell.h"
 #include "daemon/trace.h"
-#include "daemon/tunnels.h"
+#include "daemon/trigger_state.h"
 #include "daemon/udp.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -33,51 +32,14 @@
 #define WORKERS 2
 #define IKE_PORT 500
 
-/* A flow that a reload has taken away. */
-struct gone {
-	uint64_t id;
-	struct dp_flow flow;
-};
-
-struct trigger {
-	struct trigger_parts parts;
-	struct policy *policy;
-	struct ike *ike;
-	struct jobs *jobs;
-	struct tunnels tunnels;
-	struct idle *idle;
-	struct loop_timer ike_timer;
-	struct loop_timer policy_timer;
-	struct refusals *refusals;
-	bool flushed;
-	struct gone *gone; /* while a reload goes on */
-	size_t gone_count;
-};
-
-static uint64_t now(const struct trigger *trigger)
-{
-	return loop_now_us(trigger->parts.loop);
-}
-
-static struct dp_flow to_dp_flow(const struct policy_flow *flow)
-{
-	return (struct dp_flow){.line = flow->line, .local = flow->local, .remote = flow->remote};
-}
-
 /* --- policy's wishes ------------------------------------------------------------ */
-
-static void warn_if_failed(void *arg, int error)
-{
-	if (error)
-		log_warning("data plane: %s: %s", (const char *)arg, strerror(-error));
-}
 
 static void take_hold(void *arg, const struct policy_flow *flow)
 {
 	struct trigger *trigger = arg;
 	struct dp_flow dp_flow = to_dp_flow(flow);
 
-	dp_hold(trigger->parts.dp, &dp_flow, warn_if_failed, "cannot hold a flow");
+	dp_hold(trigger->parts.dp, &dp_flow, trigger_warn_if_failed, "cannot hold a flow");
 }
 
 static void take_initiate(void *arg, const struct policy_flow *flow)
@@ -104,7 +66,7 @@ static void shunt_done(void *arg, int error)
 	struct shunt_request *request = arg;
 	struct trigger *trigger = request->trigger;
 
-	warn_if_failed("cannot install a shunt", error);
+	trigger_warn_if_failed("cannot install a shunt", error);
 	policy_shunt_done(trigger->policy, request->flow, error == 0, now(trigger));
 	free(request);
 }
@@ -126,7 +88,7 @@ static void take_idle(void *arg, const struct policy_flow *flow)
 	struct trigger *trigger = arg;
 	struct dp_flow dp_flow = to_dp_flow(flow);
 
-	dp_idle(trigger->parts.dp, &dp_flow, warn_if_failed, "cannot return a flow to its line");
+	dp_idle(trigger->parts.dp, &dp_flow, trigger_warn_if_failed, "cannot return a flow to its line");
 }
 
 static void take_observe(
@@ -300,7 +262,7 @@ static void take_move(void *arg, const struct ike_child *child)
 	if (!tunnel)
 		return;
 	tunnel->child.path = child->path;
-	dp_move_pair(trigger->parts.dp, &tunnel->flow, &child->pair, warn_if_failed,
+	dp_move_pair(trigger->parts.dp, &tunnel->flow, &child->pair, trigger_warn_if_failed,
 		"cannot follow a NAT's new port");
 }
 
@@ -456,21 +418,7 @@ void trigger_mapping(void *arg, const struct dp_mapping *mapping)
 	ike_remap(trigger->ike, mapping->spi, mapping->port, now(trigger));
 }
 
-/* --- commands -------------------------------------------------------------------------------- */
-
-static void set_locals(struct trigger *trigger)
-{
-	size_t count;
-	const struct addr *own = addrs_own(trigger->parts.addrs, &count);
-
-	policy_set_locals(trigger->policy, own, count);
-}
-
-void trigger_set_lines(struct trigger *trigger, dp_done done, void *arg)
-{
-	lines_install(trigger->parts.dp, joins_config(trigger->parts.joins), trigger->parts.addrs,
-		LINES_ALL, done, arg);
-}
+/* --- life -------------------------------------------------------------------------------- */
 
 struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf *conf)
 {
@@ -502,7 +450,7 @@ struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf
 	trigger->policy = policy_new(&policy_ops, trigger, joins_config(parts->joins));
 	trigger->refusals = refusals_new();
 	trigger->ike = ike_new(&ike_ops, trigger, &conf->ike);
-	set_locals(trigger);
+	trigger_set_locals(trigger);
 	return trigger;
 }
 
@@ -519,136 +467,6 @@ void trigger_free(struct trigger *trigger)
 	idle_free(trigger->idle);
 	tunnels_clear(&trigger->tunnels);
 	free(trigger);
-}
-
-/* Ends the IKE SAs of all tunnels that `matches` picks. */
-static size_t end_tunnels(struct trigger *trigger,
-	bool (*matches)(const struct ike_child *child, const void *key), const void *key)
-{
-	size_t count;
-	uint64_t *sas = tunnels_sas(&trigger->tunnels, matches, key, &count);
-
-	for (size_t i = 0; i < count; i++)
-		ike_delete(trigger->ike, sas[i], now(trigger));
-	free(sas);
-	return count;
-}
-
-static bool has_remote(const struct ike_child *child, const void *key)
-{
-	return addr_equal(&child->path.remote.addr, key);
-}
-
-static bool has_user(const struct ike_child *child, const void *key)
-{
-	return child->user == *(const uint64_t *)key;
-}
-
-static bool is_any(const struct ike_child *child, const void *key)
-{
-	(void)key;
-	return child->id != 0;
-}
-
-size_t trigger_down(struct trigger *trigger, const struct addr *remote)
-{
-	policy_forget_failures(trigger->policy, remote, now(trigger));
-	return end_tunnels(trigger, has_remote, remote);
-}
-
-/* A reload has taken a flow away; noted first, for ending its tunnels changes policy's tables. */
-static void note_gone(void *arg, const struct policy_flow *flow)
-{
-	struct trigger *trigger = arg;
-
-	trigger->gone = mem_resize(trigger->gone, trigger->gone_count + 1, sizeof(*trigger->gone));
-	trigger->gone[trigger->gone_count++] =
-		(struct gone){.id = flow->id, .flow = to_dp_flow(flow)};
-}
-
-static void end_gone(struct trigger *trigger)
-{
-	for (size_t i = 0; i < trigger->gone_count; i++) {
-		end_tunnels(trigger, has_user, &trigger->gone[i].id);
-		/* Its line may stay while a narrower one takes the host over. */
-		dp_idle(trigger->parts.dp, &trigger->gone[i].flow, NULL, NULL);
-	}
-	free(trigger->gone);
-	trigger->gone = NULL;
-	trigger->gone_count = 0;
-}
-
-void trigger_reconfigure(struct trigger *trigger, const struct conf *conf, dp_done done, void *arg)
-{
-	trigger->flushed = false;
-	policy_reconfigure(
-		trigger->policy, joins_config(trigger->parts.joins), note_gone, now(trigger));
-	end_gone(trigger);
-	ike_reconfigure(trigger->ike, &conf->ike, now(trigger));
-	set_locals(trigger);
-	trigger_set_lines(trigger, done, arg);
-}
-
-void trigger_lines_changed(struct trigger *trigger, dp_done done, void *arg)
-{
-	policy_change_lines(
-		trigger->policy, joins_config(trigger->parts.joins), note_gone, now(trigger));
-	end_gone(trigger);
-	trigger_set_lines(trigger, done, arg);
-}
-
-/* Flows whose local address is ours no more: their tunnels can carry nothing (N10). */
-static bool is_orphan(const struct ike_child *child, const void *key)
-{
-	const struct addrs *addrs = key;
-	size_t count;
-	const struct addr *own = addrs_own(addrs, &count);
-
-	for (size_t i = 0; i < count; i++) {
-		if (addr_equal(&own[i], &child->path.local.addr))
-			return false;
-	}
-	return true;
-}
-
-void trigger_addresses_changed(struct trigger *trigger)
-{
-	set_locals(trigger);
-	end_tunnels(trigger, is_orphan, trigger->parts.addrs);
-	policy_forget_failures(trigger->policy, NULL, now(trigger));
-	if (!trigger->flushed)
-		trigger_set_lines(trigger, warn_if_failed, "cannot follow a change of addresses");
-}
-
-void trigger_routes_changed(struct trigger *trigger)
-{
-	policy_forget_failures(trigger->policy, NULL, now(trigger));
-}
-
-void trigger_want(struct trigger *trigger, const struct addr *remote)
-{
-	struct policy_answer answer;
-	struct addr local;
-
-	if (addrs_source(trigger->parts.addrs, remote, &local))
-		policy_want(trigger->policy, &local, remote, POLICY_TRIGGER_DNS, 0, NULL, NULL,
-			&answer, now(trigger));
-}
-
-void trigger_flush(struct trigger *trigger, dp_done done, void *arg)
-{
-	struct policy_config empty = {0};
-
-	trigger->flushed = true;
-	end_tunnels(trigger, is_any, NULL);
-	policy_reconfigure(trigger->policy, &empty, note_gone, now(trigger));
-	end_gone(trigger);
-	dp_flush(trigger->parts.dp, done, arg);
-}
-
-void trigger_shutdown(struct trigger *trigger)
-{
-	ike_shutdown(trigger->ike, now(trigger));
 }
 
 struct policy *trigger_policy(const struct trigger *trigger)

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is asked of the trigger from above (trigger.h): by a reload, by oectl, by a change of our addresses or routes. */
+#include "daemon/trigger_state.h"
+
+#include "daemon/addrs.h"
+#include "daemon/joins.h"
+#include "daemon/lines.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void trigger_warn_if_failed(void *arg, int error)
+{
+	if (error)
+		log_warning("data plane: %s: %s", (const char *)arg, strerror(-error));
+}
+
+void trigger_set_locals(struct trigger *trigger)
+{
+	size_t count;
+	const struct addr *own = addrs_own(trigger->parts.addrs, &count);
+
+	policy_set_locals(trigger->policy, own, count);
+}
+
+void trigger_set_lines(struct trigger *trigger, dp_done done, void *arg)
+{
+	lines_install(trigger->parts.dp, joins_config(trigger->parts.joins), trigger->parts.addrs,
+		LINES_ALL, done, arg);
+}
+
+/* Ends the IKE SAs of all tunnels that `matches` picks. */
+static size_t end_tunnels(struct trigger *trigger,
+	bool (*matches)(const struct ike_child *child, const void *key), const void *key)
+{
+	size_t count;
+	uint64_t *sas = tunnels_sas(&trigger->tunnels, matches, key, &count);
+
+	for (size_t i = 0; i < count; i++)
+		ike_delete(trigger->ike, sas[i], now(trigger));
+	free(sas);
+	return count;
+}
+
+static bool has_remote(const struct ike_child *child, const void *key)
+{
+	return addr_equal(&child->path.remote.addr, key);
+}
+
+static bool has_user(const struct ike_child *child, const void *key)
+{
+	return child->user == *(const uint64_t *)key;
+}
+
+static bool is_any(const struct ike_child *child, const void *key)
+{
+	(void)key;
+	return child->id != 0;
+}
+
+size_t trigger_down(struct trigger *trigger, const struct addr *remote)
+{
+	policy_forget_failures(trigger->policy, remote, now(trigger));
+	return end_tunnels(trigger, has_remote, remote);
+}
+
+/* A reload has taken a flow away; noted first, for ending its tunnels changes policy's tables. */
+static void note_gone(void *arg, const struct policy_flow *flow)
+{
+	struct trigger *trigger = arg;
+
+	trigger->gone = mem_resize(trigger->gone, trigger->gone_count + 1, sizeof(*trigger->gone));
+	trigger->gone[trigger->gone_count++] =
+		(struct gone){.id = flow->id, .flow = to_dp_flow(flow)};
+}
+
+static void end_gone(struct trigger *trigger)
+{
+	for (size_t i = 0; i < trigger->gone_count; i++) {
+		end_tunnels(trigger, has_user, &trigger->gone[i].id);
+		/* Its line may stay while a narrower one takes the host over. */
+		dp_idle(trigger->parts.dp, &trigger->gone[i].flow, NULL, NULL);
+	}
+	free(trigger->gone);
+	trigger->gone = NULL;
+	trigger->gone_count = 0;
+}
+
+void trigger_reconfigure(struct trigger *trigger, const struct conf *conf, dp_done done, void *arg)
+{
+	trigger->flushed = false;
+	policy_reconfigure(
+		trigger->policy, joins_config(trigger->parts.joins), note_gone, now(trigger));
+	end_gone(trigger);
+	ike_reconfigure(trigger->ike, &conf->ike, now(trigger));
+	trigger_set_locals(trigger);
+	trigger_set_lines(trigger, done, arg);
+}
+
+void trigger_lines_changed(struct trigger *trigger, dp_done done, void *arg)
+{
+	policy_change_lines(
+		trigger->policy, joins_config(trigger->parts.joins), note_gone, now(trigger));
+	end_gone(trigger);
+	trigger_set_lines(trigger, done, arg);
+}
+
+/* Flows whose local address is ours no more: their tunnels can carry nothing (N10). */
+static bool is_orphan(const struct ike_child *child, const void *key)
+{
+	const struct addrs *addrs = key;
+	size_t count;
+	const struct addr *own = addrs_own(addrs, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (addr_equal(&own[i], &child->path.local.addr))
+			return false;
+	}
+	return true;
+}
+
+void trigger_addresses_changed(struct trigger *trigger)
+{
+	trigger_set_locals(trigger);
+	end_tunnels(trigger, is_orphan, trigger->parts.addrs);
+	policy_forget_failures(trigger->policy, NULL, now(trigger));
+	if (!trigger->flushed)
+		trigger_set_lines(trigger, trigger_warn_if_failed, "cannot follow a change of addresses");
+}
+
+void trigger_routes_changed(struct trigger *trigger)
+{
+	policy_forget_failures(trigger->policy, NULL, now(trigger));
+}
+
+void trigger_want(struct trigger *trigger, const struct addr *remote)
+{
+	struct policy_answer answer;
+	struct addr local;
+
+	if (addrs_source(trigger->parts.addrs, remote, &local))
+		policy_want(trigger->policy, &local, remote, POLICY_TRIGGER_DNS, 0, NULL, NULL,
+			&answer, now(trigger));
+}
+
+void trigger_flush(struct trigger *trigger, dp_done done, void *arg)
+{
+	struct policy_config empty = {0};
+
+	trigger->flushed = true;
+	end_tunnels(trigger, is_any, NULL);
+	policy_reconfigure(trigger->policy, &empty, note_gone, now(trigger));
+	end_gone(trigger);
+	dp_flush(trigger->parts.dp, done, arg);
+}
+
+void trigger_shutdown(struct trigger *trigger)
+{
+	ike_shutdown(trigger->ike, now(trigger));
+}
