@@ -17,6 +17,7 @@
 #include "daemon/keylog.h"
 #include "daemon/load.h"
 #include "daemon/privileges.h"
+#include "daemon/starts.h"
 #include "daemon/trace.h"
 #include "daemon/trigger.h"
 #include "daemon/udp.h"
@@ -232,6 +233,7 @@ static int start_parts(struct daemon *daemon)
 	}
 	daemon->trace = trace_new(REMEMBERED_LOOKUPS);
 	daemon->keylog = keylog_new();
+	daemon->starts = starts_new();
 	keylog_set_file(daemon->keylog, daemon->conf->setup.key_log);
 	daemon->joins = joins_new(daemon->loop, daemon->conf);
 	parts = (struct trigger_parts){.loop = daemon->loop,
@@ -240,11 +242,12 @@ static int start_parts(struct daemon *daemon)
 		.addrs = daemon->addrs,
 		.joins = daemon->joins,
 		.trace = daemon->trace,
-		.keylog = daemon->keylog};
+		.keylog = daemon->keylog,
+		.starts = daemon->starts};
 	daemon->trigger = trigger_new(&parts, daemon->conf);
 	joins_start(daemon->joins, &joins_hooks, daemon->trigger);
 	daemon->gate = gate_new(daemon->loop, trigger_policy(daemon->trigger), daemon->joins,
-		daemon->addrs, daemon->trace);
+		daemon->addrs, daemon->trace, daemon->starts);
 	error = start_resolver(daemon);
 	if (!error)
 		daemon->control = control_open(daemon, daemon->conf->setup.control_socket, &error);
@@ -387,6 +390,7 @@ static void free_parts(struct daemon *daemon)
 	gate_free(daemon->gate);
 	trigger_free(daemon->trigger);
 	keylog_free(daemon->keylog);
+	starts_free(daemon->starts);
 	joins_free(daemon->joins);
 	trace_free(daemon->trace);
 	if (daemon->dp)

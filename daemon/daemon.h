@@ -38,6 +38,7 @@ struct daemon {
 	struct dataplane *dp;
 	struct trace *trace;
 	struct keylog *keylog;
+	struct starts *starts;
 	struct joins *joins;
 	struct trigger *trigger;
 	struct gate *gate;

@@ -4,7 +4,7 @@
 
 #include "daemon/addrs.h"
 #include "daemon/joins.h"
-#include "daemon/rates.h"
+#include "daemon/starts.h"
 #include "daemon/trace.h"
 #include "lib/hash.h"
 #include "lib/log.h"
@@ -15,14 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Rule N3: one answer starts at most so many negotiations. */
-#define MAX_STARTS_PER_ANSWER 8
-/* A name, and an address that names point to: so many at once, then one in so long. */
-#define NAME_BURST 64
-#define NAME_INTERVAL_US 500000u
-#define TARGET_BURST 16
-#define TARGET_INTERVAL_US 2000000u
 
 /* A resolver that waits: for the kernel to have the line of a name, then for policy. */
 struct gate_wait {
@@ -50,9 +42,7 @@ struct gate {
 	struct gate_wait *waits; /* by handle */
 	uint64_t last_handle;
 	uint64_t next_conflict_us; /* not before is another conflict of names logged */
-	uint64_t answer_query;	 /* N3: the query whose answer is being walked, */
-	unsigned answer_starts;	 /* and how many negotiations it has started */
-	struct rates *names, *targets; /* N3 */
+	struct starts *starts;	  /* N3 */
 };
 
 static enum resolver_verdict to_resolver(enum policy_verdict verdict)
@@ -131,24 +121,6 @@ static void refuse(
 	snprintf(out->cause, sizeof(out->cause), "%s", cause);
 }
 
-/* NULL when one more negotiation may be started for this answer, else why not (N3). */
-static const char *why_not_start(struct gate *gate, const struct gate_wait *wait, const char *qname)
-{
-	uint64_t now_us = loop_now_us(gate->loop);
-
-	if (gate->answer_query != wait->query) {
-		gate->answer_query = wait->query;
-		gate->answer_starts = 0;
-	}
-	if (gate->answer_starts++ >= MAX_STARTS_PER_ANSWER)
-		return "too many addresses in one answer";
-	if (!rates_take(gate->names, qname, strlen(qname), now_us))
-		return "too many negotiations for one name";
-	if (!rates_take(gate->targets, &wait->addr, sizeof(wait->addr), now_us))
-		return "too many negotiations with one address";
-	return NULL;
-}
-
 /*
  * Asked in the order of cost: the lines, the route, the flow. False when
  * *answer says all; else a negotiation from *local is to be started or joined.
@@ -170,7 +142,9 @@ static bool needs_negotiation(const struct gate_wait *wait, const char *qname, s
 	policy_explain(gate->policy, local, addr, answer, loop_now_us(gate->loop));
 	if (answer->verdict != POLICY_WAIT)
 		return false;
-	why = why_not_start(gate, wait, qname);
+	why = answer->starts ? starts_refuse_lookup(gate->starts, wait->query, qname, addr,
+				       loop_now_us(gate->loop))
+			     : NULL;
 	if (why)
 		refuse(gate, answer, why, answer);
 	return !why;
@@ -326,14 +300,16 @@ static void hurry(void *arg, uint64_t handle)
 const struct resolver_gate gate_ops = {.want = want, .cancel = cancel, .hurry = hurry};
 
 struct gate *gate_new(struct loop *loop, struct policy *policy, struct joins *joins,
-	struct addrs *addrs, struct trace *trace)
+	struct addrs *addrs, struct trace *trace, struct starts *starts)
 {
 	struct gate *gate = mem_new(struct gate);
 
-	*gate = (struct gate){
-		.loop = loop, .policy = policy, .joins = joins, .addrs = addrs, .trace = trace};
-	gate->names = rates_new(NAME_BURST, NAME_INTERVAL_US);
-	gate->targets = rates_new(TARGET_BURST, TARGET_INTERVAL_US);
+	*gate = (struct gate){.loop = loop,
+		.policy = policy,
+		.joins = joins,
+		.addrs = addrs,
+		.trace = trace,
+		.starts = starts};
 	joins_listen(joins, names_installed, gate);
 	return gate;
 }
@@ -349,7 +325,5 @@ void gate_free(struct gate *gate)
 		policy_cancel(gate->policy, wait->policy_handle);
 		forget_wait(wait);
 	}
-	rates_free(gate->names);
-	rates_free(gate->targets);
 	free(gate);
 }

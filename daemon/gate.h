@@ -13,6 +13,7 @@ struct gate;
 struct joins;
 struct loop;
 struct policy;
+struct starts;
 struct trace;
 
 /* Its argument is the gate. */
@@ -20,7 +21,7 @@ extern const struct resolver_gate gate_ops;
 
 /* What it is given outlives it. */
 struct gate *gate_new(struct loop *loop, struct policy *policy, struct joins *joins,
-	struct addrs *addrs, struct trace *trace);
+	struct addrs *addrs, struct trace *trace, struct starts *starts);
 /* Nobody who waits is told any more. */
 void gate_free(struct gate *gate);
 

@@ -21,6 +21,7 @@ oe_resolverd_SOURCES = \
 	daemon/rates.c daemon/rates.h \
 	daemon/refusals.c daemon/refusals.h \
 	daemon/report.c daemon/report.h \
+	daemon/starts.c daemon/starts.h \
 	daemon/tell.c daemon/tell.h \
 	daemon/trace.c daemon/trace.h \
 	daemon/trigger.c daemon/trigger.h daemon/trigger_state.h \
@@ -38,3 +39,8 @@ t_unit_daemon_keylog_LDADD = liboe.a
 UNIT_TESTS += t/unit/daemon_rates
 t_unit_daemon_rates_SOURCES = t/unit/daemon_rates.c daemon/rates.c daemon/rates.h t/tap.h
 t_unit_daemon_rates_LDADD = liboe.a
+
+UNIT_TESTS += t/unit/daemon_starts
+t_unit_daemon_starts_SOURCES = t/unit/daemon_starts.c daemon/starts.c daemon/starts.h \
+	daemon/rates.c daemon/rates.h t/tap.h
+t_unit_daemon_starts_LDADD = liboe.a

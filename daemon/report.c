@@ -6,6 +6,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/refusals.h"
+#include "daemon/starts.h"
 #include "daemon/trigger.h"
 #include "lib/mem.h"
 #include "lib/strbuf.h"
@@ -48,12 +49,13 @@ static json_t *ike_status(const struct daemon *daemon)
 {
 	struct ike_counters c = ike_counters(trigger_ike(daemon->trigger));
 
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "sas", (json_int_t)c.sas,
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "sas", (json_int_t)c.sas,
 		"half_open", (json_int_t)c.half_open, "initiated", (json_int_t)c.initiated,
 		"responded", (json_int_t)c.responded, "established", (json_int_t)c.established,
 		"failed", (json_int_t)c.failed, "datagrams", (json_int_t)c.datagrams, "malformed",
 		(json_int_t)c.malformed, "unknown_spi", (json_int_t)c.unknown_spi, "bad_icv",
-		(json_int_t)c.bad_icv, "half_open_limit", (json_int_t)c.half_open_limit);
+		(json_int_t)c.bad_icv, "half_open_limit", (json_int_t)c.half_open_limit,
+		"cookies", (json_int_t)c.cookies);
 }
 
 static void add_resolver(const struct daemon *daemon, json_t *status)
@@ -86,6 +88,8 @@ json_t *report_status(const struct daemon *daemon)
 		daemon->degraded != NULL, "degraded_why", daemon->degraded);
 
 	json_object_set_new(status, "warnings", warnings(daemon));
+	json_object_set_new(status, "refused_acquires",
+		json_integer((json_int_t)starts_refused_acquires(daemon->starts)));
 	json_object_set_new(status, "ike", ike_status(daemon));
 	add_resolver(daemon, status);
 	return status;

@@ -17,6 +17,7 @@
 #include "daemon/keylog.h"
 #include "daemon/random.h"
 #include "daemon/refusals.h"
+#include "daemon/starts.h"
 #include "daemon/tell.h"
 #include "daemon/trace.h"
 #include "daemon/trigger_state.h"
@@ -384,15 +385,37 @@ void trigger_unreachable(void *arg, const struct path *path, const uint8_t *quot
 	ike_unreachable(trigger->ike, path, quoted, len, now(trigger));
 }
 
+/* N3: who sends us packets with forged senders has us reply to whom he likes. */
+static const char *refuse_acquire(struct trigger *trigger, const struct dp_acquire *acquire)
+{
+	const struct selector *selector = &acquire->selector;
+	struct policy_counters counters;
+	struct policy_flow flow;
+
+	if (policy_flow_find(trigger->policy, acquire->line, &selector->local.addr,
+		    &selector->remote.addr, &flow) &&
+		flow.state != POLICY_IDLE)
+		return NULL;
+	counters = policy_counters(trigger->policy);
+	return starts_refuse_acquire(
+		trigger->parts.starts, &counters, &selector->remote.addr, now(trigger));
+}
+
 void trigger_acquire(void *arg, const struct dp_acquire *acquire)
 {
 	struct trigger *trigger = arg;
 	struct policy_answer answer;
+	const char *why;
 	char selector[SELECTOR_TEXT];
 
 	log_debug("acquire: line %u, %s", acquire->line, selector_format(&acquire->selector, selector));
 	if (acquire->line == 0)
 		return;
+	why = refuse_acquire(trigger, acquire);
+	if (why) {
+		log_debug("acquire: %s: %s", selector, why);
+		return;
+	}
 	policy_want(trigger->policy, &acquire->selector.local.addr, &acquire->selector.remote.addr,
 		POLICY_TRIGGER_ACQUIRE, acquire->line, NULL, NULL, &answer, now(trigger));
 }

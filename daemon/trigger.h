@@ -21,6 +21,7 @@ struct joins;
 struct keylog;
 struct loop;
 struct refusals;
+struct starts;
 struct trace;
 struct trigger;
 struct udp;
@@ -33,6 +34,7 @@ struct trigger_parts {
 	struct joins *joins; /* configured before the trigger is */
 	struct trace *trace;
 	struct keylog *keylog;
+	struct starts *starts;
 };
 
 struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf *conf);

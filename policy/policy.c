@@ -61,12 +61,18 @@ void policy_settle(struct policy *policy)
 
 /* --- evaluation ----------------------------------------------------------------------------- */
 
+/* Whether who wants it begins something. */
+static bool begins(const struct flow *flow)
+{
+	return !flow || flow->info.state == POLICY_IDLE;
+}
+
 /* What one flow of an initiating line says; a flow that is not there is an idle one. */
 static enum policy_verdict judge_initiating(
 	const struct policy_conn *conn, const struct flow *flow, bool hurried)
 {
 	/* Whose time is over does not wait for what nobody has started. */
-	if (!flow || flow->info.state == POLICY_IDLE)
+	if (begins(flow))
 		return hurried ? POLICY_WITHHELD : POLICY_WAIT;
 	switch (flow->info.state) {
 	case POLICY_IDLE:
@@ -146,7 +152,7 @@ void policy_evaluate(const struct policy *policy, const struct addr *local, cons
 {
 	struct table_walk walk = table_walk(policy->table, remote);
 	const struct policy_line *line;
-	bool waits = false;
+	bool waits = false, starts = false;
 
 	*out = (struct policy_answer){.verdict = POLICY_PASS, .max_ttl_s = UINT32_MAX};
 	if (policy_exempt(policy, remote))
@@ -157,6 +163,7 @@ void policy_evaluate(const struct policy *policy, const struct addr *local, cons
 		enum policy_verdict verdict = judge(conn, flow, hurried);
 
 		waits = waits || verdict == POLICY_WAIT;
+		starts = starts || (verdict == POLICY_WAIT && begins(flow));
 		if (line->proto == 0) {
 			fill(policy, line, flow, verdict, out, now_us);
 			break;
@@ -167,6 +174,7 @@ void policy_evaluate(const struct policy *policy, const struct addr *local, cons
 	}
 	if (waits)
 		out->verdict = POLICY_WAIT;
+	out->starts = starts;
 }
 
 void policy_explain(const struct policy *policy, const struct addr *local,

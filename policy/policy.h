@@ -69,6 +69,7 @@ struct policy_flow {
 
 struct policy_answer {
 	enum policy_verdict verdict;
+	bool starts; /* of WAIT: wanting it begins a negotiation, and does not only join one */
 	enum policy_group group; /* of the line that decided; meaningless when `line` is 0 */
 	uint32_t line;		 /* 0: no line covers the address */
 	uint32_t max_ttl_s;	 /* A7: what is left of the shunt, a tunnel's idle-timeout; else UINT32_MAX */

@@ -22,10 +22,16 @@ static void test_groups(void)
 
 static void test_join(void)
 {
+	struct addr here = addr("192.0.2.1"), there = addr("10.2.0.1");
 	struct asker first, second;
+	struct policy_answer what;
 
 	begin();
+	policy_explain(policy, &here, &there, &what, now_us);
+	ok(what.verdict == POLICY_WAIT && what.starts, "who asks now begins a negotiation");
 	is_int(ask(&first, "10.2.0.1"), POLICY_WAIT, "private-or-clear waits");
+	policy_explain(policy, &here, &there, &what, now_us);
+	ok(what.verdict == POLICY_WAIT && !what.starts, "who asks now joins it");
 	is_int(ask(&second, "10.2.0.1"), POLICY_WAIT, "a second lookup too");
 	ok(starts == 1 && holds == 1, "one hold, one negotiation (N1)");
 	policy_child_up(policy, last_start, now_us);
