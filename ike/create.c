@@ -290,46 +290,32 @@ static void take_rekey_sa(struct ike_sa *sa, const struct ike_message *inner)
 /* What a request for a CHILD SA asks for. */
 struct child_request {
 	struct ike_child_sa *old; /* NULL: a further one */
-	bool transport;
-	struct ike_ts tsi[IKE_TS_MAX], tsr[IKE_TS_MAX];
-	size_t tsi_count, tsr_count;
+	struct ike_selectors selectors;
 };
 
 /* What is granted: the selector of the one before it, or what the caller's policy says. */
 static bool grant(struct ike_sa *sa, const struct child_request *request, struct selector *selector,
 	uint64_t *user)
 {
-	struct ike_id peer_id = ike_sa_peer_id(sa);
-	struct ike_offer offer = {.sa = sa->id,
-		.conn = sa->conn,
-		.path = sa->path,
-		.remote_auth = ike_sa_conn(sa)->remote_auth,
-		.remote_id = &peer_id,
-		.transport = request->transport,
-		.remote_ts = request->tsi,
-		.remote_ts_count = request->tsi_count,
-		.local_ts = request->tsr,
-		.local_ts_count = request->tsr_count};
+	const struct ike_selectors *asked = &request->selectors;
 
 	if (!request->old)
-		return ike_nat_permits(sa, request->transport) &&
-		       sa->ike->ops.narrow(sa->ike->arg, &offer, selector, user) &&
-		       !ike_nat_is_taken(sa, *user);
+		return ike_grant(sa, asked, selector, user);
 	*selector = request->old->pub.pair.selector;
 	*user = request->old->pub.user;
-	return ike_ts_cover(request->tsr, request->tsr_count, &selector->local.addr, selector->proto,
+	return ike_ts_cover(asked->local, asked->local_count, &selector->local.addr, selector->proto,
 		       selector->local_port) &&
-	       ike_ts_cover(request->tsi, request->tsi_count, &selector->remote.addr, selector->proto,
-		       selector->remote_port);
+	       ike_ts_cover(asked->remote, asked->remote_count, &selector->remote.addr,
+		       selector->proto, selector->remote_port);
 }
 
 static void install_theirs(struct ike_sa *sa, const struct child_request *request,
 	struct ike_create *create, const struct secret *shared)
 {
 	struct ike_child_seed seed = {.ni = &create->ni, .nr = &create->nr};
-	bool transport = request->old ? request->transport &&
-						request->old->pub.pair.mode == IPSEC_TRANSPORT
-				      : ike_in_transport(sa, request->transport);
+	bool asked = request->selectors.transport;
+	bool transport = request->old ? asked && request->old->pub.pair.mode == IPSEC_TRANSPORT
+				      : ike_in_transport(sa, asked);
 	struct selector selector;
 	uint64_t user;
 
@@ -355,19 +341,13 @@ static void install_theirs(struct ike_sa *sa, const struct child_request *reques
 static bool read_child_request(
 	struct ike_sa *sa, const struct ike_message *inner, struct child_request *out)
 {
-	const struct ike_payload *tsi = ike_message_find(inner, IKE_PAYLOAD_TSi);
-	const struct ike_payload *tsr = ike_message_find(inner, IKE_PAYLOAD_TSr);
 	struct ike_notify notify;
 
-	out->transport = ike_notify_find(inner, IKE_NOTIFY_USE_TRANSPORT_MODE, &notify);
 	out->old = NULL;
-	if (!tsi || !tsr || !ike_ts_parse(tsi, out->tsi, &out->tsi_count) ||
-		!ike_ts_parse(tsr, out->tsr, &out->tsr_count)) {
+	if (!ike_read_selectors(sa, inner, false, &out->selectors)) {
 		refuse(sa, inner->header.id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 		return false;
 	}
-	if (out->transport)
-		ike_nat_substitute(sa, out->tsr, out->tsr_count, out->tsi, out->tsi_count);
 	if (!ike_notify_find(inner, IKE_NOTIFY_REKEY_SA, &notify))
 		return true;
 	if (notify.protocol == IKE_PROTOCOL_ESP && notify.spi_len == 4) {
@@ -554,35 +534,17 @@ static bool read_response(struct ike_sa *sa, const struct ike_message *inner,
 		       kex_derive(&create->kex, ke.data, ke.len, shared));
 }
 
-static bool same_selectors(const struct ike_sa *sa, const struct ike_message *inner,
-	const struct selector *selector, bool transport)
-{
-	const struct ike_payload *tsi = ike_message_find(inner, IKE_PAYLOAD_TSi);
-	const struct ike_payload *tsr = ike_message_find(inner, IKE_PAYLOAD_TSr);
-	struct ike_ts local[IKE_TS_MAX], remote[IKE_TS_MAX];
-	size_t local_count, remote_count;
-
-	if (!tsi || !tsr || !ike_ts_parse(tsi, local, &local_count) ||
-		!ike_ts_parse(tsr, remote, &remote_count))
-		return false;
-	if (transport)
-		ike_nat_substitute(sa, local, local_count, remote, remote_count);
-	return local_count == 1 && remote_count == 1 &&
-	       ike_ts_cover(local, 1, &selector->local.addr, selector->proto, selector->local_port) &&
-	       ike_ts_cover(remote, 1, &selector->remote.addr, selector->proto, selector->remote_port);
-}
-
 /* The peer has its end already: what does not fit is deleted there. */
 static void take_child_response(struct ike_sa *sa, const struct ike_message *inner, struct ike_create *create)
 {
 	struct ike_child_sa *old = ike_child_find(sa->ike, create->old), *child = create->child;
 	struct ike_child_seed seed = {.ni = &create->ni, .nr = &create->nr, .initiator = true};
 	struct secret shared = {0};
-	struct ike_notify notify;
-	bool transport = ike_notify_find(inner, IKE_NOTIFY_USE_TRANSPORT_MODE, &notify);
+	struct ike_selectors answer;
 	bool good = read_response(sa, inner, create, IKE_PROTOCOL_ESP, &shared) &&
-		    same_selectors(sa, inner, &old->pub.pair.selector, transport) &&
-		    transport == (old->pub.pair.mode == IPSEC_TRANSPORT);
+		    ike_read_selectors(sa, inner, true, &answer) &&
+		    ike_is_granted(&answer, &old->pub.pair.selector) &&
+		    answer.transport == (old->pub.pair.mode == IPSEC_TRANSPORT);
 
 	if (good) {
 		ike_low_nonce(&create->ni, &create->nr, child->low_nonce);

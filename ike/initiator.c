@@ -270,30 +270,6 @@ void ike_take_auth_response(struct ike_sa *sa, const struct ike_message *inner)
 	ike_start_auth_job(sa);
 }
 
-static bool same_host(const struct ike_ts *ts, const struct prefix *host)
-{
-	return addr_equal(&ts->start, &host->addr) && addr_equal(&ts->end, &host->addr);
-}
-
-/* 2.9: the answer is our own proposal or a part of it. Anything else is refused. */
-static bool narrow_to_answer(const struct ike_sa *sa, bool transport, struct selector *out)
-{
-	struct ike_auth_work *work = sa->handshake->work;
-	struct ike_ts *local = &work->local_ts[0], *remote = &work->remote_ts[0];
-
-	if (transport)
-		ike_nat_substitute(sa, local, work->local_ts_count, remote, work->remote_ts_count);
-	*out = sa->selector;
-	if (work->local_ts_count != 1 || work->remote_ts_count != 1 || !same_host(local, &out->local) ||
-		!same_host(remote, &out->remote) || local->proto != remote->proto)
-		return false;
-	out->proto = local->proto;
-	out->local_port = local->port_start == local->port_end ? local->port_start : 0;
-	out->remote_port = remote->port_start == remote->port_end ? remote->port_start : 0;
-	/* A flow that is less than its line would leave the rest in no tunnel: take it whole or not. */
-	return selector_equal(out, &sa->selector);
-}
-
 /* RFC 6023: the IKE SA is all that was wanted. */
 static void establish_childless(struct ike_sa *sa)
 {
@@ -308,8 +284,7 @@ void ike_initiator_verified(struct ike_sa *sa)
 {
 	struct ike_handshake *h = sa->handshake;
 	struct ike_child_seed seed;
-	struct selector selector;
-	bool transport = ike_in_transport(sa, h->transport_asked);
+	bool transport = ike_in_transport(sa, h->work->selectors.transport);
 
 	h->run_peer = false;
 	if (!ike_peer_auth_good(sa)) {
@@ -328,14 +303,14 @@ void ike_initiator_verified(struct ike_sa *sa)
 		ike_sa_delete(sa, IKE_REASON_NO_PROPOSAL);
 		return;
 	}
-	if (!narrow_to_answer(sa, transport, &selector)) {
+	if (!ike_is_granted(&h->work->selectors, &sa->selector)) {
 		ike_sa_delete(sa, IKE_REASON_TS_UNACCEPTABLE);
 		return;
 	}
 	seed = (struct ike_child_seed){.ni = &h->work->ni, .nr = &h->work->nr, .initiator = true};
 	ike_sa_set_state(sa, IKE_SA_INSTALLING);
-	if (!ike_child_install(h->child, &selector, transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL, &h->work->esp,
-		    &seed))
+	if (!ike_child_install(h->child, &sa->selector, transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL,
+		    &h->work->esp, &seed))
 		ike_sa_delete(sa, IKE_REASON_CRYPTO);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What both roles share of IKE_SA_INIT and IKE_AUTH: nonces and the offer of a CHILD SA (proof.c has the rest). */
+/* What both roles share of their exchanges: nonces, and the offer of a CHILD SA with its selectors (proof.c has the rest). */
 #include "ike/sa.h"
 
 #include <string.h>
@@ -59,20 +59,74 @@ bool ike_read_child_offer(struct ike_sa *sa, const struct ike_message *inner)
 	const struct ike_payload *tsi = ike_message_find(inner, IKE_PAYLOAD_TSi);
 	const struct ike_payload *tsr = ike_message_find(inner, IKE_PAYLOAD_TSr);
 	struct ike_suite suite = ike_suite_defaults(&ike_sa_conn(sa)->esp, IKE_PROTOCOL_ESP);
-	bool initiator = sa->role == IKE_INITIATOR;
-	struct ike_notify notify;
 
 	h->has_child_offer = offer && tsi && tsr;
 	h->childless = !offer && !tsi && !tsr;
 	if (!h->has_child_offer)
 		return true;
-	h->transport_asked = ike_notify_find(inner, IKE_NOTIFY_USE_TRANSPORT_MODE, &notify);
 	h->work->esp_choice = ike_proposal_choose(offer, IKE_PROTOCOL_ESP, &suite, 0, &h->work->esp);
 	return h->work->esp_choice != IKE_CHOICE_MALFORMED &&
-	       ike_ts_parse(tsi, initiator ? h->work->local_ts : h->work->remote_ts,
-		       initiator ? &h->work->local_ts_count : &h->work->remote_ts_count) &&
-	       ike_ts_parse(tsr, initiator ? h->work->remote_ts : h->work->local_ts,
-		       initiator ? &h->work->remote_ts_count : &h->work->local_ts_count);
+	       ike_read_selectors(sa, inner, sa->role == IKE_INITIATOR, &h->work->selectors);
+}
+
+/* --- traffic selectors (2.9) --------------------------------------------------------------- */
+
+bool ike_read_selectors(const struct ike_sa *sa, const struct ike_message *inner, bool ours,
+	struct ike_selectors *out)
+{
+	const struct ike_payload *tsi = ike_message_find(inner, IKE_PAYLOAD_TSi);
+	const struct ike_payload *tsr = ike_message_find(inner, IKE_PAYLOAD_TSr);
+	const struct ike_payload *local = ours ? tsi : tsr, *remote = ours ? tsr : tsi;
+	struct ike_notify notify;
+
+	out->transport = ike_notify_find(inner, IKE_NOTIFY_USE_TRANSPORT_MODE, &notify);
+	if (!local || !remote || !ike_ts_parse(local, out->local, &out->local_count) ||
+		!ike_ts_parse(remote, out->remote, &out->remote_count))
+		return false;
+	if (out->transport)
+		ike_nat_substitute(sa, out);
+	return true;
+}
+
+bool ike_grant(struct ike_sa *sa, const struct ike_selectors *asked, struct selector *selector,
+	uint64_t *user)
+{
+	struct ike_id peer_id = ike_sa_peer_id(sa);
+	struct ike_offer offer = {.sa = sa->id,
+		.conn = sa->conn,
+		.path = sa->path,
+		.remote_auth = ike_sa_conn(sa)->remote_auth,
+		.remote_id = &peer_id,
+		.transport = asked->transport,
+		.remote_ts = asked->remote,
+		.remote_ts_count = asked->remote_count,
+		.local_ts = asked->local,
+		.local_ts_count = asked->local_count};
+
+	return ike_nat_permits(sa, asked->transport) &&
+	       sa->ike->ops.narrow(sa->ike->arg, &offer, selector, user) &&
+	       !ike_nat_is_taken(sa, *user);
+}
+
+static bool is_host(const struct ike_ts *ts, const struct prefix *host)
+{
+	return addr_equal(&ts->start, &host->addr) && addr_equal(&ts->end, &host->addr);
+}
+
+static uint16_t port_of(const struct ike_ts *ts)
+{
+	return ts->port_start == ts->port_end ? ts->port_start : 0;
+}
+
+bool ike_is_granted(const struct ike_selectors *answer, const struct selector *asked)
+{
+	const struct ike_ts *local = &answer->local[0], *remote = &answer->remote[0];
+
+	/* A flow that is less than its line would leave the rest in no tunnel: take it whole or not. */
+	return answer->local_count == 1 && answer->remote_count == 1 &&
+	       is_host(local, &asked->local) && is_host(remote, &asked->remote) &&
+	       local->proto == asked->proto && remote->proto == asked->proto &&
+	       port_of(local) == asked->local_port && port_of(remote) == asked->remote_port;
 }
 
 /* Selectors of flows are hosts: start and end are one address. */

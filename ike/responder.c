@@ -266,36 +266,12 @@ static void answer_with_child(struct ike_sa *sa)
 	ike_send_sealed_response(sa, IKE_EXCHANGE_IKE_AUTH, h->auth_message_id, &chain);
 }
 
-static bool grant(struct ike_sa *sa, struct selector *selector)
-{
-	struct ike_handshake *h = sa->handshake;
-	struct ike_id peer_id = ike_sa_peer_id(sa);
-	struct ike_offer offer = {.sa = sa->id,
-		.conn = sa->conn,
-		.path = sa->path,
-		.remote_auth = ike_sa_conn(sa)->remote_auth,
-		.remote_id = &peer_id,
-		.transport = h->transport_asked,
-		.remote_ts = h->work->remote_ts,
-		.remote_ts_count = h->work->remote_ts_count,
-		.local_ts = h->work->local_ts,
-		.local_ts_count = h->work->local_ts_count};
-
-	if (!ike_nat_permits(sa, h->transport_asked))
-		return false;
-	if (h->transport_asked)
-		ike_nat_substitute(sa, h->work->local_ts, h->work->local_ts_count, h->work->remote_ts,
-			h->work->remote_ts_count);
-	return sa->ike->ops.narrow(sa->ike->arg, &offer, selector, &sa->user) &&
-	       !ike_nat_is_taken(sa, sa->user);
-}
-
 void ike_responder_checked(struct ike_sa *sa)
 {
 	struct ike_handshake *h = sa->handshake;
 	struct ike_child_seed seed;
 	struct selector selector;
-	bool transport = ike_in_transport(sa, h->transport_asked);
+	bool transport = ike_in_transport(sa, h->work->selectors.transport);
 
 	if (!ike_peer_auth_good(sa) || !h->work->own_auth.good) {
 		ike_note_detail(sa, h->work->own_auth.why);
@@ -312,7 +288,7 @@ void ike_responder_checked(struct ike_sa *sa)
 		answer_without_child(sa, IKE_NOTIFY_NO_PROPOSAL_CHOSEN);
 		return;
 	}
-	if (!grant(sa, &selector)) {
+	if (!ike_grant(sa, &h->work->selectors, &selector, &sa->user)) {
 		ike_tell_refused(sa, sa->nat ? IKE_REASON_NAT : IKE_REASON_TS_UNACCEPTABLE);
 		answer_without_child(sa, IKE_NOTIFY_TS_UNACCEPTABLE);
 		return;

@@ -72,6 +72,13 @@ struct ike_pieces {
 	struct ike_kept pieces[IKE_FRAGMENTS_MAX];
 };
 
+/* TSi and TSr of one message, seen from here: our side's and the peer's, with the mode that goes with them. */
+struct ike_selectors {
+	struct ike_ts local[IKE_TS_MAX], remote[IKE_TS_MAX];
+	size_t local_count, remote_count;
+	bool transport; /* asked for, or granted */
+};
+
 /* What IKE_AUTH needs and a half-open SA does not: nearly all of a handshake's memory. */
 struct ike_auth_work {
 	struct ike_sa *sa;
@@ -87,8 +94,7 @@ struct ike_auth_work {
 	/* The peer's offer of a CHILD SA: what we take of it, and its selectors. */
 	struct ike_chosen esp;
 	enum ike_choice esp_choice;
-	struct ike_ts local_ts[IKE_TS_MAX], remote_ts[IKE_TS_MAX];
-	size_t local_ts_count, remote_ts_count;
+	struct ike_selectors selectors;
 };
 
 /* Only while a negotiation lasts; freed by ike_sa_forget_handshake(). */
@@ -105,7 +111,6 @@ struct ike_handshake {
 	bool has_child_offer;
 	bool childless; /* the peer neither asks for one nor grants one (RFC 6023) */
 	struct ike_child_sa *child; /* the one that IKE_AUTH negotiates; in ike_sa.children too */
-	bool transport_asked;
 	uint16_t child_error; /* notify to answer instead of a CHILD SA */
 	uint32_t auth_message_id; /* responder: the request that waits for its answer */
 	bool initial_contact;
@@ -468,8 +473,7 @@ void ike_nat_note(struct ike_sa *sa, const struct ike_message *init);
 /* The initiator goes to port 4500, if a NAT is there. */
 void ike_nat_float(struct ike_sa *sa);
 /* 2.23.1: for transport mode, the addresses that we see take the place of those that the peer sees. */
-void ike_nat_substitute(const struct ike_sa *sa, struct ike_ts *local, size_t local_count,
-	struct ike_ts *remote, size_t remote_count);
+void ike_nat_substitute(const struct ike_sa *sa, struct ike_selectors *selectors);
 /* N9: whether a peer may have a CHILD SA at all; whether another peer has that of this flow. Both note why. */
 bool ike_nat_permits(struct ike_sa *sa, bool transport);
 bool ike_nat_is_taken(struct ike_sa *sa, uint64_t user);
@@ -516,6 +520,17 @@ bool ike_kept_nonce(const struct ike_kept *message, struct ike_nonce *out);
 bool ike_read_nonces(const struct ike_handshake *h, struct ike_nonce *ni, struct ike_nonce *nr);
 /* The SA is keyed: of the shared secret, which is wiped with our pair, and what those messages say. */
 void ike_sa_derive_keys(struct ike_sa *sa, struct secret *shared);
+/*
+ * Reads TSi, TSr and USE_TRANSPORT_MODE of the peer's message, with the addresses that we see
+ * (2.23.1); `ours`: we began the exchange. False: one is missing or malformed.
+ */
+bool ike_read_selectors(const struct ike_sa *sa, const struct ike_message *inner, bool ours,
+	struct ike_selectors *out);
+/* What we grant of a peer's proposal, by the caller's policy and N9; false: TS_UNACCEPTABLE. */
+bool ike_grant(struct ike_sa *sa, const struct ike_selectors *asked, struct selector *selector,
+	uint64_t *user);
+/* Whether an answer grants what we asked for (2.9). */
+bool ike_is_granted(const struct ike_selectors *answer, const struct selector *asked);
 /* TSi and TSr of a selector, as the exchange's initiator or its responder writes them. */
 void ike_build_selectors(struct ike_builder *chain, const struct selector *selector, bool initiator);
 bool ike_take_nonce(const struct ike_message *message, struct ike_nonce *out);

@@ -56,13 +56,12 @@ static void replace_host(struct ike_ts *ts, size_t count, const struct addr *see
 	}
 }
 
-void ike_nat_substitute(const struct ike_sa *sa, struct ike_ts *local, size_t local_count,
-	struct ike_ts *remote, size_t remote_count)
+void ike_nat_substitute(const struct ike_sa *sa, struct ike_selectors *selectors)
 {
 	if (sa->nat & IKE_NAT_HERE)
-		replace_host(local, local_count, &sa->path.local.addr);
+		replace_host(selectors->local, selectors->local_count, &sa->path.local.addr);
 	if (sa->nat & IKE_NAT_THERE)
-		replace_host(remote, remote_count, &sa->path.remote.addr);
+		replace_host(selectors->remote, selectors->remote_count, &sa->path.remote.addr);
 }
 
 bool ike_nat_permits(struct ike_sa *sa, bool transport)
