@@ -18,28 +18,6 @@ from lab import state  # noqa: E402
 COUNT = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
 WINDOW = 8
 
-SWANCTL = """
-connections {{
-	bench {{
-		version = 2
-		unique = never
-		childless = force
-		proposals = aes256gcm16-prfsha256-x25519
-		local {{
-			{local}
-		}}
-		remote {{
-			{remote}
-		}}
-	}}
-}}
-secrets {{
-	ike-psk {{
-		secret = "an old friend of both"
-	}}
-}}
-"""
-
 CERT_CONN = """conn private-or-clear
 	left=%defaultroute
 	right=%opportunisticgroup
@@ -112,15 +90,16 @@ def start_ours(pair, pki, method):
                 conns=CERT_CONN.format(name=host.name, method=method))
     else:
         host.oe(policies={"private-or-clear": f"{pair.driver.v4}/32"}, auth="secret",
-                secrets=': PSK "an old friend of both"\n')
+                secrets=SECRET)
     return host.oe_daemon
 
 
 def start_charon(pair, pki, _method):
     host = pair.server
-    local = f"auth = psk\n\t\t\tid = {host.v4}" if not pki else f"auth = pubkey\n\t\t\tcerts = {host.name}.pem"
-    remote = "auth = psk" if not pki else "auth = pubkey\n\t\t\tid = %any"
-    return host.start_strongswan(SWANCTL.format(local=local, remote=remote), pki=pki, quiet=True)
+    local = {"auth": "pubkey", "certs": f"{host.name}.pem"} if pki else {"id": host.v4}
+    remote = {"auth": "pubkey", "id": "%any"} if pki else {}
+    return host.start_strongswan(swanctl_conf(swan_connection(
+        unique="never", childless="force", child=False, local=local, remote=remote)), pki=pki, quiet=True)
 
 
 def compare(kind):

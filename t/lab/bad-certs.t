@@ -7,23 +7,6 @@ import subprocess
 
 from lab import *
 
-CONNECTION = """
-	{name} {{
-		version = 2
-		local_addrs = {me}
-		remote_addrs = {peer}
-		childless = force
-		proposals = aes256gcm16-prfsha256-x25519
-		local {{
-			auth = pubkey
-			certs = {name}.pem
-		}}
-		remote {{
-			auth = pubkey
-		}}
-	}}
-"""
-
 CA_CONF = """[ca]
 default_ca = c
 [c]
@@ -109,8 +92,9 @@ def folders():
 
 
 theirs.call(folders)
-theirs.start_strongswan("connections {\n" + "".join(
-    CONNECTION.format(name=name, me=theirs.v4, peer=ours.v4) for name in ["good"] + list(BAD)) + "}\n")
+theirs.start_strongswan(swanctl_conf(psk=None, **{name: swan_connection(
+    theirs.v4, ours.v4, childless="force", child=False, local={"auth": "pubkey", "certs": f"{name}.pem"},
+    remote={"auth": "pubkey"}) for name in ["good"] + list(BAD)}))
 
 
 def initiate(name):

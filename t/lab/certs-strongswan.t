@@ -3,34 +3,6 @@
 """The HOWTO's mesh with strongSwan 5.9.8 on the other end, as initiator and as responder."""
 from lab import *
 
-SWANCTL = """
-connections {{
-	oe {{
-		version = 2
-		local_addrs = {me}
-		remote_addrs = {peer}
-		proposals = aes256gcm16-prfsha256-x25519
-		local {{
-			auth = pubkey
-			certs = {name}.pem
-		}}
-		remote {{
-			auth = pubkey
-			cacerts = ca.pem
-		}}
-		children {{
-			host {{
-				mode = tunnel
-				local_ts = {me}/32
-				remote_ts = {peer}/32
-				esp_proposals = aes256gcm16
-				start_action = {start}
-			}}
-		}}
-	}}
-}}
-"""
-
 wire = Wire()
 KINDS = ("rsa2048", "rsa3072", "ecdsa256", "ecdsa384", "ed25519")
 cases = [(kind, who, wire.host(f"o-{kind}-{who[0]}"), wire.host(f"s-{kind}-{who[0]}"))
@@ -43,9 +15,10 @@ for kind, who, ours, theirs in cases:
     ours.import_p12(pki)
     ours.oe(policies={"private": f"{theirs.v4}/32"}, forward=dns,
             conns=example("mesh", NAME=ours.name).replace("auth=rsasig", f"auth={method_of(kind)}"))
-    theirs.start_strongswan(
-        SWANCTL.format(me=theirs.v4, peer=ours.v4, name=theirs.name, start="none" if who == "ours" else "trap"),
-        pki=pki)
+    theirs.start_strongswan(swanctl_conf(swan_connection(
+        theirs.v4, ours.v4, local={"auth": "pubkey", "certs": f"{theirs.name}.pem"},
+        remote={"auth": "pubkey", "cacerts": "ca.pem"},
+        child={"start_action": "none" if who == "ours" else "trap"}), psk=None), pki=pki)
     label = f"{kind}, initiated by {'us' if who == 'ours' else 'strongSwan'}"
     if who == "ours":
         answer = ours.dns(f"{theirs.name}.example")

@@ -10,7 +10,6 @@ import re
 
 from lab import *
 
-SECRET = ': PSK "an old friend of both"\n'
 NULL_NOT = "strongSwan has no NULL authentication"
 CHACHA_NOT = "libreswan 4.10 does not propose it for IKE"
 DEFAULT_NOT = "libreswan's %defaultroute is the IPv4 address"
@@ -77,36 +76,6 @@ ROWS = [
      "aes256gcm16", 4),
 ]
 
-SWANCTL = """
-connections {{
-	oe {{
-		version = 2
-		local_addrs = {me}
-		remote_addrs = {peer}
-		proposals = {ike}
-		local {{
-			auth = psk
-		}}
-		remote {{
-			auth = psk
-		}}
-		children {{
-			host {{
-				local_ts = {me}
-				remote_ts = {peer}
-				esp_proposals = {esp}
-				start_action = {start}
-			}}
-		}}
-	}}
-}}
-secrets {{
-	ike-psk {{
-		secret = "an old friend of both"
-	}}
-}}
-"""
-
 parser = argparse.ArgumentParser()
 parser.add_argument("--all", action="store_true")
 parser.add_argument("--rows", metavar="TEXT", help="all rows that have this in their names")
@@ -139,8 +108,9 @@ def start_theirs(peer, host, to, row, who):
         host.start_libreswan(policies={"private": str(to)}, auth=auth, extra=extra, setup=setup,
                              secrets=SECRET if auth == "secret" else "")
     else:
-        host.start_strongswan(SWANCTL.format(me=host.v4 if row[6] == 4 else host.v6, peer=to, ike=row[4], esp=row[5],
-                                             start="none" if who == "us" else "trap"))
+        host.start_strongswan(swanctl_conf(swan_connection(
+            host.v4 if row[6] == 4 else host.v6, to, proposals=row[4],
+            child={"esp_proposals": row[5], "start_action": "none" if who == "us" else "trap"})))
 
 
 def impossible_for(peer, row, who):

@@ -4,7 +4,6 @@
 from lab import *
 
 LINES = {"private-or-clear": "192.0.2.0/28"}
-SECRET = ': PSK "an old friend of both"\n'
 
 wire = Wire()
 cases = []

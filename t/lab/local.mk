@@ -50,6 +50,7 @@ EXTRA_DIST += $(LAB_TESTS) quickstart packages.list .ci/run \
 	t/lab/lab/pki.py \
 	t/lab/lab/rekeying.py \
 	t/lab/lab/state.py \
+	t/lab/lab/swan.py \
 	t/lab/lab/tap.py \
 	t/lab/lab/wait.py
 

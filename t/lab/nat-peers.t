@@ -8,36 +8,6 @@ Not possible there: libreswan 4.10 does not put the addresses that it sees into 
 refuses an answer that has the outer address. In tunnel mode it would ask us for what N9 forbids."""
 from lab import *
 
-SECRET = ': PSK "an old friend of both"\n'
-
-SWANCTL = """
-connections {{
-	oe {{
-		version = 2
-		remote_addrs = {peer}
-		proposals = aes256gcm16-prfsha256-x25519
-		local {{
-			auth = psk
-			id = {id}
-		}}
-		remote {{
-			auth = psk
-		}}
-		children {{
-			host {{
-				mode = transport
-				esp_proposals = aes256gcm16
-				start_action = {start}
-			}}
-		}}
-	}}
-}}
-secrets {{
-	ike-psk {{
-		secret = "an old friend of both"
-	}}
-}}
-"""
 
 LIBRESWAN = """conn oe
 	left={me}
@@ -72,7 +42,8 @@ def check(label, client, server, gate):
 
 
 def strongswan(host, to, start):
-    host.start_strongswan(SWANCTL.format(id=host.v4, peer=to, start=start))
+    host.start_strongswan(swanctl_conf(swan_connection(
+        None, to, local={"id": host.v4}, child={"mode": "transport", "start_action": start})))
 
 
 def place(tag):

@@ -3,7 +3,6 @@
 """A NAT in front of the initiator, of the responder, of both (rule N9); its table lost; who is refused."""
 from lab import *
 
-SECRET = ': PSK "an old friend of both"\n'
 wire = Wire()
 
 

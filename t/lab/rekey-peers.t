@@ -4,40 +4,7 @@
 from lab import *
 from lab.rekeying import rekeying
 
-SECRET = ': PSK "an old friend of both"\n'
 SHORT = "salifetime=4s\nrekeymargin=1s\nrekeyfuzz=0%"
-
-SWANCTL = """
-connections {{
-	oe {{
-		version = 2
-		local_addrs = {me}
-		remote_addrs = {peer}
-		proposals = aes256gcm16-prfsha256-x25519
-		{ike_rekey}
-		local {{
-			auth = psk
-		}}
-		remote {{
-			auth = psk
-		}}
-		children {{
-			host {{
-				local_ts = {me}/32
-				remote_ts = {peer}/32
-				esp_proposals = {esp}
-				{child_rekey}
-				start_action = none
-			}}
-		}}
-	}}
-}}
-secrets {{
-	ike-psk {{
-		secret = "an old friend of both"
-	}}
-}}
-"""
 
 wire = Wire()
 pairs = {name: (wire.host(f"o-{name}"), wire.host(f"p-{name}"))
@@ -55,10 +22,12 @@ for name, ours_extra, theirs_extra in (("lsw", SHORT, "rekey=no"), ("lsw2", "rek
     b.start_libreswan(policies={"private-or-clear": f"{a.v4}/32"}, auth="secret", secrets=SECRET, extra=theirs_extra)
     rekeying(wire, f"libreswan, {'CHILD SA by us' if name == 'lsw' else 'CHILD SA by libreswan'}", a, b, 1)
 
-for name, extra, esp, child, ike in (("ssw", SHORT, "aes256gcm16-x25519", "rekey_time = 1h", ""),
-                                     ("ssw2", "rekey=no", "aes256gcm16-x25519", "rekey_time = 3s\n\t\t\t\trand_time = 0\n\t\t\t\tlife_time = 30s", ""),
-                                     ("sswi", "rekey=no", "aes256gcm16", "rekey_time = 1h", "rekey_time = 4s\n\t\trand_time = 0\n\t\tover_time = 20s")):
+LATER = {"rekey_time": "1h"}
+SOON = {"rekey_time": "3s", "rand_time": 0, "life_time": "30s"}
+for name, extra, child, ike in (("ssw", SHORT, {"esp_proposals": "aes256gcm16-x25519", **LATER}, {}),
+                                ("ssw2", "rekey=no", {"esp_proposals": "aes256gcm16-x25519", **SOON}, {}),
+                                ("sswi", "rekey=no", LATER, {"rekey_time": "4s", "rand_time": 0, "over_time": "20s"})):
     a, b = pairs[name]
     oe(a, b, extra)
-    b.start_strongswan(SWANCTL.format(me=b.v4, peer=a.v4, esp=esp, child_rekey=child, ike_rekey=ike))
+    b.start_strongswan(swanctl_conf(swan_connection(b.v4, a.v4, child=child, **ike)))
     rekeying(wire, f"strongSwan, {dict(ssw='CHILD SA by us', ssw2='CHILD SA by strongSwan', sswi='IKE SA by strongSwan')[name]}", a, b)

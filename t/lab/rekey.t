@@ -4,7 +4,6 @@
 from lab import *
 from lab.rekeying import rekeying
 
-SECRET = ': PSK "an old friend of both"\n'
 SHORT = "salifetime=4s\nrekeymargin=1s\nrekeyfuzz=0%"
 SHORT_IKE = "ikelifetime=5s\nrekeymargin=1s\nrekeyfuzz=0%"
 

@@ -3,37 +3,6 @@
 """The lab itself, without a line of ours: peers come up, and the tap sees what it should."""
 from lab import *
 
-PSK_HOST = """
-connections {{
-	peer {{
-		version = 2
-		local_addrs = {a}
-		remote_addrs = {b}
-		local {{
-			auth = psk
-			id = {a}
-		}}
-		remote {{
-			auth = psk
-			id = {b}
-		}}
-		children {{
-			host {{
-				mode = transport
-				esp_proposals = aes256gcm16
-				start_action = trap
-			}}
-		}}
-		proposals = aes256gcm16-prfsha256-x25519
-	}}
-}}
-secrets {{
-	ike {{
-		secret = "not much of one"
-	}}
-}}
-"""
-
 wire = Wire()
 a, b, c, d = (wire.host(name) for name in "abcd")
 dns = wire.dns_host({"a.example": a, "b.example": [b, "TXT \"hello\""]})
@@ -68,8 +37,10 @@ is_(both, {a.v4, b.v4}, "as ESP in both directions")
 is_(len(wire.negotiations(a, b, since=mark)), 1, "after one negotiation")
 
 # strongSwan with strongSwan, PSK, by a trap
-c.start_strongswan(PSK_HOST.format(a=c.v4, b=d.v4))
-d.start_strongswan(PSK_HOST.format(a=d.v4, b=c.v4))
+for host, peer in ((c, d), (d, c)):
+    host.start_strongswan(swanctl_conf(swan_connection(
+        host.v4, peer.v4, local={"id": host.v4}, remote={"id": peer.v4},
+        child={"mode": "transport", "start_action": "trap"})))
 mark = wire.now()
 c.ping(d, count=10, interval=0.3)
 ok(c.has_sa(d), "strongSwan brings up a pair of SAs")

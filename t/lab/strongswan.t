@@ -3,47 +3,15 @@
 """oe-resolverd and strongSwan 5.9.8 with a PSK, each as initiator and as responder."""
 from lab import *
 
-SECRET = ': PSK "an old friend of both"\n'
-
-SWANCTL = """
-connections {{
-	oe {{
-		version = 2
-		local_addrs = {me}
-		remote_addrs = {peer}
-		proposals = aes256gcm16-prfsha256-x25519, aes128gcm16-prfsha256-ecp256
-		local {{
-			auth = psk
-			id = {me}
-		}}
-		remote {{
-			auth = psk
-			id = {peer}
-		}}
-		children {{
-			host {{
-				mode = tunnel
-				local_ts = {me}/32
-				remote_ts = {peer}/32
-				esp_proposals = aes256gcm16, aes128gcm16
-				start_action = {start}
-			}}
-		}}
-	}}
-}}
-secrets {{
-	ike-psk {{
-		secret = "an old friend of both"
-	}}
-}}
-"""
-
 wire = Wire()
 cases = [(who, wire.host(f"o-{who}"), wire.host(f"s-{who}")) for who in ("ours", "theirs")]
 dns = wire.dns_host({f"{host.name}.example": host.v4 for case in cases for host in case[1:]})
 for who, ours, theirs in cases:
     ours.oe(policies={"private-or-clear": f"{theirs.v4}/32"}, forward=dns, auth="secret", secrets=SECRET)
-    theirs.start_strongswan(SWANCTL.format(me=theirs.v4, peer=ours.v4, start="none" if who == "ours" else "trap"))
+    theirs.start_strongswan(swanctl_conf(swan_connection(
+        theirs.v4, ours.v4, proposals="aes256gcm16-prfsha256-x25519, aes128gcm16-prfsha256-ecp256",
+        local={"id": theirs.v4}, remote={"id": ours.v4},
+        child={"esp_proposals": "aes256gcm16, aes128gcm16", "start_action": "none" if who == "ours" else "trap"})))
     label = f"PSK, initiated by {'us' if who == 'ours' else 'strongSwan'}"
     if who == "ours":
         answer = ours.dns(f"{theirs.name}.example")

@@ -29,6 +29,7 @@ if os.getpid() != 1:
 import time  # noqa: E402,F401
 from .net import Wire  # noqa: E402,F401
 from .host import Host  # noqa: E402,F401
+from .swan import PSK, SECRET, swan_connection, swanctl_conf  # noqa: E402,F401
 from .pki import Pki, example, method_of  # noqa: E402,F401
 from .tap import bail, conclude, diag, fail, is_, note, ok, plan, skip, skip_all  # noqa: E402,F401
 from .wait import wait_for  # noqa: E402,F401
