@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * UDP and TCP listeners (listener.h). TCP follows RFC 7766: several queries a
- * connection, answers in any order, closed when idle. Connections are bounded;
- * the one that was silent for longest makes room.
+ * connection, answers in any order, closed when idle. A client that has closed
+ * its side still gets what it has asked for (RFC 9293 3.6). Connections are
+ * bounded; the one that was silent for longest makes room.
  */
 #include "resolver/listener.h"
 
@@ -36,6 +37,8 @@ struct connection {
 	struct addr local; /* that was asked, also where we listen on all */
 	struct loop_io io;
 	struct loop_timer idle;
+	unsigned pending; /* queries whose answers are to come */
+	bool ended;	  /* the client sends no more */
 	struct strbuf in, out;
 	struct connection *prev, *next;
 };
@@ -89,9 +92,15 @@ static void connection_free(struct connection *connection)
 	free(connection);
 }
 
+/* RFC 7766 3: idle is who has no query outstanding. */
 static void idle(struct loop_timer *timer)
 {
-	connection_free(timer->arg);
+	struct connection *connection = timer->arg;
+
+	if (connection->pending)
+		loop_timer_start(connection->listener->loop, timer, TCP_IDLE_US);
+	else
+		connection_free(connection);
 }
 
 static void drop_front(struct strbuf *buf, size_t len)
@@ -100,20 +109,21 @@ static void drop_front(struct strbuf *buf, size_t len)
 	buf->len -= len;
 }
 
-/* False when the connection is gone. */
+/* Sends what there is room for; false when the connection is gone, for it failed or has no more to do. */
 static bool flush_out(struct connection *connection)
 {
 	struct strbuf *out = &connection->out;
 	ssize_t sent = out->len ? send(connection->fd, out->text, out->len, MSG_NOSIGNAL) : 0;
 
-	if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+	if (sent > 0)
+		drop_front(out, (size_t)sent);
+	if ((sent < 0 && errno != EAGAIN && errno != EINTR) ||
+		(connection->ended && !connection->pending && !out->len)) {
 		connection_free(connection);
 		return false;
 	}
-	if (sent > 0)
-		drop_front(out, (size_t)sent);
 	loop_io_events(connection->listener->loop, &connection->io,
-		out->len ? LOOP_READ | LOOP_WRITE : LOOP_READ);
+		(connection->ended ? 0 : LOOP_READ) | (out->len ? LOOP_WRITE : 0));
 	return true;
 }
 
@@ -145,7 +155,10 @@ static void take_messages(struct listener *listener, uint64_t id)
 			return;
 		memcpy(listener->buffer, text + LENGTH_LEN, len);
 		drop_front(&connection->in, LENGTH_LEN + len);
-		listener->query(listener->arg, &client, listener->buffer, len);
+		connection->pending++;
+		if (!listener->query(listener->arg, &client, listener->buffer, len) &&
+			(connection = find_connection(listener, id)))
+			connection->pending--;
 	}
 }
 
@@ -164,11 +177,12 @@ static void connection_ready(struct loop_io *io, int events)
 	if (!(events & LOOP_READ))
 		return;
 	got = recv(connection->fd, buffer, sizeof(buffer), 0);
-	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+	if (got == 0) {
+		connection->ended = true;
+		flush_out(connection);
+	} else if (got < 0 && errno != EAGAIN && errno != EINTR) {
 		connection_free(connection);
-		return;
-	}
-	if (got > 0) {
+	} else if (got > 0) {
 		strbuf_add(&connection->in, buffer, (size_t)got);
 		take_messages(listener, connection->id);
 	}
@@ -306,13 +320,17 @@ void listener_answer(const struct client *client, const uint8_t *data, size_t le
 	struct connection *connection;
 
 	if (!client->connection) {
-		pktinfo_send(listener->udp, &client->local, &client->remote, NULL, 0, data, len);
+		if (len)
+			pktinfo_send(listener->udp, &client->local, &client->remote, NULL, 0, data, len);
 		return;
 	}
 	connection = find_connection(listener, client->connection);
-	if (!connection || len > DATAGRAM_MAX || connection->out.len > TCP_MAX_UNSENT)
+	if (!connection)
 		return;
-	strbuf_add(&connection->out, length, sizeof(length));
-	strbuf_add(&connection->out, data, len);
+	connection->pending--;
+	if (len && len <= DATAGRAM_MAX && connection->out.len <= TCP_MAX_UNSENT) {
+		strbuf_add(&connection->out, length, sizeof(length));
+		strbuf_add(&connection->out, data, len);
+	}
 	flush_out(connection);
 }

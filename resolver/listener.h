@@ -19,7 +19,8 @@ struct client {
 	uint64_t connection; /* of TCP; 0 for UDP */
 };
 
-typedef void (*listener_query)(
+/* True when listener_answer() is called for it, once, then or later. */
+typedef bool (*listener_query)(
 	void *arg, const struct client *client, const uint8_t *data, size_t len);
 
 /* NULL with *error -errno. */
@@ -28,7 +29,7 @@ struct listener *listener_open(struct loop *loop, const struct endpoint *endpoin
 /* Closes; its clients are not answered any more. */
 void listener_close(struct listener *listener);
 const struct endpoint *listener_endpoint(const struct listener *listener);
-/* Sends an answer; a client that is gone is no error. */
+/* Sends an answer, none when `len` is 0; a client that is gone is no error. */
 void listener_answer(const struct client *client, const uint8_t *data, size_t len);
 
 #endif

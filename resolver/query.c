@@ -87,8 +87,7 @@ static size_t limit_of(const struct query *query)
 static void send_and_release(struct query *query, const uint8_t *data, size_t len, const char *text)
 {
 	tell(query, RESOLVER_STAGE_RELEASED, text);
-	if (len)
-		listener_answer(&query->client, data, len);
+	listener_answer(&query->client, data, len);
 	query->resolver->counters.answered++;
 	query_release(query);
 }
@@ -416,10 +415,9 @@ static bool may_ask(const struct resolver *resolver, const struct client *client
 static void refuse(const struct client *client, const struct message_query *question, int rcode)
 {
 	uint8_t out[1024];
-	size_t len = message_build_error(question, rcode, NULL, out, sizeof(out));
 
-	if (len)
-		listener_answer(client, out, len);
+	listener_answer(
+		client, out, message_build_error(question, rcode, NULL, out, sizeof(out)));
 }
 
 static void fill_key(struct query_key *key, const struct client *client, const struct message_query *question)
@@ -468,42 +466,44 @@ static void begin(struct resolver *resolver, const struct client *client,
 		query->upstream = pending;
 }
 
-/* A query as it came; true when it is to be resolved, else it is done with. */
-static bool admit(struct resolver *resolver, const struct client *client, const uint8_t *data,
-	size_t len, struct message_query *question)
+/* A query as it came: MESSAGE_QUERY when it is to be resolved, else it is done with. */
+static enum message_parsed admit(struct resolver *resolver, const struct client *client,
+	const uint8_t *data, size_t len, struct message_query *question)
 {
 	int rcode;
 	enum message_parsed parsed = message_parse_query(data, len, question, &rcode);
 
 	if (parsed == MESSAGE_DROP) {
 		resolver->counters.malformed++;
-		return false;
+		return parsed;
 	}
 	if (!may_ask(resolver, client)) {
 		parsed = MESSAGE_REPLY;
 		rcode = MESSAGE_REFUSED;
 	}
 	if (parsed == MESSAGE_QUERY)
-		return true;
+		return parsed;
 	resolver->counters.malformed += rcode == MESSAGE_FORMERR;
 	resolver->counters.refused += rcode == MESSAGE_REFUSED;
 	refuse(client, question, rcode);
-	return false;
+	return parsed;
 }
 
-void query_take(struct resolver *resolver, const struct client *client, const uint8_t *data, size_t len)
+bool query_take(struct resolver *resolver, const struct client *client, const uint8_t *data, size_t len)
 {
 	struct message_query question;
 	struct query_key key;
 	struct query *known;
+	enum message_parsed parsed = admit(resolver, client, data, len, &question);
 
-	if (!admit(resolver, client, data, len, &question))
-		return;
+	if (parsed != MESSAGE_QUERY)
+		return parsed == MESSAGE_REPLY;
 	fill_key(&key, client, &question);
 	HASH_FIND(hh, resolver->queries, &key, sizeof(key), known);
 	/* A9: the answer of a known one is on its way. */
 	if (known || HASH_COUNT(resolver->queries) >= MAX_IN_FLIGHT)
-		return;
+		return false;
 	resolver->counters.queries++;
 	begin(resolver, client, &question, &key);
+	return true;
 }

@@ -67,8 +67,8 @@ struct resolver {
 	struct resolver_counters counters;
 };
 
-/* Takes a message that a listener has received. */
-void query_take(struct resolver *resolver, const struct client *client, const uint8_t *data, size_t len);
+/* Takes a message that a listener has received; true when it is, or will be, answered (listener_query). */
+bool query_take(struct resolver *resolver, const struct client *client, const uint8_t *data, size_t len);
 void query_release(struct query *query);
 
 #endif

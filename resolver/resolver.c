@@ -51,9 +51,9 @@ void resolver_free(struct resolver *resolver)
 
 /* --- configuration ------------------------------------------------------------------------------ */
 
-static void take_query(void *arg, const struct client *client, const uint8_t *data, size_t len)
+static bool take_query(void *arg, const struct client *client, const uint8_t *data, size_t len)
 {
-	query_take(arg, client, data, len);
+	return query_take(arg, client, data, len);
 }
 
 static struct listener *find_listener(const struct resolver *resolver, const struct endpoint *endpoint)

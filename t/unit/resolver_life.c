@@ -434,6 +434,17 @@ static void test_tcp(void)
 	is_int(next_tcp(fd).id, 3, "the second overtakes the first (RFC 7766 6.2.1.1)");
 	is_int(next_tcp(fd).id, 2, "which is held");
 
+	second = frame(data, "pipelined.example", 5);
+	len = second + frame(data + second, "pass.example", 6);
+	ok(send(fd, data, len, 0) == (ssize_t)len && shutdown(fd, SHUT_WR) == 0,
+		"two queries, and the client's side is closed");
+	is_int(next_tcp(fd).id, 6, "it gets the answer that is there");
+	is_int(next_tcp(fd).id, 5, "and the one that is held");
+	ok(wait_for(fd, 1000) && recv(fd, data, sizeof(data), MSG_DONTWAIT) == 0,
+		"then the other side is closed too");
+	close(fd);
+
+	fd = connect_to("127.0.0.1", SOCK_STREAM);
 	ok(send(fd, data, frame(data, "never.example", 4), 0) > 0, "a client asks");
 	wait_for(fd, 50);
 	close(fd);
