@@ -398,12 +398,17 @@ int upstream_configure(struct upstream *upstream, const struct upstream_config *
 static void answered(void *arg, int rcode, void *packet, int len, int sec, char *why_bogus, int limited)
 {
 	struct upstream_query *query = arg;
-	/* libunbound's own code is of its failures; in a message stands the server's. */
-	struct upstream_answer answer = {.rcode = len >= HEADER_LEN ? ((uint8_t *)packet)[3] & 0xf : rcode,
+	/*
+	 * libunbound's own code is of its failures, and then the buffer still has what
+	 * was in it before: another answer. Without failure the server's code stands
+	 * in the message.
+	 */
+	bool valid = rcode == 0 && len >= HEADER_LEN;
+	struct upstream_answer answer = {.rcode = valid ? ((uint8_t *)packet)[3] & 0xf : rcode,
 		.secure = sec == 2,
 		.bogus = sec == 1 ? (why_bogus ? why_bogus : "bogus") : NULL,
-		.packet = len >= HEADER_LEN ? packet : NULL,
-		.len = len >= HEADER_LEN ? (size_t)len : 0};
+		.packet = valid ? packet : NULL,
+		.len = valid ? (size_t)len : 0};
 	bool starting = query->starting;
 
 	(void)limited;

@@ -35,6 +35,7 @@ static const struct served names[] = {
 	{.name = "big.example", .many = 60},
 	{.name = "crowd.example", .many = 70},
 	{.name = "silent.example", .silent = true},
+	{.name = "broken.example", .broken = true},
 	{0},
 };
 
@@ -286,6 +287,11 @@ static void test_passes(void)
 	ok(!reply.has_error && took_ms < 100, "nothing to explain, nothing to wait for");
 	reply = ask("missing.example", 1, PLAIN);
 	ok(reply.good && reply_rcode(&reply) == 3, "NXDOMAIN");
+	ask("pass.example", 1, PLAIN);
+	reply = ask("broken.example", 1, EDNS);
+	ok(reply.good && reply_rcode(&reply) == 2 && reply.count == 0,
+		"SERVFAIL from upstream, and nothing of the answer before: %s", reply_addr(&reply, 0));
+	is_int(reply.error, 22, "with its cause");
 	is_int((intmax_t)resolver_counters(resolver).held, 0, "nothing was held");
 }
 

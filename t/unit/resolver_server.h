@@ -24,6 +24,7 @@ struct served {
 	const char *addrs;     /* "192.0.2.1 2001:db8::1" */
 	unsigned delay_ms;     /* before the answer; others wait meanwhile */
 	bool silent;	       /* never answered */
+	bool broken;	       /* answered with SERVFAIL */
 	const uint8_t *https;  /* rdata of an HTTPS record */
 	size_t https_len;
 	unsigned many;	       /* A records 198.18.0.N, N below this, besides */
@@ -92,12 +93,12 @@ static void serve(struct server *server, const uint8_t *data, size_t len,
 	if (served->delay_ms)
 		usleep(served->delay_ms * 1000);
 	packet_begin(&reply, (uint16_t)(data[0] << 8 | data[1]),
-		served->name ? 0x8580 : 0x8583, name, type);
+		served->broken ? 0x8582 : served->name ? 0x8580 : 0x8583, name, type);
 	/* libunbound compares letters: it may have mixed them. */
 	memcpy(reply.data + 12, data + 12, reply.w.len - 16);
 	if (served->name)
 		put_addrs(&reply, served, type);
-	if (reply.counts[ANSWER] == 0)
+	if (reply.counts[ANSWER] == 0 && !served->broken)
 		packet_rr(&reply, AUTHORITY, "example", 6, 60, soa, sizeof(soa));
 	packet_opt(&reply, 1232, false);
 	sendto(server->fd, reply.data, reply.w.len, 0, from, from_len);
