@@ -171,6 +171,17 @@ static void lines_ready(void *arg, int error)
 	sd_notify(0, "READY=1");
 }
 
+/* A11. `status` looks again by itself. */
+static void warn_of_bypasses(const struct daemon *daemon)
+{
+	char **texts;
+	size_t count = resolver_bypasses(daemon->resolver, &texts);
+
+	for (size_t i = 0; i < count; i++)
+		log_warning("%s", texts[i]);
+	load_free_texts(texts, count);
+}
+
 static int start_resolver(struct daemon *daemon)
 {
 	char *why = NULL;
@@ -184,6 +195,8 @@ static int start_resolver(struct daemon *daemon)
 	else if (why)
 		log_warning("resolver: %s", why);
 	free(why);
+	if (!error)
+		warn_of_bypasses(daemon);
 	return error;
 }
 
@@ -322,6 +335,7 @@ char *daemon_reload(struct daemon *daemon)
 		return stay(daemon, why ? why : mem_strdup("the resolver refused"));
 	}
 	free(why);
+	warn_of_bypasses(daemon);
 	sd_notify(0, "RELOADING=1");
 	adopt(daemon, conf, texts, count);
 	load_keep(conf);

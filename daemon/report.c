@@ -5,6 +5,7 @@
 #include "daemon/report.h"
 
 #include "daemon/daemon.h"
+#include "daemon/load.h"
 #include "daemon/refusals.h"
 #include "daemon/starts.h"
 #include "daemon/trigger.h"
@@ -33,9 +34,14 @@ static json_t *warnings(const struct daemon *daemon)
 {
 	json_t *array = json_array();
 	char *foreign = dp_warnings(daemon->dp);
+	char **bypasses;
+	size_t bypass_count = resolver_bypasses(daemon->resolver, &bypasses);
 
 	for (size_t i = 0; i < daemon->warning_count; i++)
 		json_array_append_new(array, json_string(daemon->warnings[i]));
+	for (size_t i = 0; i < bypass_count; i++)
+		json_array_append_new(array, json_string(bypasses[i]));
+	load_free_texts(bypasses, bypass_count);
 	if (foreign)
 		json_array_append_new(array, json_string(foreign));
 	if (trigger_flushed(daemon->trigger))

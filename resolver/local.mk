@@ -21,12 +21,14 @@ t_fuzz_replay_dns_SOURCES = t/fuzz/replay.c t/fuzz/fuzz_dns.c t/tap.h
 t_fuzz_replay_dns_LDADD = $(RESOLVER_LIBS) $(EV_LIBS)
 EXTRA_DIST += t/fuzz/corpus/dns
 
-UNIT_TESTS += t/unit/resolver_hold t/unit/resolver_forwarders t/unit/resolver_message \
+UNIT_TESTS += t/unit/resolver_hold t/unit/resolver_forwarders t/unit/resolver_owner t/unit/resolver_message \
 	t/unit/resolver_upstream t/unit/resolver_life
 t_unit_resolver_hold_SOURCES = t/unit/resolver_hold.c t/tap.h
 t_unit_resolver_hold_LDADD = libresolver.a liboe.a
 t_unit_resolver_forwarders_SOURCES = t/unit/resolver_forwarders.c t/tap.h
 t_unit_resolver_forwarders_LDADD = libresolver.a liboe.a
+t_unit_resolver_owner_SOURCES = t/unit/resolver_owner.c t/tap.h
+t_unit_resolver_owner_LDADD = libresolver.a liboe.a
 t_unit_resolver_message_SOURCES = t/unit/resolver_message.c t/unit/resolver_packet.h t/tap.h
 t_unit_resolver_message_LDADD = libresolver.a liboe.a $(LDNS_LIBS)
 # Linked as the daemon is: the test looks whose event_*() libunbound found.

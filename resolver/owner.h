@@ -5,7 +5,13 @@
 
 #include "lib/addr.h"
 
-/* "systemd-resolve (pid 812)", or NULL when it cannot be found out. Caller frees. */
-char *owner_of_udp_port(const struct endpoint *endpoint);
+struct owner {
+	char text[256];	  /* "systemd-resolve (pid 812, systemd-resolved.service)", or what is known */
+	char unit[128];	  /* of systemd; "" when it has none or that is not known */
+	bool is_resolved; /* systemd-resolved */
+};
+
+/* Of UDP or TCP; the best that can be found out: without privileges that is the user. */
+struct owner owner_of_port(const struct endpoint *endpoint);
 
 #endif

@@ -68,16 +68,23 @@ static struct listener *find_listener(const struct resolver *resolver, const str
 static void explain_bind(struct strbuf *why, const struct endpoint *endpoint, int error)
 {
 	char text[ADDR_TEXT];
-	char *owner = error == -EADDRINUSE ? owner_of_udp_port(endpoint) : NULL;
+	struct owner owner;
 
 	strbuf_printf(why, "cannot listen on %s: %s", endpoint_format(endpoint, text),
 		strerror(-error));
-	if (error == -EADDRINUSE)
-		strbuf_printf(why,
-			"; held by %s. If that is systemd-resolved: set DNSStubListener=no in "
-			"/etc/systemd/resolved.conf and restart it; else choose another dns-listen=",
-			owner ? owner : "another program");
-	free(owner);
+	if (error == -EADDRNOTAVAIL)
+		strbuf_printf(why, "; this host has no such address: choose another dns-listen=");
+	if (error != -EADDRINUSE)
+		return;
+	owner = owner_of_port(endpoint);
+	strbuf_printf(why, "; held by %s. ", owner.text);
+	if (owner.is_resolved)
+		strbuf_printf(why, "Set DNSStubListener=no in /etc/systemd/resolved.conf, then "
+				   "systemctl restart systemd-resolved");
+	else if (*owner.unit)
+		strbuf_printf(why, "systemctl disable --now %s, or choose another dns-listen=", owner.unit);
+	else
+		strbuf_printf(why, "End it, or choose another dns-listen=");
 }
 
 /* The listeners of a configuration: those that stay, and new ones. */
@@ -227,6 +234,12 @@ const struct endpoint *resolver_forwarders(const struct resolver *resolver, size
 {
 	*count = resolver->forwarder_count;
 	return resolver->forwarders;
+}
+
+size_t resolver_bypasses(const struct resolver *resolver, char ***out)
+{
+	return resolver_find_bypasses("/etc/resolv.conf", "/etc/nsswitch.conf",
+		resolver->config.listen, resolver->config.listen_count, out);
 }
 
 struct resolver_counters resolver_counters(const struct resolver *resolver)

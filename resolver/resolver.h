@@ -79,6 +79,12 @@ int resolver_configure(struct resolver *resolver, const struct resolver_config *
 /* The forwarders in use now, after rule A11; `count` of them, valid until the next configure. */
 const struct endpoint *resolver_forwarders(const struct resolver *resolver, size_t *count);
 
+/*
+ * Rule A11: what in this host's own files lets lookups go around us now, a
+ * sentence each with place and remedy. How many; the caller frees *out and each text.
+ */
+size_t resolver_bypasses(const struct resolver *resolver, char ***out);
+
 struct resolver_counters {
 	uint64_t queries, answered, held, servfail, refused, malformed, timeouts;
 	size_t in_flight, held_now;
@@ -89,5 +95,8 @@ struct resolver_counters resolver_counters(const struct resolver *resolver);
  * of files. Caller frees *out. Exposed for its unit test. */
 size_t resolver_find_forwarders(const char *const *files, const struct endpoint *self,
 	size_t self_count, struct endpoint **out);
+/* resolver_bypasses() for files and listeners of any place; exposed for its unit test. */
+size_t resolver_find_bypasses(const char *resolv_conf, const char *nsswitch,
+	const struct endpoint *self, size_t self_count, char ***out);
 
 #endif

@@ -31,9 +31,11 @@ LAB_TESTS += \
 	t/lab/reload.t \
 	t/lab/self.t \
 	t/lab/spoof.t \
-	t/lab/strongswan.t
+	t/lab/strongswan.t \
+	t/lab/stubs.t
 
 EXTRA_DIST += $(LAB_TESTS) quickstart packages.list .ci/run \
+	t/lab/connect.c \
 	t/lab/demo.py \
 	t/lab/matrix.table \
 	t/lab/init \
