@@ -1,16 +1,31 @@
 # bench/: what things cost, beside what they are compared with; `make bench`.
 BENCHES = bench/handshake
-EXTRA_PROGRAMS += $(BENCHES) bench/initiate
-CLEANFILES += $(BENCHES) bench/initiate
-EXTRA_DIST += bench/load.py
+EXTRA_PROGRAMS += $(BENCHES) bench/initiate bench/ask
+CLEANFILES += $(BENCHES) bench/initiate bench/ask
+EXTRA_DIST += bench/load.py bench/dns.py
 bench_handshake_SOURCES = bench/handshake.c t/pki.c t/pki.h
 bench_handshake_LDADD = $(IKE_LIBS)
 bench_initiate_SOURCES = bench/initiate.c
 bench_initiate_LDADD = $(IKE_LIBS)
+bench_ask_SOURCES = bench/ask.c
 
-bench: all $(BENCHES) bench/initiate
+# Other resolvers, unpacked and never installed; what cannot be had is left out of the comparison.
+bench/resolvers:
+	@mkdir -p $@.new && cd $@.new && { apt-get -q download unbound dnsmasq-base >/dev/null || \
+		echo "no unbound or dnsmasq to compare with"; }
+	@cd $@.new && for deb in *.deb; do [ ! -e $$deb ] || dpkg -x $$deb .; done
+	@mv $@.new $@
+
+bench: all $(BENCHES) bench/initiate bench/ask bench/resolvers
 	@for program in $(BENCHES); do echo "$$program:"; ./$$program || exit 1; done
 	@echo "bench/load:"; abs_top_builddir=$(abs_top_builddir) \
 		$(srcdir)/t/lab/run --no-esp --limit 600 $(srcdir)/bench/load.py
+	@echo "bench/dns:"; abs_top_builddir=$(abs_top_builddir) \
+		$(srcdir)/t/lab/run --no-esp --limit 600 $(srcdir)/bench/dns.py
+
+clean-local: clean-bench
+clean-bench:
+	rm -rf bench/resolvers bench/resolvers.new
+.PHONY: clean-bench
 
 .PHONY: bench

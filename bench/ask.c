@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ask SERVER COUNT WINDOW NAMES: COUNT questions for h0.bench.example to
+ * h(NAMES-1).bench.example, A, by UDP, WINDOW of them unanswered at once. Says as
+ * JSON how many were answered with an address, how long it took, and the 50th and 99th
+ * hundredth of the latencies in microseconds. What is lost is not asked again.
+ */
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define IDS 65536u
+#define PATIENCE_MS 2000
+#define ANSWERS_AT 6 /* the count of answers in a header, RFC 1035 4.1.1 */
+
+static uint64_t sent_ns[IDS]; /* 0: not under way */
+static uint32_t *latencies_ns;
+static unsigned answered;
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static size_t build(uint8_t *out, unsigned id, unsigned name)
+{
+	static const char rest[] = "\5bench\7example\0\0\1\0\1";
+	int label = snprintf((char *)out + 13, 16, "h%u", name);
+
+	memcpy(out, "\0\0\1\0\0\1\0\0\0\0\0\0", 12);
+	out[0] = (uint8_t)(id >> 8);
+	out[1] = (uint8_t)id;
+	out[12] = (uint8_t)label;
+	memcpy(out + 13 + label, rest, sizeof(rest) - 1);
+	return 13 + (size_t)label + sizeof(rest) - 1;
+}
+
+static void ask(int fd, unsigned number, unsigned names)
+{
+	uint8_t query[64];
+	size_t len = build(query, number % IDS, number * 7919u % names);
+
+	sent_ns[number % IDS] = now_ns();
+	if (send(fd, query, len, 0) < 0)
+		perror("ask: send");
+}
+
+/* True when an answer came that was awaited. */
+static bool take(int fd, int flags)
+{
+	uint8_t data[1500];
+	ssize_t got = recv(fd, data, sizeof(data), flags);
+	unsigned id = (unsigned)data[0] << 8 | data[1];
+
+	if (got < 12 || !sent_ns[id])
+		return false;
+	if (data[ANSWERS_AT] || data[ANSWERS_AT + 1])
+		latencies_ns[answered++] = (uint32_t)(now_ns() - sent_ns[id]);
+	sent_ns[id] = 0;
+	return true;
+}
+
+static void run(int fd, unsigned count, unsigned window, unsigned names)
+{
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+	unsigned number = 0, open = 0;
+
+	while (number < count || open) {
+		for (; number < count && open < window; open++)
+			ask(fd, number++, names);
+		if (poll(&ready, 1, PATIENCE_MS) != 1)
+			return;
+		while (open && take(fd, MSG_DONTWAIT))
+			open--;
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double hundredth(unsigned share)
+{
+	return answered ? latencies_ns[(uint64_t)(answered - 1) * share / 100] / 1e3 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons(53)};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint64_t began;
+	unsigned count;
+
+	if (argc != 5 || inet_pton(AF_INET, argv[1], &server.sin_addr) != 1 ||
+		connect(fd, (struct sockaddr *)&server, sizeof(server)) != 0) {
+		fprintf(stderr, "usage: ask SERVER COUNT WINDOW NAMES\n");
+		return 2;
+	}
+	count = (unsigned)atoi(argv[2]);
+	latencies_ns = calloc(count + 1, sizeof(*latencies_ns));
+	if (!latencies_ns)
+		return 1;
+	began = now_ns();
+	run(fd, count, (unsigned)atoi(argv[3]), (unsigned)atoi(argv[4]));
+	began = now_ns() - began;
+	qsort(latencies_ns, answered, sizeof(*latencies_ns), compare);
+	printf("{\"answered\": %u, \"seconds\": %.6f, \"p50_us\": %.1f, \"p99_us\": %.1f}\n", answered,
+		(double)began / 1e9, hundredth(50), hundredth(99));
+	free(latencies_ns);
+	close(fd);
+	return 0;
+}
