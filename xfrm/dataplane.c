@@ -174,6 +174,7 @@ struct dataplane *dp_open(struct loop *loop, const struct dp_events *events, voi
 	/* K9: packets wait for their SA, and a larval state that we miss does not last. */
 	write_sysctl("/proc/sys/net/core/xfrm_larval_drop", "0");
 	write_sysctl("/proc/sys/net/core/xfrm_acq_expires", "5");
+	search_open(dp);
 	states_warm_up(dp);
 	return dp;
 }
@@ -287,24 +288,25 @@ static bool flow_keeps(const struct dataplane *dp, const struct mirrored *mirror
 static bool same_entry(const struct entry *a, const struct entry *b)
 {
 	return a->priority == b->priority && a->action == b->action && a->optional == b->optional &&
-	       a->mode == b->mode && a->reqid == b->reqid && a->lifetime_s == b->lifetime_s;
+	       a->mode == b->mode && a->reqid == b->reqid && a->lifetime_s == b->lifetime_s &&
+	       addr_equal(&a->tmpl_src, &b->tmpl_src) && addr_equal(&a->tmpl_dst, &b->tmpl_dst);
 }
 
 /*
- * Installs one entry, unless a flow's policy has its place (a line of one host
- * shares its object with the host), or the kernel has it already as it is.
+ * An entry stands when a flow's policy has its place (a line of one host shares
+ * its object with the host), or the kernel has it already as it is.
  */
+static bool stands(const struct dataplane *dp, const struct mirrored *mirrored, const struct entry *entry)
+{
+	return flow_keeps(dp, mirrored) ||
+	       (!mirrored->stale && same_entry(&mirrored->entry, entry));
+}
+
 static int install(struct dataplane *dp, const struct entry *entry)
 {
 	struct mirrored *mirrored = mirror_find(dp, &entry->key);
 
-	if (mirrored && flow_keeps(dp, mirrored)) {
-		mirrored->stale = false;
-		return 0;
-	}
-	if (mirrored && !mirrored->stale && same_entry(&mirrored->entry, entry))
-		return 0;
-	return mirror_put(dp, entry, false);
+	return mirrored && stands(dp, mirrored, entry) ? 0 : mirror_put(dp, entry, false);
 }
 
 static int install_all(struct dataplane *dp, const struct desired *desired)
@@ -325,7 +327,6 @@ static void mark_unwanted(struct dataplane *dp, const struct desired *desired)
 {
 	struct mirrored *mirrored, *next;
 
-	/* What was adopted stays marked stale until install() has written it. */
 	HASH_ITER (hh, dp->mirror, mirrored, next)
 		mirrored->unwanted = !flow_keeps(dp, mirrored);
 	for (size_t i = 0; i < desired->count; i++) {
@@ -333,6 +334,24 @@ static void mark_unwanted(struct dataplane *dp, const struct desired *desired)
 		if (mirrored)
 			mirrored->unwanted = false;
 	}
+}
+
+/* What is about to be deleted, and what to be replaced: both are slow where there are many. */
+static void begin_bulk(struct dataplane *dp, const struct desired *desired)
+{
+	struct search_bulk bulk = {0};
+	struct mirrored *mirrored, *next;
+
+	HASH_ITER (hh, dp->mirror, mirrored, next) {
+		if (mirrored->unwanted)
+			search_count(&bulk, &mirrored->entry.key);
+	}
+	for (size_t i = 0; i < desired->count; i++) {
+		mirrored = mirror_find(dp, &desired->entries[i].key);
+		if (mirrored && !stands(dp, mirrored, &desired->entries[i]))
+			search_count(&bulk, &mirrored->entry.key);
+	}
+	search_begin_bulk(dp, &bulk);
 }
 
 static void sweep_unwanted(struct dataplane *dp)
@@ -383,11 +402,13 @@ void dp_set_lines(struct dataplane *dp, const struct dp_line *lines, size_t line
 	drop_orphans(dp);
 	desired_of(dp, lines, line_count, &desired);
 	mark_unwanted(dp, &desired);
+	begin_bulk(dp, &desired);
 	if (!error)
 		error = install_all(dp, &desired);
 	/* What an earlier run has left in the way is removed only now: never a gap (K2, K5). */
 	if (!error)
 		sweep_unwanted(dp);
+	search_end_bulk(dp);
 	if (!dp->adopted)
 		states_sweep(dp);
 	dp->adopted = dp->adopted || !error;
@@ -477,6 +498,7 @@ static void close_again(struct dataplane *dp)
 
 static int let_go(struct dataplane *dp, bool (*goes)(const struct mirrored *mirrored))
 {
+	const struct desired nothing = {0};
 	struct mirrored *mirrored, *next;
 	int error = 0;
 
@@ -485,7 +507,12 @@ static int let_go(struct dataplane *dp, bool (*goes)(const struct mirrored *mirr
 		error = mirror_adopt(dp);
 	HASH_ITER (hh, dp->mirror, mirrored, next)
 		mirrored->unwanted = goes(mirrored);
+	begin_bulk(dp, &nothing);
 	sweep_unwanted(dp);
+	if (dp->mirror)
+		search_end_bulk(dp);
+	else
+		search_restore(dp);
 	forget_flows(dp);
 	states_sweep(dp);
 	return error;

@@ -123,15 +123,58 @@ static bool to_entry(const struct xfrm_userpolicy_info *info, struct entry *out)
 	return to_key(&info->sel, info->dir, &out->key);
 }
 
+/* One whose length is none is a policy that protects somehow, and never one of ours. */
+static void take_template(const struct nlmsghdr *message, struct entry *out)
+{
+	const struct nlattr *attr = nlmsg_find_attr(
+		(struct nlmsghdr *)message, sizeof(struct xfrm_userpolicy_info), XFRMA_TMPL);
+	struct xfrm_user_tmpl tmpl;
+
+	if (!attr)
+		return;
+	out->action = ENTRY_PROTECT;
+	if (nla_len(attr) < (int)sizeof(tmpl))
+		return;
+	memcpy(&tmpl, nla_data(attr), sizeof(tmpl));
+	out->optional = tmpl.optional;
+	out->mode = tmpl.mode == XFRM_MODE_TUNNEL ? IPSEC_TUNNEL : IPSEC_TRANSPORT;
+	out->reqid = tmpl.reqid;
+	to_addr(&tmpl.saddr, tmpl.family, &out->tmpl_src);
+	to_addr(&tmpl.id.daddr, tmpl.family, &out->tmpl_dst);
+}
+
 bool decode_policy(const struct nlmsghdr *message, struct entry *out)
 {
 	struct xfrm_userpolicy_info info;
 
 	if (!head(message, &info, sizeof(info)) || !to_entry(&info, out))
 		return false;
-	if (out->action == ENTRY_ALLOW &&
-		nlmsg_find_attr((struct nlmsghdr *)message, sizeof(info), XFRMA_TMPL))
-		out->action = ENTRY_PROTECT;
+	out->lifetime_s = (uint32_t)info.lft.hard_add_expires_seconds;
+	if (out->action == ENTRY_ALLOW)
+		take_template(message, out);
+	return true;
+}
+
+bool decode_thresholds(const struct nlmsghdr *message, struct search_thresholds *out)
+{
+	const struct nlattr *ipv4, *ipv6;
+	struct xfrmu_spdhthresh thresh;
+	uint32_t flags;
+
+	if (message->nlmsg_type != XFRM_MSG_NEWSPDINFO || !head(message, &flags, sizeof(flags)))
+		return false;
+	ipv4 = nlmsg_find_attr((struct nlmsghdr *)message, sizeof(flags), XFRMA_SPD_IPV4_HTHRESH);
+	ipv6 = nlmsg_find_attr((struct nlmsghdr *)message, sizeof(flags), XFRMA_SPD_IPV6_HTHRESH);
+	if (ipv4 && nla_len(ipv4) >= (int)sizeof(thresh)) {
+		memcpy(&thresh, nla_data(ipv4), sizeof(thresh));
+		out->ipv4.local = thresh.lbits;
+		out->ipv4.remote = thresh.rbits;
+	}
+	if (ipv6 && nla_len(ipv6) >= (int)sizeof(thresh)) {
+		memcpy(&thresh, nla_data(ipv6), sizeof(thresh));
+		out->ipv6.local = thresh.lbits;
+		out->ipv6.remote = thresh.rbits;
+	}
 	return true;
 }
 

@@ -37,8 +37,10 @@ struct decoded_mapping {
 };
 bool decode_mapping(const struct nlmsghdr *message, struct decoded_mapping *out);
 
-/* NEWPOLICY of a dump: key, priority and action; the rest of `out` is zero. */
+/* NEWPOLICY of a dump, with its first template. */
 bool decode_policy(const struct nlmsghdr *message, struct entry *out);
+/* NEWSPDINFO: leaves what it does not say as it was. */
+bool decode_thresholds(const struct nlmsghdr *message, struct search_thresholds *out);
 /* POLEXPIRE; only its hard end counts. */
 bool decode_policy_expire(const struct nlmsghdr *message, struct entry *out, bool *hard);
 

@@ -130,6 +130,56 @@ struct nl_msg *encode_policy_dump(void)
 	return begin(XFRM_MSG_GETPOLICY, NLM_F_DUMP, &id, sizeof(id));
 }
 
+/* The kernel gives each policy an index, and counts its use; it says no more of ours than a template. */
+bool encode_is_policy(const struct entry *entry, const struct nlmsghdr *dumped)
+{
+	struct nl_msg *msg = encode_policy(entry);
+	struct xfrm_userpolicy_info *made = nlmsg_data(nlmsg_hdr(msg)), found;
+	const struct nlattr *attr, *tmpl = NULL;
+	int left;
+	bool same;
+
+	memcpy(&found, nlmsg_data(dumped), sizeof(found));
+	memset(&found.curlft, 0, sizeof(found.curlft));
+	found.index = 0;
+	same = memcmp(made, &found, sizeof(found)) == 0;
+	nlmsg_for_each_attr (attr, (struct nlmsghdr *)dumped, sizeof(found), left) {
+		if (nla_type(attr) == XFRMA_TMPL)
+			tmpl = attr;
+		else if (nla_type(attr) != XFRMA_POLICY_TYPE)
+			same = false;
+	}
+	attr = nlmsg_find_attr(nlmsg_hdr(msg), sizeof(found), XFRMA_TMPL);
+	if (!attr || !tmpl)
+		same = same && attr == tmpl;
+	else
+		same = same && nla_len(attr) == nla_len(tmpl) &&
+		       memcmp(nla_data(attr), nla_data(tmpl), (size_t)nla_len(attr)) == 0;
+	nlmsg_free(msg);
+	return same;
+}
+
+/* --- thresholds ------------------------------------------------------------------------------ */
+
+struct nl_msg *encode_thresholds(const struct search_thresholds *thresholds)
+{
+	struct xfrmu_spdhthresh ipv4 = {.lbits = thresholds->ipv4.local, .rbits = thresholds->ipv4.remote};
+	struct xfrmu_spdhthresh ipv6 = {.lbits = thresholds->ipv6.local, .rbits = thresholds->ipv6.remote};
+	uint32_t flags = 0;
+	struct nl_msg *msg = begin(XFRM_MSG_NEWSPDINFO, 0, &flags, sizeof(flags));
+
+	add(msg, XFRMA_SPD_IPV4_HTHRESH, &ipv4, sizeof(ipv4));
+	add(msg, XFRMA_SPD_IPV6_HTHRESH, &ipv6, sizeof(ipv6));
+	return msg;
+}
+
+struct nl_msg *encode_thresholds_get(void)
+{
+	uint32_t flags = ~0u;
+
+	return begin(XFRM_MSG_GETSPDINFO, 0, &flags, sizeof(flags));
+}
+
 /* --- states ---------------------------------------------------------------------------------- */
 
 /* An algorithm by the kernel's name; `bits` of the integrity check value. */

@@ -6,6 +6,7 @@
 #include "xfrm/entry.h"
 
 struct nl_msg;
+struct nlmsghdr;
 
 /*
  * A sequence number without ESN has 32 bits, and must not repeat: half-way an
@@ -17,6 +18,12 @@ struct nl_msg;
 struct nl_msg *encode_policy(const struct entry *entry);
 struct nl_msg *encode_policy_delete(const struct entry_key *key);
 struct nl_msg *encode_policy_dump(void);
+/* Whether a policy of a dump is, in everything that can be told, what encode_policy() makes of `entry`. */
+bool encode_is_policy(const struct entry *entry, const struct nlmsghdr *dumped);
+
+/* From what prefix lengths on policies are in the kernel's hash (search.c). */
+struct nl_msg *encode_thresholds(const struct search_thresholds *thresholds);
+struct nl_msg *encode_thresholds_get(void);
 
 struct nl_msg *encode_sa(const struct ipsec_sa *sa, const struct sa_pair *pair, uint32_t reqid,
 	uint32_t tag, bool inbound);

@@ -66,4 +66,11 @@ struct entry {
 	uint32_t lifetime_s; /* the kernel removes it then; 0: never */
 };
 
+/* From these prefix lengths on (our side, the other) the kernel has policies in its hash (search.c). */
+struct search_thresholds {
+	struct {
+		uint8_t local, remote;
+	} ipv4, ipv6;
+};
+
 #endif

@@ -11,8 +11,18 @@ libxfrm_a_SOURCES = \
 	xfrm/mirror.c \
 	xfrm/netlink.c xfrm/netlink.h \
 	xfrm/plane.h \
+	xfrm/search.c \
 	xfrm/state.c
 libxfrm_a_CFLAGS = $(AM_CFLAGS) $(NL_CFLAGS)
+
+# They need root and a kernel with XFRM; without they say so and skip.
+UNIT_TESTS += t/unit/xfrm_lines t/unit/xfrm_flows t/unit/xfrm_search
+t_unit_xfrm_lines_SOURCES = t/unit/xfrm_lines.c t/unit/xfrm_world.h t/tap.h
+t_unit_xfrm_lines_LDADD = $(XFRM_LIBS) $(EV_LIBS)
+t_unit_xfrm_flows_SOURCES = t/unit/xfrm_flows.c t/unit/xfrm_world.h t/tap.h
+t_unit_xfrm_flows_LDADD = $(XFRM_LIBS) $(EV_LIBS)
+t_unit_xfrm_search_SOURCES = t/unit/xfrm_search.c t/unit/xfrm_world.h t/tap.h
+t_unit_xfrm_search_LDADD = $(XFRM_LIBS) $(EV_LIBS)
 
 FUZZ_TARGETS += t/fuzz/fuzz_netlink
 t_fuzz_fuzz_netlink_SOURCES = t/fuzz/fuzz_netlink.c

@@ -106,7 +106,7 @@ static void take_policy(void *arg, const struct nlmsghdr *message)
 		return;
 	note(dp, &entry, entry_priority_sub(entry.priority) < ENTRY_LINE &&
 				 entry_tag_line(entry.key.tag) != 0)
-		->stale = true;
+		->stale = !encode_is_policy(&entry, message);
 }
 
 int mirror_adopt(struct dataplane *dp)

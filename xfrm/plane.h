@@ -18,7 +18,7 @@ struct flow;
 struct mirrored {
 	struct entry entry;
 	bool of_flow; /* belongs to a flow's host, not to a line */
-	bool stale;    /* left by an earlier run, not yet written by us */
+	bool stale;    /* left by an earlier run, and not as we would write it */
 	bool unwanted; /* marked before a sweep */
 	UT_hash_handle hh;
 };
@@ -95,6 +95,7 @@ struct dataplane {
 	struct loop_timer deliver;
 	struct departing *departing; /* departing.c */
 	char *foreign; /* a warning found at the latest dump */
+	struct search_thresholds thresholds, found_thresholds; /* that the kernel has; had before us */
 };
 
 /* --- departing.c: inbound SAs that go a moment later ------------------------------------------ */
@@ -117,6 +118,20 @@ void mirror_touch(struct dataplane *dp, const struct entry_key *key);
 /* Reads what an earlier run of ours has left; foreign ones are left alone. 0 or -errno. */
 int mirror_adopt(struct dataplane *dp);
 void mirror_clear(struct dataplane *dp);
+
+/* --- search.c: how the kernel finds policies among many -------------------------------------------- */
+void search_open(struct dataplane *dp);
+/* Nothing of ours is left: as it was before us. */
+void search_restore(struct dataplane *dp);
+/* Policies that are about to be replaced or deleted, by family and length of the remote prefix. */
+struct search_bulk {
+	size_t count[2];
+	uint32_t lengths[2][129];
+};
+void search_count(struct search_bulk *bulk, const struct entry_key *key);
+/* Around the changes that were counted. */
+void search_begin_bulk(struct dataplane *dp, const struct search_bulk *bulk);
+void search_end_bulk(struct dataplane *dp);
 
 /* --- desired.c: what lines and addresses install ----------------------------------------------- */
 struct desired {

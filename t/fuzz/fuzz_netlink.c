@@ -15,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct decoded_acquire acquire;
 	struct decoded_mapping mapping;
 	struct decoded_state state;
+	struct search_thresholds thresholds;
 	struct entry entry;
 	bool hard;
 
@@ -25,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	decode_expire(header, &state);
 	decode_mapping(header, &mapping);
 	decode_policy(header, &entry);
+	decode_thresholds(header, &thresholds);
 	decode_policy_expire(header, &entry, &hard);
 	free(header);
 	return 0;

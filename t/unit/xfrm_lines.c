@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Lines in the kernel, as dataplane.h promises: what they do to packets, their order (P1), updates
+ * (K4), take-over and foreign policies (K2), what stays when we stop (K5).
+ */
+#include "t/unit/xfrm_world.h"
+
+static uint64_t changes_total(struct changes changes)
+{
+	return changes.added + changes.updated + changes.deleted + changes.flushed;
+}
+
+/* An address of each kind is told from the others by what a datagram to it meets. */
+static void test_kinds(void)
+{
+	struct dp_line lines[] = {make_line(1, PRIVATE, "10.1.0.0/16", 0, 0),
+		make_line(2, PRIVATE_OR_CLEAR, "10.2.0.0/16", 0, 0),
+		make_line(3, CLEAR, "10.1.3.0/24", 0, 0), make_line(4, BLOCK, "10.4.0.0/16", 0, 0)};
+
+	plane_open();
+	is_int(set_lines(lines, ARRAY_LEN(lines)), 0, "lines are installed, and answered once");
+	is_int(send_udp("10.1.0.7", 9), 0, "a packet to private is taken");
+	ok(wait_for(&acquires, 1), "an acquire is told");
+	is_int(last_acquire.line, 1, "it names its line");
+	is_int(on_wire("10.1.0.7", 0), 0, "the packet waits");
+	is_int(send_udp("10.2.0.7", 9), 0, "the same for private-or-clear");
+	ok(wait_for(&acquires, 2) && last_acquire.line == 2, "with its line");
+	is_int(send_udp("10.4.0.7", 9), EPERM, "block: the sender sees EPERM");
+	is_int(send_udp("10.1.3.7", 9), 0, "clear within private");
+	is_int(on_wire("10.1.3.7", 1), 1, "leaves");
+	is_int(send_udp("10.5.0.7", 9), 0, "an address that no line covers");
+	is_int(on_wire("10.5.0.7", 1), 1, "leaves");
+	is_int(on_wire("10.1.0.7", 0) + on_wire("10.2.0.7", 0) + on_wire("10.4.0.7", 0), 0,
+		"none of the others did");
+}
+
+/* What has an address of ours that came unannounced meets the block beneath the trap (K7). */
+static void test_other_source(void)
+{
+	int fd;
+
+	add_address("10.9.0.77", 32, (int)if_nametoindex("wire0"));
+	fd = open_udp("10.9.0.77", "10.1.0.8", 9);
+	is_int(fd, -EPERM, "private from a source without a trap is refused");
+	if (fd >= 0)
+		close(fd);
+	is_int(on_wire("10.1.0.8", 0), 0, "and does not leave");
+}
+
+/* P1: longer prefix, then ports; each port of one address by its own line. */
+static void test_precedence(void)
+{
+	struct dp_line lines[] = {make_line(1, PRIVATE, "10.1.0.0/16", 0, 0),
+		make_line(2, CLEAR, "10.1.0.0/16", IPPROTO_UDP, 443),
+		make_line(3, BLOCK, "10.1.5.0/24", 0, 0),
+		make_line(4, CLEAR, "10.1.5.5/32", 0, 0),
+		make_line(5, BLOCK, "10.1.5.5/32", IPPROTO_UDP, 53)};
+
+	is_int(set_lines(lines, ARRAY_LEN(lines)), 0, "nested lines and ports");
+	is_int(send_udp("10.1.0.9", 443), 0, "a clear port of a private prefix");
+	is_int(on_wire("10.1.0.9", 1), 1, "leaves");
+	is_int(send_udp("10.1.0.9", 80), 0, "another port of that address");
+	is_int(on_wire("10.1.0.9", 0), 0, "waits");
+	is_int(send_udp("10.1.5.9", 443), EPERM, "a longer blocked prefix is before the port");
+	is_int(send_udp("10.1.5.5", 80), 0, "a clear host is before its prefix");
+	is_int(on_wire("10.1.5.5", 1), 1, "and leaves");
+	is_int(send_udp("10.1.5.5", 53), EPERM, "a blocked port of that host");
+}
+
+/* K4: only what differs is written, in place. */
+static void test_difference(void)
+{
+	struct dp_line lines[] = {make_line(1, PRIVATE, "10.1.0.0/16", 0, 0),
+		make_line(2, PRIVATE_OR_CLEAR, "10.2.0.0/16", 0, 0)};
+	struct changes changes;
+
+	set_lines(lines, 2);
+	changes_take();
+	is_int(set_lines(lines, 2), 0, "the same lines again");
+	is_int((int)changes_total(changes_take()), 0, "change no policy");
+	lines[1].out = DP_TRAP_PASS;
+	is_int(set_lines(lines, 2), 0, "a trap that lets pass");
+	changes = changes_take();
+	is_int(changes.updated, 1, "is one update");
+	is_int((int)changes_total(changes), 1, "and nothing else");
+	is_int(send_udp("10.2.0.8", 9), 0, "a packet to it");
+	is_int(on_wire("10.2.0.8", 1), 1, "passes");
+}
+
+/* K4, kernel.md 0.1: who had a clear route keeps it after a deletion, unless an insertion follows. */
+static void test_heal(void)
+{
+	struct dp_line lines[] = {make_line(1, PRIVATE, "10.1.0.0/16", 0, 0),
+		make_line(2, CLEAR, "10.1.3.0/24", 0, 0)};
+	int fd;
+
+	set_lines(lines, 2);
+	fd = open_udp(NULL, "10.1.3.8", 9);
+	ok(send(fd, "x", 1, 0) == 1, "a connected socket sends to clear");
+	is_int(on_wire("10.1.3.8", 1), 1, "in the clear");
+	is_int(set_lines(lines, 1), 0, "the clear line goes");
+	for (int i = 0; i < 5; i++)
+		send(fd, "x", 1, 0);
+	is_int(on_wire("10.1.3.8", 0), 0, "nothing more of that socket is clear");
+	close(fd);
+}
+
+/* K2: another run of ours finds everything as it is. */
+static void test_take_over(void)
+{
+	struct dp_line lines[] = {make_line(1, PRIVATE, "10.1.0.0/16", 0, 0),
+		make_line(2, BLOCK, "10.4.0.0/16", 0, 0),
+		make_line(4, PRIVATE_OR_CLEAR, "fd09:1::/48", 0, 0),
+		make_line(3, PRIVATE, "10.6.0.1/32", 0, 0)};
+	struct dp_flow flow = make_flow(1, "10.1.0.20");
+	size_t before;
+	struct changes changes;
+
+	is_int(set_lines(lines, 4), 0, "lines of two families");
+	before = count_policies(is_ours);
+	dp_hold(dp, &flow, take_answer, NULL);
+	is_int(answer_of_request(), 0, "a host that is held");
+	changes_take();
+	dp_close(dp); /* as a crash leaves it */
+	is_int((int)changes_total(changes_take()), 0, "a crash changes nothing");
+	plane_open();
+	is_int(set_lines(lines, 4), 0, "the next run with the same lines");
+	changes = changes_take();
+	is_int(changes.deleted, 1, "deletes what was the held host's");
+	is_int((int)changes_total(changes), 1, "and touches nothing else");
+	is_int((intmax_t)count_policies(is_ours), (intmax_t)before, "all is there, once");
+	dp_close(dp);
+	plane_open();
+	changes_take();
+	is_int(set_lines(lines, 3), 0, "a run with a line less");
+	changes = changes_take();
+	is_int(changes.deleted, 4, "deletes what is stale");
+	is_int((int)changes_total(changes), 4, "and touches nothing else");
+	is_int(send_udp("10.1.0.21", 9), 0, "what stayed still traps");
+	is_int(on_wire("10.1.0.21", 0), 0, "and holds");
+}
+
+/* Ours alone are such numbers (entry.h), but nobody is told not to use them. */
+#define FOREIGN (ENTRY_EXEMPT + 7u)
+
+/* Like a private line's trap, to the last byte of its selector, but not ours. */
+static struct entry foreign_twin(const char *remote)
+{
+	struct entry entry = {.priority = FOREIGN, .action = ENTRY_ALLOW};
+
+	memset(&entry.key, 0, sizeof(entry.key));
+	entry.key.dir = ENTRY_OUT;
+	prefix_parse(ME "/32", &entry.key.src, NULL);
+	prefix_parse(remote, &entry.key.dst, NULL);
+	return entry;
+}
+
+static bool is_foreign(const struct entry *entry)
+{
+	return !is_ours(entry) && entry->priority == FOREIGN && entry->action == ENTRY_ALLOW;
+}
+
+static void test_foreign(void)
+{
+	struct dp_line line = make_line(1, PRIVATE, "10.1.0.0/16", 0, 0);
+	struct entry foreign = foreign_twin("10.1.0.0/16");
+	char *warning;
+
+	is_int(set_lines(NULL, 0), 0, "no lines");
+	is_int(netlink_request(reader, encode_policy(&foreign)), 0, "somebody else's policy");
+	dp_close(dp);
+	plane_open();
+	is_int(set_lines(&line, 1), 0, "a line of ours with the same selector");
+	is_int((intmax_t)count_policies(is_foreign), 1, "theirs stays");
+	warning = dp_warnings(dp);
+	ok(warning && strstr(warning, "10.1.0.0/16"), "and is told: %s", warning ? warning : "-");
+	free(warning);
+	dp_stop(dp, take_answer, NULL);
+	is_int(answer_of_request(), 0, "we stop");
+	is_int((intmax_t)count_policies(is_foreign), 1, "theirs stays");
+	dp_flush(dp, take_answer, NULL);
+	is_int(answer_of_request(), 0, "we flush");
+	is_int((intmax_t)count_policies(is_foreign), 1, "theirs stays");
+	is_int((intmax_t)count_policies(is_ours), 0, "of ours nothing does");
+	is_int(netlink_request(reader, encode_policy_delete(&foreign.key)), 0, "theirs goes");
+}
+
+static bool is_ours_and_open(const struct entry *entry)
+{
+	return is_ours(entry) && !is_closed(entry);
+}
+
+static void test_stop(void)
+{
+	struct dp_line lines[] = {make_line(1, PRIVATE, "10.1.0.0/16", 0, 0),
+		make_line(2, PRIVATE_OR_CLEAR, "10.2.0.0/16", 0, 0),
+		make_line(3, BLOCK, "10.4.0.0/16", 0, 0), make_line(4, PRIVATE, "10.6.0.1/32", 0, 0)};
+	struct dp_flow flow = make_flow(4, "10.6.0.1");
+
+	set_lines(lines, 4);
+	dp_hold(dp, &flow, NULL, NULL); /* nobody asks */
+	dp_stop(dp, take_answer, NULL);
+	is_int(answer_of_request(), 0, "a stop");
+	is_int((intmax_t)count_policies(is_ours_and_open), 0, "takes away what opens");
+	is_int(send_udp("10.2.0.9", 9), 0, "private-or-clear");
+	is_int(on_wire("10.2.0.9", 1), 1, "is open");
+	send_udp("10.1.0.30", 9);
+	send_udp("10.6.0.1", 9);
+	is_int(on_wire("10.1.0.30", 0) + on_wire("10.6.0.1", 0), 0, "private is closed, a held host of it too");
+	is_int(send_udp("10.4.0.9", 9), EPERM, "block is closed");
+	dp_close(dp);
+	plane_open();
+	dp_flush(dp, take_answer, NULL);
+	is_int(answer_of_request(), 0, "a flush by a run that has seen no lines");
+	is_int((intmax_t)count_policies(NULL), 0, "opens all");
+	is_int(send_udp("10.1.0.30", 9), 0, "what was private");
+	is_int(on_wire("10.1.0.30", 1), 1, "is open");
+}
+
+int main(void)
+{
+	const char *obstacle = world_make();
+
+	if (obstacle) {
+		printf("1..0 # SKIP %s\n", obstacle);
+		return 0;
+	}
+	loop = loop_new();
+	reader = reader_open();
+	test_kinds();
+	test_other_source();
+	test_precedence();
+	test_difference();
+	test_heal();
+	test_take_over();
+	test_foreign();
+	test_stop();
+	dp_close(dp);
+	netlink_close(reader);
+	loop_free(loop);
+	return tap_done();
+}
