@@ -115,12 +115,17 @@ static json_t *seconds_until(uint64_t at_us, uint64_t now_us)
 	return json_real(at_us > now_us ? (double)(at_us - now_us) / 1e6 : 0.);
 }
 
-/* How each end has shown who it is: "null", or "psk/null" (ours/theirs) where they differ. */
-static json_t *auth_text(enum ike_auth local, enum ike_auth remote)
+/*
+ * How each end has shown who it is: "null", or "psk/null" (ours/theirs) where they differ; "+ppk"
+ * where a post-quantum pre-shared key is mixed in.
+ */
+static json_t *auth_text(enum ike_auth local, enum ike_auth remote, bool has_ppk)
 {
+	const char *more = has_ppk ? "+ppk" : "";
+
 	if (local == remote)
-		return json_string(ike_auth_name(local));
-	return json_sprintf("%s/%s", ike_auth_name(local), ike_auth_name(remote));
+		return json_sprintf("%s%s", ike_auth_name(local), more);
+	return json_sprintf("%s/%s%s", ike_auth_name(local), ike_auth_name(remote), more);
 }
 
 /* Since the pair was installed: a rekey begins anew. */
@@ -147,19 +152,22 @@ static void add_auth(const struct daemon *daemon, const struct policy_flow *flow
 	struct ike_child child;
 
 	if (trigger_child(daemon->trigger, flow->id, &child)) {
-		json_object_set_new(peer, "auth", auth_text(child.local_auth, child.remote_auth));
+		bool known = ike_sa_info(trigger_ike(daemon->trigger), child.sa, &info);
+
+		json_object_set_new(peer, "auth",
+			auth_text(child.local_auth, child.remote_auth, known && info.has_ppk));
 		json_object_set_new(peer, "role",
 			json_string(child.role == IKE_INITIATOR ? "initiator" : "responder"));
 		json_object_set_new(peer, "spi_in", json_sprintf("0x%08x", child.pair.in.spi));
 		json_object_set_new(peer, "spi_out", json_sprintf("0x%08x", child.pair.out.spi));
 		add_counters(daemon, &child.pair, peer);
 		json_object_set_new(peer, "ike_sa", json_integer((json_int_t)child.sa));
-		if (ike_sa_info(trigger_ike(daemon->trigger), child.sa, &info))
+		if (known)
 			json_object_set_new(peer, "proposal", json_string(info.proposal));
 	} else if (conn->ike_conn < daemon->conf->ike.conn_count) {
 		const struct ike_conn *ike = &daemon->conf->ike.conns[conn->ike_conn];
 
-		json_object_set_new(peer, "auth", auth_text(ike->local_auth, ike->remote_auth));
+		json_object_set_new(peer, "auth", auth_text(ike->local_auth, ike->remote_auth, false));
 	} else {
 		json_object_set_new(peer, "auth", json_string("never"));
 	}

@@ -28,6 +28,12 @@ void auth_task_init(struct auth_task *task, const struct ike_keys *keys, bool of
 	task->id_len = id_len;
 }
 
+bool auth_task_with_ppk(struct auth_task *task, const struct secret *ppk)
+{
+	task->has_ppk = true;
+	return !ppk || ike_key_with_ppk(task->prf, ppk, task->sk_p, task->prf_len);
+}
+
 void auth_task_by_secret(struct auth_task *task, const struct secret *secret)
 {
 	task->method = secret ? IKE_METHOD_PSK : IKE_METHOD_NULL;
@@ -88,6 +94,15 @@ static bool mac_of(const struct auth_task *task, uint8_t out[PRF_MAX])
 	return good;
 }
 
+/* With NULL nothing but the PPK can differ. */
+static const char *wrong_mac(const struct auth_task *task)
+{
+	if (!task->has_ppk)
+		return "the peer does not know the secret";
+	return task->method == IKE_METHOD_NULL ? "the peer has another PPK"
+					       : "the peer does not know the secret, or has another PPK";
+}
+
 static void run_mac(struct auth_task *task)
 {
 	uint8_t mac[PRF_MAX];
@@ -97,9 +112,9 @@ static void run_mac(struct auth_task *task)
 		task->good = made && task->proof_len == task->prf_len &&
 			     secret_equal(mac, task->proof, task->prf_len);
 		if (!task->good)
-			snprintf(task->why, sizeof(task->why), task->proof
-					? "the peer does not know the secret"
-					: "the peer authenticates by another method");
+			snprintf(task->why, sizeof(task->why), "%s",
+				task->proof ? wrong_mac(task)
+					    : "the peer authenticates by another method");
 	} else if (made) {
 		task->proof = mem_dup(mac, task->prf_len);
 		task->proof_len = task->prf_len;
@@ -123,6 +138,16 @@ static uint8_t *signed_octets(const struct auth_task *task, size_t *len)
 	return octets;
 }
 
+/* A wrong PPK shows as a wrong signature; other reasons it is not. */
+static void note_ppk(char why[CERT_WHY])
+{
+	static const char wrong[] = "AUTH signature is wrong";
+	size_t len = strlen(why);
+
+	if (strstr(why, wrong))
+		snprintf(why + len, CERT_WHY - len, ", or it has another PPK");
+}
+
 static void run_signature(struct auth_task *task, const uint8_t *octets, size_t len)
 {
 	struct sign_proof proof;
@@ -134,6 +159,8 @@ static void run_signature(struct auth_task *task, const uint8_t *octets, size_t 
 			     cert_check_signature(&task->chain.certs[0], task->keys,
 				     task->allow_sha1, task->method, task->proof, task->proof_len,
 				     octets, len, task->why);
+		if (!task->good && task->has_ppk)
+			note_ppk(task->why);
 		return;
 	}
 	task->good = cert_sign(

@@ -25,6 +25,7 @@ struct auth_task {
 	uint16_t prf;
 	size_t prf_len;
 	uint8_t sk_p[PRF_MAX];
+	bool has_ppk; /* which is in sk_p (RFC 8784) */
 	uint8_t *message; /* that side's IKE_SA_INIT message, owned */
 	size_t message_len;
 	struct ike_nonce nonce;	    /* the other side's */
@@ -52,6 +53,11 @@ struct auth_task {
 void auth_task_init(struct auth_task *task, const struct ike_keys *keys, bool of_initiator,
 	const uint8_t *message, size_t message_len, const struct ike_nonce *nonce,
 	const uint8_t *id, size_t id_len);
+/*
+ * A PPK is in SK_p: to be mixed in here, or (NULL) the keys had it already. Before the way is
+ * chosen; false when the PRF fails.
+ */
+bool auth_task_with_ppk(struct auth_task *task, const struct secret *ppk);
 /* By a MAC. `secret` NULL: RFC 7619. */
 void auth_task_by_secret(struct auth_task *task, const struct secret *secret);
 /* We, by a signature that a peer with these hashes (0: it named none) can verify. */

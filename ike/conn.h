@@ -46,6 +46,13 @@ enum ike_encapsulation {
 	IKE_ENCAPSULATION_NO,	/* never: NATs are not looked for */
 };
 
+/* A post-quantum pre-shared key beside the authentication (RFC 8784). */
+enum ike_ppk_use {
+	IKE_PPK_NEVER,
+	IKE_PPK_PROPOSE, /* where both ends have it */
+	IKE_PPK_INSIST,	 /* or there is no SA */
+};
+
 /*
  * Algorithms in preference order, IANA ids; key_bits 0 where the algorithm
  * has one length. Empty lists mean the engine's defaults.
@@ -98,12 +105,16 @@ struct ike_conn {
 	bool no_rekey;		 /* not by us; the peer's are answered */
 	bool no_pfs;		 /* no key exchange for a CHILD SA of its own */
 	bool childless;		 /* we ask for an IKE SA alone (RFC 6023) */
+	enum ike_ppk_use ppk;
+	char *ppk_ids; /* names of the PPKs that may be used, by commas or spaces; NULL: all */
 };
 
-/* One line of oe.secrets: the ids that it is for (none: everybody) and the PSK. */
+/* One line of oe.secrets: the ids that it is for (none: everybody) and the PSK or PPK. */
 struct ike_psk {
 	struct ike_id *ids;
 	size_t id_count;
+	uint8_t *name; /* PPK_ID of a PPK (RFC 8784 5.1): any bytes; NULL for a PSK */
+	size_t name_len;
 	struct secret secret;
 };
 
@@ -123,6 +134,8 @@ struct ike_config {
 	size_t conn_count;
 	struct ike_psk *psks;
 	size_t psk_count;
+	struct ike_psk *ppks;
+	size_t ppk_count;
 	struct cert_identity **identities; /* our keys with their certificates */
 	size_t identity_count;
 	struct cert_trust **trusts; /* sets of CAs */

@@ -78,7 +78,10 @@
 	X(16394, ESP_TFC_PADDING_NOT_SUPPORTED)                                                    \
 	X(16418, CHILDLESS_IKEV2_SUPPORTED)                                                        \
 	X(16430, IKEV2_FRAGMENTATION_SUPPORTED)                                                    \
-	X(16431, SIGNATURE_HASH_ALGORITHMS)
+	X(16431, SIGNATURE_HASH_ALGORITHMS)                                                        \
+	X(16435, USE_PPK)                                                                          \
+	X(16436, PPK_IDENTITY)                                                                     \
+	X(16437, NO_PPK_AUTH)
 
 #define IKE_NOTIFY_FIRST_STATUS 16384
 
@@ -165,6 +168,9 @@ enum { IKE_IDS(IKE_CONST_ENUM_ID) };
 
 /* 3.6: the only encoding of CERT and CERTREQ that we speak, "X.509 Certificate - Signature". */
 #define IKE_CERT_X509 4
+
+/* RFC 8784 5.1: the only kind of PPK_ID that we speak. */
+#define IKE_PPK_ID_FIXED 2
 
 /* 3.13.1 */
 #define IKE_TS_IPV4 7

@@ -150,6 +150,7 @@ static struct ike_sa *successor(struct ike_sa *old, const struct ike_create *cre
 	sa->selector = old->selector;
 	ike_kept_set(&sa->peer_id, old->peer_id.data, old->peer_id.len);
 	sa->fragments = old->fragments;
+	sa->has_ppk = old->has_ppk;
 	sa->nat = old->nat;
 	sa->rtt_us = old->rtt_us;
 	sa->created_us = old->created_us;

@@ -506,7 +506,8 @@ bool ike_sa_info(const struct ike *ike, uint64_t id, struct ike_sa_info *out)
 		.established = sa->state == IKE_SA_ESTABLISHED,
 		.local_auth = ike_sa_conn(sa)->local_auth,
 		.remote_auth = ike_sa_conn(sa)->remote_auth,
-		.remote_id = ike_sa_peer_id(sa)};
+		.remote_id = ike_sa_peer_id(sa),
+		.has_ppk = sa->has_ppk};
 	ike_proposal_format(&sa->chosen, out->proposal);
 	return true;
 }

@@ -28,6 +28,7 @@ static void copy_conn(struct ike_conn *out, const struct ike_conn *conn)
 	*out = *conn;
 	out->name = mem_strdup(conn->name);
 	out->unavailable = conn->unavailable ? mem_strdup(conn->unavailable) : NULL;
+	out->ppk_ids = conn->ppk_ids ? mem_strdup(conn->ppk_ids) : NULL;
 	if (!out->retransmit_interval_ms)
 		out->retransmit_interval_ms = DEFAULT_INTERVAL_MS;
 	if (!out->retransmit_timeout_ms)
@@ -53,25 +54,33 @@ static void copy_certs(struct ike_config *out, const struct ike_config *config)
 		out->trusts[i] = cert_trust_copy(config->trusts[i]);
 }
 
+static struct ike_psk *copy_psks(const struct ike_psk *psks, size_t count)
+{
+	struct ike_psk *out = mem_zalloc(count * sizeof(*out));
+
+	for (size_t i = 0; i < count; i++) {
+		out[i] = psks[i];
+		out[i].ids = mem_dup(psks[i].ids, psks[i].id_count * sizeof(*psks[i].ids));
+		out[i].name = mem_dup(psks[i].name, psks[i].name_len);
+	}
+	return out;
+}
+
 void ike_config_copy(struct ike_config *out, const struct ike_config *config)
 {
 	*out = (struct ike_config){.conn_count = config->conn_count,
-		.psk_count = config->psk_count,
 		.max_half_open = config->max_half_open ? config->max_half_open : DEFAULT_HALF_OPEN,
 		.cookie_threshold = config->cookie_threshold ? config->cookie_threshold
 							      : DEFAULT_COOKIE_THRESHOLD,
 		.keepalive_s = config->keepalive_s ? config->keepalive_s : DEFAULT_KEEPALIVE_S,
 		.ddos_mode = config->ddos_mode};
 	out->conns = mem_zalloc(config->conn_count * sizeof(*out->conns));
-	out->psks = mem_zalloc(config->psk_count * sizeof(*out->psks));
 	for (size_t i = 0; i < config->conn_count; i++)
 		copy_conn(&out->conns[i], &config->conns[i]);
-	for (size_t i = 0; i < config->psk_count; i++) {
-		const struct ike_psk *psk = &config->psks[i];
-
-		out->psks[i] = *psk;
-		out->psks[i].ids = mem_dup(psk->ids, psk->id_count * sizeof(*psk->ids));
-	}
+	out->psks = copy_psks(config->psks, config->psk_count);
+	out->psk_count = config->psk_count;
+	out->ppks = copy_psks(config->ppks, config->ppk_count);
+	out->ppk_count = config->ppk_count;
 	copy_certs(out, config);
 }
 
@@ -88,19 +97,27 @@ void ike_config_clear_certs(struct ike_config *config)
 	config->identity_count = config->trust_count = 0;
 }
 
+static void free_psks(struct ike_psk *psks, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		secret_clear(&psks[i].secret);
+		free(psks[i].name);
+		free(psks[i].ids);
+	}
+	free(psks);
+}
+
 void ike_config_clear(struct ike_config *config)
 {
 	ike_config_clear_certs(config);
 	for (size_t i = 0; i < config->conn_count; i++) {
 		free(config->conns[i].name);
 		free(config->conns[i].unavailable);
+		free(config->conns[i].ppk_ids);
 	}
-	for (size_t i = 0; i < config->psk_count; i++) {
-		secret_clear(&config->psks[i].secret);
-		free(config->psks[i].ids);
-	}
+	free_psks(config->psks, config->psk_count);
+	free_psks(config->ppks, config->ppk_count);
 	free(config->conns);
-	free(config->psks);
 	*config = (struct ike_config){0};
 }
 

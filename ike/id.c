@@ -134,8 +134,51 @@ const struct secret *ike_psk_find(const struct ike_config *config, const struct 
 	return best ? &best->secret : NULL;
 }
 
-/* Printable ASCII as it is, the rest as '?': an id is a stranger's bytes in our log. */
-static void copy_printable(char *out, size_t room, const uint8_t *data, size_t len)
+/* Its place in the connection's list, which says which is preferred; 0 if it is not there. */
+static int place_in_list(const struct ike_conn *conn, const struct ike_psk *ppk)
+{
+	static const char ends[] = ", \t";
+	int place = 0;
+
+	if (!conn->ppk_ids)
+		return 1;
+	for (const char *at = conn->ppk_ids + strspn(conn->ppk_ids, ends); *at; at += strspn(at, ends)) {
+		size_t len = strcspn(at, ends);
+
+		place++;
+		if (len == ppk->name_len && memcmp(at, ppk->name, len) == 0)
+			return place;
+		at += len;
+	}
+	return 0;
+}
+
+const struct ike_psk *ike_ppk_find(const struct ike_config *config, const struct ike_conn *conn,
+	const struct chunk *name, const struct ike_id *own, const struct ike_id *peer,
+	const struct addr *peer_addr)
+{
+	const struct ike_psk *best = NULL;
+	int best_score = 0, best_place = 0;
+	struct ike_id by_addr;
+
+	ike_id_of_addr(peer_addr, &by_addr);
+	for (size_t i = 0; i < config->ppk_count; i++) {
+		const struct ike_psk *ppk = &config->ppks[i];
+		int place = place_in_list(conn, ppk), fits = score(ppk, own, peer, &by_addr);
+
+		if (!place || !fits ||
+			(name && (name->len != ppk->name_len || memcmp(name->data, ppk->name, name->len) != 0)))
+			continue;
+		if (!best || place < best_place || (place == best_place && fits > best_score)) {
+			best = ppk;
+			best_place = place;
+			best_score = fits;
+		}
+	}
+	return best;
+}
+
+void ike_copy_printable(char *out, size_t room, const uint8_t *data, size_t len)
 {
 	size_t i;
 
@@ -159,10 +202,10 @@ const char *ike_id_format(const struct ike_id *id, char out[IKE_ID_TEXT])
 		break;
 	case IKE_ID_FQDN:
 		out[0] = '@';
-		copy_printable(out + 1, IKE_ID_TEXT - 1, id->data, id->len);
+		ike_copy_printable(out + 1, IKE_ID_TEXT - 1, id->data, id->len);
 		break;
 	case IKE_ID_RFC822_ADDR:
-		copy_printable(out, IKE_ID_TEXT, id->data, id->len);
+		ike_copy_printable(out, IKE_ID_TEXT, id->data, id->len);
 		break;
 	case IKE_ID_NULL:
 		snprintf(out, IKE_ID_TEXT, "%%null");

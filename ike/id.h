@@ -4,6 +4,7 @@
 #define IKE_ID_H
 
 #include "ike/conn.h"
+#include "ike/crypto/prf.h"
 
 /*
  * The identity that we send: what is configured, ID_NULL with NULL (RFC 7619
@@ -31,7 +32,17 @@ struct ike_id ike_id_unpack(const uint8_t *packed, size_t len);
 const struct secret *ike_psk_find(const struct ike_config *config, const struct ike_id *own,
 	const struct ike_id *peer, const struct addr *peer_addr);
 
+/*
+ * The PPK (RFC 8784) for a pair of identities, by the same rules, among those
+ * that the connection permits: of that name (its PPK_ID), or with `name` NULL of any.
+ */
+const struct ike_psk *ike_ppk_find(const struct ike_config *config, const struct ike_conn *conn,
+	const struct chunk *name, const struct ike_id *own, const struct ike_id *peer,
+	const struct addr *peer_addr);
+
 #define IKE_ID_TEXT 128
+/* A stranger's bytes for a log: printable ASCII as it is, the rest as '?'. */
+void ike_copy_printable(char *out, size_t room, const uint8_t *data, size_t len);
 /* "10.9.0.1", "@host.example", "%null", "(type 9, 42 bytes)". */
 const char *ike_id_format(const struct ike_id *id, char out[IKE_ID_TEXT]);
 

@@ -227,6 +227,7 @@ struct ike_sa_info {
 	bool established;
 	enum ike_auth local_auth, remote_auth;
 	struct ike_id remote_id;
+	bool has_ppk; /* RFC 8784 */
 	char proposal[96]; /* "AES_GCM_16_256/PRF_HMAC_SHA2_256/CURVE25519" */
 };
 bool ike_sa_info(const struct ike *ike, uint64_t sa, struct ike_sa_info *out);

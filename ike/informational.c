@@ -36,11 +36,14 @@ static bool can_say_delete(const struct ike_sa *sa)
 	return false;
 }
 
-static void send_delete(struct ike_sa *sa)
+/* 2.21.2, RFC 8784 3: a responder that has not shown who it is is told so, too. */
+static void send_delete(struct ike_sa *sa, enum ike_reason reason)
 {
 	uint8_t inner[64];
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
+	if (reason == IKE_REASON_AUTHENTICATION)
+		ike_notify_build(&chain, IKE_NOTIFY_AUTHENTICATION_FAILED, NULL, 0);
 	ike_delete_build_ike(&chain);
 	sa->delete_sent = true;
 	ike_send_sealed_request(sa, IKE_EXCHANGE_INFORMATIONAL, &chain);
@@ -58,7 +61,7 @@ void ike_sa_delete(struct ike_sa *sa, enum ike_reason reason)
 	ike_sa_set_state(sa, IKE_SA_DELETING);
 	/* A window of one: behind a probe in flight, the DELETE waits for its answer. */
 	if (!sa->request.message.data)
-		send_delete(sa);
+		send_delete(sa, reason);
 }
 
 void ike_sa_delete_now(struct ike_sa *sa, enum ike_reason reason)
@@ -179,5 +182,5 @@ void ike_take_informational_answer(struct ike_sa *sa)
 	if (sa->delete_sent)
 		ike_sa_end(sa, IKE_REASON_DELETED);
 	else
-		send_delete(sa);
+		send_delete(sa, IKE_REASON_DELETED);
 }

@@ -41,6 +41,8 @@ void ike_send_init_request(struct ike_sa *sa)
 	ike_build_payload(&b, IKE_PAYLOAD_NONCE, ni.data, ni.len);
 	ike_nat_offer(sa, &b);
 	ike_build_hashes(sa, &b);
+	if (ike_ppk_own(sa))
+		ike_notify_build(&b, IKE_NOTIFY_USE_PPK, NULL, 0);
 	if (!ike_sa_conn(sa)->no_fragments)
 		ike_notify_build(&b, IKE_NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, NULL, 0);
 	len = ike_build_finish(&b);
@@ -199,6 +201,8 @@ void ike_take_init_response(
 		ike_sa_end(sa, IKE_REASON_CRYPTO);
 	else if ((sa->nat & IKE_NAT_THERE) && ike_sa_conn(sa)->remote_auth == IKE_AUTH_NULL) /* N9 */
 		ike_sa_end(sa, IKE_REASON_NAT);
+	else if (!ike_ppk_agreed(sa, message))
+		ike_sa_end(sa, IKE_REASON_AUTHENTICATION);
 	else
 		begin_auth(sa);
 }
@@ -216,6 +220,7 @@ static void build_auth_request(struct ike_sa *sa, struct ike_builder *chain)
 
 	ike_build_proof(sa, chain, IKE_PAYLOAD_IDi);
 	ike_build_certreq(sa, chain);
+	ike_ppk_build_request(sa, chain);
 	if (conn->childless)
 		return;
 	if (ike_in_transport(sa, true))
@@ -231,7 +236,7 @@ void ike_initiator_signed(struct ike_sa *sa)
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
 	sa->handshake->run_own = false;
-	if (!sa->handshake->work->own_auth.good) {
+	if (!sa->handshake->work->own_auth.good || !ike_ppk_plain_good(sa)) {
 		ike_note_detail(sa, sa->handshake->work->own_auth.why);
 		ike_sa_end(sa, IKE_REASON_CRYPTO);
 		return;
@@ -252,6 +257,8 @@ void ike_take_auth_response(struct ike_sa *sa, const struct ike_message *inner)
 	ike_request_answered(sa);
 	if (has_error && error.type == IKE_NOTIFY_TS_UNACCEPTABLE && sa->nat)
 		ike_note_detail(sa, "a NAT is between");
+	if (has_error && error.type == IKE_NOTIFY_AUTHENTICATION_FAILED && sa->handshake->use_ppk)
+		ike_note_detail(sa, "the peer may have another PPK");
 	if (has_error && !ike_message_find(inner, IKE_PAYLOAD_AUTH)) {
 		ike_sa_end(sa, reason_of(error.type));
 		return;
@@ -262,7 +269,7 @@ void ike_take_auth_response(struct ike_sa *sa, const struct ike_message *inner)
 		return;
 	}
 	sa->handshake->child_error = has_error ? error.type : 0;
-	if (!ike_peer_id_good(sa) || !ike_prepare_auth(sa, false)) {
+	if (!ike_peer_id_good(sa) || !ike_ppk_take_response(sa, inner) || !ike_prepare_auth(sa, false)) {
 		ike_sa_delete(sa, IKE_REASON_AUTHENTICATION);
 		return;
 	}

@@ -136,6 +136,26 @@ void ike_keys_clear(struct ike_keys *keys)
 	*keys = (struct ike_keys){0};
 }
 
+bool ike_key_with_ppk(uint16_t prf, const struct secret *ppk, uint8_t *key, size_t len)
+{
+	uint8_t mixed[PRF_MAX];
+	bool good = len <= sizeof(mixed) && prf_plus(prf, ppk->data, ppk->len, key, len, mixed, len);
+
+	if (good)
+		memcpy(key, mixed, len);
+	secret_wipe(mixed, sizeof(mixed));
+	return good;
+}
+
+bool ike_keys_with_ppk(struct ike_keys *keys, const struct secret *ppk)
+{
+	uint8_t *pi = keys->d + (keys->pi - keys->d), *pr = keys->d + (keys->pr - keys->d);
+
+	return ike_key_with_ppk(keys->prf, ppk, keys->d, keys->prf_len) &&
+	       ike_key_with_ppk(keys->prf, ppk, pi, keys->prf_len) &&
+	       ike_key_with_ppk(keys->prf, ppk, pr, keys->prf_len);
+}
+
 static void take(uint8_t *out, const uint8_t **stream, size_t len)
 {
 	memcpy(out, *stream, len);

@@ -37,6 +37,11 @@ bool ike_keys_rekey(struct ike_keys *keys, const struct ike_keys *old,
 	const struct ike_nonce *nr, uint64_t spi_i, uint64_t spi_r);
 void ike_keys_clear(struct ike_keys *keys);
 
+/* RFC 8784 3: a key of `len` bytes becomes prf+(PPK, key). */
+bool ike_key_with_ppk(uint16_t prf, const struct secret *ppk, uint8_t *key, size_t len);
+/* The same for SK_d, SK_pi and SK_pr; false, and nothing is to be done with them, when the PRF fails. */
+bool ike_keys_with_ppk(struct ike_keys *keys, const struct secret *ppk);
+
 /*
  * KEYMAT (2.17), with the shared secret of a key exchange of its own (PFS) or
  * NULL: the keys of the direction from the exchange's initiator to its

@@ -33,6 +33,7 @@ libike_a_SOURCES = \
 	ike/nat.c ike/nat.h \
 	ike/negotiate.c \
 	ike/payload.c ike/payload.h \
+	ike/ppk.c \
 	ike/proof.c \
 	ike/proposal.c ike/proposal.h \
 	ike/rekey.c \
@@ -57,7 +58,7 @@ LINT_TESTS += t/lint/vectors.t
 EXTRA_DIST += t/unit/ike_vectors.py
 
 sim_world = t/sim/world.c t/sim/world.h t/tap.h
-UNIT_TESTS += t/sim/two t/sim/algorithms t/sim/life t/sim/requests t/sim/crossing t/sim/contact t/sim/certs t/sim/fragments t/sim/nat t/sim/rekey t/sim/flood t/sim/fleet
+UNIT_TESTS += t/sim/two t/sim/algorithms t/sim/life t/sim/requests t/sim/crossing t/sim/contact t/sim/certs t/sim/fragments t/sim/nat t/sim/ppk t/sim/rekey t/sim/flood t/sim/fleet
 t_sim_algorithms_SOURCES = t/sim/algorithms.c $(sim_world)
 t_sim_algorithms_LDADD = $(IKE_LIBS)
 t_sim_fleet_SOURCES = t/sim/fleet.c t/sim/fleet.h t/sim/fleet_hosts.c
@@ -66,6 +67,8 @@ t_sim_flood_SOURCES = t/sim/flood.c $(sim_world)
 t_sim_flood_LDADD = $(IKE_LIBS)
 t_sim_nat_SOURCES = t/sim/nat.c $(sim_world)
 t_sim_nat_LDADD = $(IKE_LIBS)
+t_sim_ppk_SOURCES = t/sim/ppk.c t/pki.c t/pki.h $(sim_world)
+t_sim_ppk_LDADD = $(IKE_LIBS)
 t_sim_rekey_SOURCES = t/sim/rekey.c $(sim_world)
 t_sim_rekey_LDADD = $(IKE_LIBS)
 t_sim_fragments_SOURCES = t/sim/fragments.c t/pki.c t/pki.h $(sim_world)

@@ -43,7 +43,7 @@ static const struct cert_trust *peer_trust(const struct ike_sa *sa)
 }
 
 /* What we call ourselves on this connection. */
-static struct ike_id own_id(const struct ike_sa *sa)
+struct ike_id ike_sa_own_id(const struct ike_sa *sa)
 {
 	const struct ike_conn *conn = ike_sa_conn(sa);
 	struct ike_id id;
@@ -60,7 +60,7 @@ void ike_begin_auth_work(struct ike_sa *sa)
 		return;
 	h->work = mem_new(struct ike_auth_work);
 	h->work->sa = sa;
-	h->work->own_id = own_id(sa);
+	h->work->own_id = ike_sa_own_id(sa);
 	ike_read_nonces(h, &h->work->ni, &h->work->nr);
 }
 
@@ -239,6 +239,19 @@ static bool choose_way(struct ike_sa *sa, struct auth_task *task, bool own)
 	return false;
 }
 
+/* What goes into NO_PPK_AUTH (RFC 8784 3), if that is to be sent. */
+static bool prepare_plain(struct ike_sa *sa, const uint8_t *id, size_t id_len)
+{
+	struct ike_handshake *h = sa->handshake;
+	struct auth_task *plain = ike_ppk_plain_auth(h->work);
+
+	if (!plain)
+		return true;
+	auth_task_init(plain, sa->keys, true, h->init_request.data, h->init_request.len, &h->work->nr, id,
+		id_len);
+	return choose_way(sa, plain, true);
+}
+
 bool ike_prepare_auth(struct ike_sa *sa, bool own)
 {
 	struct ike_handshake *h = sa->handshake;
@@ -251,10 +264,14 @@ bool ike_prepare_auth(struct ike_sa *sa, bool own)
 
 	auth_task_init(task, sa->keys, of_initiator, message->data, message->len,
 		of_initiator ? &h->work->nr : &h->work->ni, id, id_len);
+	if (sa->has_ppk ? !auth_task_with_ppk(task, NULL)
+			: own && sa->role == IKE_INITIATOR && !ike_ppk_prepare(sa, task))
+		return false;
 	if (!choose_way(sa, task, own))
 		return false;
 	if (own) {
 		h->run_own = true;
+		return prepare_plain(sa, id, id_len);
 	} else {
 		auth_task_claim(task, h->work->peer_method, h->work->peer_proof.data, h->work->peer_proof.len);
 		ike_kept_clear(&h->work->peer_proof);
@@ -270,11 +287,12 @@ bool ike_can_authenticate(const struct ike_sa *sa)
 
 	if (!ike_auth_possible(conn->local_auth) || !ike_auth_possible(conn->remote_auth) ||
 		(conn->local_auth == IKE_AUTH_CERT && !own_identity(sa)) ||
-		(conn->remote_auth == IKE_AUTH_CERT && !peer_trust(sa)))
+		(conn->remote_auth == IKE_AUTH_CERT && !peer_trust(sa)) ||
+		(conn->ppk == IKE_PPK_INSIST && !ike_ppk_own(sa)))
 		return false;
 	if (conn->local_auth != IKE_AUTH_PSK && conn->remote_auth != IKE_AUTH_PSK)
 		return true;
-	ours = own_id(sa);
+	ours = ike_sa_own_id(sa);
 	return psk_of(sa, &ours, true);
 }
 
@@ -285,11 +303,14 @@ bool ike_can_authenticate(const struct ike_sa *sa)
 static void run_auth(void *data)
 {
 	struct ike_handshake *h = data;
+	struct auth_task *plain = ike_ppk_plain_auth(h->work);
 
 	if (h->run_peer)
 		auth_task_run(&h->work->peer_auth);
 	if (h->run_own && (!h->run_peer || h->work->peer_auth.good))
 		auth_task_run(&h->work->own_auth);
+	if (h->run_own && plain)
+		auth_task_run(plain);
 }
 
 void ike_start_auth_job(struct ike_sa *sa)

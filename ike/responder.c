@@ -85,6 +85,8 @@ static void send_init_response(struct ike_sa *sa)
 	ike_build_certreq(sa, &b);
 	if (h->peer_hashes)
 		ike_build_hashes(sa, &b);
+	if (h->use_ppk)
+		ike_notify_build(&b, IKE_NOTIFY_USE_PPK, NULL, 0);
 	if (sa->fragments)
 		ike_notify_build(&b, IKE_NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, NULL, 0);
 	ike_notify_build(&b, IKE_NOTIFY_CHILDLESS_IKEV2_SUPPORTED, NULL, 0);
@@ -100,12 +102,14 @@ static struct ike_sa *open_half(struct ike *ike, const struct path *path, size_t
 {
 	struct ike_sa *sa = ike_sa_new(ike, IKE_RESPONDER, path, conn);
 	struct ike_handshake *h = sa->handshake;
+	struct ike_notify notify;
 
 	sa->spi_i = message->header.spi_i;
 	sa->spi_r = sa->own_spi;
 	sa->chosen = request->chosen;
 	ike_nat_note(sa, message);
 	h->peer_hashes = ike_read_hashes(message);
+	h->use_ppk = ike_ppk_any(sa) && ike_notify_find(message, IKE_NOTIFY_USE_PPK, &notify);
 	sa->fragments = ike_fragments_agreed(sa, message);
 	ike_sa_track_peer(sa);
 	ike_guard_count(sa);
@@ -217,7 +221,8 @@ void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner)
 		refuse_auth(sa, id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 		return;
 	}
-	if (!ike_peer_id_good(sa) || !ike_prepare_auth(sa, false) || !ike_prepare_auth(sa, true)) {
+	if (!ike_peer_id_good(sa) || !ike_ppk_take_request(sa, inner) || !ike_prepare_auth(sa, false) ||
+		!ike_prepare_auth(sa, true)) {
 		refuse_peer(sa, id);
 		return;
 	}
@@ -239,6 +244,7 @@ static void answer_without_child(struct ike_sa *sa, uint16_t error)
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
 	ike_build_proof(sa, &chain, IKE_PAYLOAD_IDr);
+	ike_ppk_build_response(sa, &chain);
 	if (error)
 		ike_notify_build(&chain, error, NULL, 0);
 	ike_send_sealed_response(
@@ -259,6 +265,7 @@ static void answer_with_child(struct ike_sa *sa)
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
 	ike_build_proof(sa, &chain, IKE_PAYLOAD_IDr);
+	ike_ppk_build_response(sa, &chain);
 	if (h->child->pub.pair.mode == IPSEC_TRANSPORT)
 		ike_notify_build(&chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
 	ike_proposal_answer(&chain, &h->work->esp, h->child->pub.pair.in.spi, 4);

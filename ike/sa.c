@@ -213,6 +213,7 @@ static void free_work(struct ike_auth_work *work)
 		return;
 	auth_task_clear(&work->own_auth);
 	auth_task_clear(&work->peer_auth);
+	ike_ppk_free(work->ppk);
 	ike_kept_clear(&work->peer_proof);
 	cert_chain_clear(&work->peer_chain);
 	free(work);

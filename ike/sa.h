@@ -87,6 +87,7 @@ struct ike_auth_work {
 	struct ike_nonce ni, nr;
 	struct ike_id own_id;
 	struct auth_task own_auth, peer_auth;
+	struct ike_ppk_work *ppk; /* what we offer to mix in; NULL: nothing (ppk.c) */
 	/* The peer's claim until its task is prepared; bytes owned. */
 	uint8_t peer_method;
 	struct ike_kept peer_proof;
@@ -106,6 +107,7 @@ struct ike_handshake {
 	unsigned restarts; /* cookies and INVALID_KE_PAYLOAD answered */
 	struct ike_auth_work *work; /* from IKE_AUTH on; a stranger's half-open SA has none */
 	bool run_own, run_peer; /* what the job under way is to compute */
+	bool use_ppk;		/* both say USE_PPK (RFC 8784 3) */
 	unsigned peer_hashes;	/* that the peer verifies signatures of (RFC 7427 4) */
 	/* The peer's wish for the CHILD SA, kept while its AUTH is checked. */
 	bool has_child_offer;
@@ -160,6 +162,7 @@ struct ike_sa {
 	enum ike_role role; /* original initiator or responder */
 	enum ike_sa_state state;
 	bool fragments;	    /* RFC 7383: both ends speak it */
+	bool has_ppk;	    /* one is in the keys (RFC 8784) */
 	bool confirmed;	    /* the peer has it up too: sure for an initiator, else once it is heard */
 	bool delete_sent;   /* the request in flight is our DELETE */
 	bool reported;	    /* initiator: UP or FAILED was told for `user` */
@@ -485,6 +488,30 @@ void ike_nat_follow(struct ike_sa *sa);
 uint64_t ike_keepalive_due(const struct ike_sa *sa);
 bool ike_keepalive_tick(struct ike_sa *sa);
 
+/* --- ppk.c: post-quantum pre-shared keys (RFC 8784) --------------------------------------------------------- */
+/* The PPK that we begin with; NULL: none is wanted, or there is none. */
+const struct ike_psk *ike_ppk_own(const struct ike_sa *sa);
+/* Whether a responder has any that the connection permits. */
+bool ike_ppk_any(const struct ike_sa *sa);
+/* Initiator, at the answer to IKE_SA_INIT: false, and noted why, when one is demanded and not possible. */
+bool ike_ppk_agreed(struct ike_sa *sa, const struct ike_message *init);
+/* Initiator: our AUTH gets the PPK, before its way is chosen. False: there is none any more. */
+bool ike_ppk_prepare(struct ike_sa *sa, struct auth_task *task);
+/* Initiator: PPK_IDENTITY, and NO_PPK_AUTH when it may go without. */
+void ike_ppk_build_request(struct ike_sa *sa, struct ike_builder *chain);
+/*
+ * What the peer's IKE_AUTH message says of it: mixes the PPK into the keys, or
+ * goes on without. False, and noted why, when the SA must fail (4, 5).
+ */
+bool ike_ppk_take_request(struct ike_sa *sa, const struct ike_message *inner);
+bool ike_ppk_take_response(struct ike_sa *sa, const struct ike_message *inner);
+/* Responder: that it is used. */
+void ike_ppk_build_response(struct ike_sa *sa, struct ike_builder *chain);
+/* Beside the task of our own AUTH: the proof without a PPK, if there is to be one; any thread. */
+struct auth_task *ike_ppk_plain_auth(const struct ike_auth_work *work);
+bool ike_ppk_plain_good(const struct ike_sa *sa); /* once it has run; true if there is none */
+void ike_ppk_free(struct ike_ppk_work *ppk);
+
 /* --- negotiate.c: what both roles share of IKE_AUTH -------------------------------------------------------- */
 /* Reads SAi2/SAr2, TSi and TSr into the handshake; false: a payload is malformed. */
 bool ike_read_child_offer(struct ike_sa *sa, const struct ike_message *inner);
@@ -501,13 +528,15 @@ void ike_build_certreq(struct ike_sa *sa, struct ike_builder *chain);
 /* SIGNATURE_HASH_ALGORITHMS (RFC 7427 4), where either side may sign; and reading the peer's. */
 void ike_build_hashes(struct ike_sa *sa, struct ike_builder *chain);
 unsigned ike_read_hashes(const struct ike_message *message);
+/* What we call ourselves on its connection. */
+struct ike_id ike_sa_own_id(const struct ike_sa *sa);
 /* Who the peer has said to be; type 0 when it has not yet. */
 struct ike_id ike_sa_peer_id(const struct ike_sa *sa);
 /* Both peers have said to be the same. */
 bool ike_sa_same_peer(const struct ike_sa *a, const struct ike_sa *b);
 /* Prepares the AUTH task of one side; false when there is no PSK. */
 bool ike_prepare_auth(struct ike_sa *sa, bool own);
-/* False when a PSK is needed that we do not have: nothing need be sent then (G7). */
+/* False when a PSK or PPK is needed that we do not have: nothing need be sent then (G7). */
 bool ike_can_authenticate(const struct ike_sa *sa);
 /* Says more of why the SA fails; the first word counts. */
 void ike_note_detail(struct ike_sa *sa, const char *detail);

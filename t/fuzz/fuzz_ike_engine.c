@@ -320,6 +320,20 @@ static void settle(void)
 	}
 }
 
+/* The ends have a PPK, or different ones, and insist on it or do not. */
+static void have_ppks(uint8_t kind)
+{
+	for (size_t i = 0; i < 2; i++) {
+		world.hosts[i].config.ppks = &world.hosts[i].ppk;
+		world.hosts[i].config.ppk_count = 1;
+		world.hosts[i].conns[0].ppk = kind & 32 ? IKE_PPK_INSIST : IKE_PPK_PROPOSE;
+	}
+	if (kind & 64)
+		world.hosts[1].ppk.secret.data[0] ^= 1;
+	if (kind & 128)
+		world.hosts[1].ppk.name_len--;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct reader r = reader_init(data, len);
@@ -333,7 +347,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	world.hosts[0].conns[0].childless = kind & 8;
 	if (kind & 2)
 		world.hosts[1].conns[0].mode = world.hosts[0].conns[0].mode = IPSEC_TRANSPORT;
-	if (kind & 10) {
+	if (kind & 16)
+		have_ppks(kind);
+	if (kind & 26) {
 		world_reload(&world, 0);
 		world_reload(&world, 1);
 	}

@@ -178,7 +178,7 @@ static void test_responder_unproved(void)
 	world_run_for(&world, 3000 * WORLD_MS);
 	ok(A->faileds == 1 && A->failed_reason == IKE_REASON_AUTHENTICATION && A->ups == 0,
 		"a responder that cannot prove itself");
-	ok(B->child_count == 0 && B->downs == 1 && B->down_reason == IKE_REASON_PEER_DELETED,
+	ok(B->child_count == 0 && B->downs == 1 && B->down_reason == IKE_REASON_AUTHENTICATION,
 		"is told so, and removes its child");
 	world_clear(&world);
 }

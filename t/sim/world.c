@@ -319,6 +319,7 @@ static const struct ike_ops ops = {.send = take_send,
 static void host_init(struct world *world, size_t i, enum ike_auth auth)
 {
 	static char name[] = "private";
+	static uint8_t ppk_name[] = "fleet";
 	struct world_host *host = &world->hosts[i];
 
 	host->world = world;
@@ -333,6 +334,9 @@ static void host_init(struct world *world, size_t i, enum ike_auth auth)
 		.dpd_delay_ms = 30000,
 		.replay_window = 64};
 	secret_set(&host->psk.secret, "open sesame", 11);
+	host->ppk.name = ppk_name;
+	host->ppk.name_len = 5;
+	secret_set(&host->ppk.secret, "an old friend of both, who keeps quiet", 38);
 	host->config = (struct ike_config){
 		.conns = host->conns, .conn_count = 1, .psks = &host->psk, .psk_count = 1};
 	host->ike = ike_new(&ops, host, &host->config);

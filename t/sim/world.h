@@ -50,7 +50,7 @@ struct world_host {
 	struct ike *ike;
 	struct addr addr;
 	struct ike_conn conns[2];
-	struct ike_psk psk;
+	struct ike_psk psk, ppk; /* the PPK is in config where a test wants it */
 	struct ike_config config;
 	uint64_t timer_us;
 	/* How the host behaves. */

@@ -122,20 +122,23 @@ static void test_child(const struct ike_keys *keys, const struct ike_chosen *cho
 		"and back");
 }
 
-static void test_auth(const struct ike_keys *keys, bool of_initiator, bool by_psk, const char *want)
+static void test_auth(const struct ike_keys *keys, bool of_initiator, bool by_psk, bool by_ppk,
+	const char *want)
 {
 	struct ike_nonce nonce = nonce_of(of_initiator ? VECTOR_NR : VECTOR_NI);
-	struct secret secret = secret_of(VECTOR_PSK);
+	struct secret secret = secret_of(VECTOR_PSK), ppk = secret_of(VECTOR_PPK);
 	struct auth_task task = {0};
 	uint8_t message[64], id[64];
 	size_t message_len = from_hex(of_initiator ? VECTOR_MESSAGE_I : VECTOR_MESSAGE_R, message);
 	size_t id_len = from_hex(of_initiator ? VECTOR_ID_I : VECTOR_ID_R, id);
 
 	auth_task_init(&task, keys, of_initiator, message, message_len, &nonce, id, id_len);
+	if (by_ppk)
+		auth_task_with_ppk(&task, &ppk);
 	auth_task_by_secret(&task, by_psk ? &secret : NULL);
 	auth_task_run(&task);
-	ok(task.good && is_value(task.proof, task.proof_len, want), "AUTH of the %s, %s",
-		of_initiator ? "initiator" : "responder", by_psk ? "PSK" : "NULL");
+	ok(task.good && is_value(task.proof, task.proof_len, want), "AUTH of the %s, %s%s",
+		of_initiator ? "initiator" : "responder", by_psk ? "PSK" : "NULL", by_ppk ? " and PPK" : "");
 	auth_task_clear(&task);
 }
 
@@ -166,6 +169,19 @@ static void test_message(const struct ike_keys *keys, const struct ike_place *pl
 			"and opens");
 }
 
+/* RFC 8784 3: three keys change, the others stay. */
+static void test_ppk(struct ike_keys *keys, const char *const want[3])
+{
+	struct secret ppk = secret_of(VECTOR_PPK);
+	uint8_t before[64];
+
+	memcpy(before, keys->ei, keys->encr_len);
+	ok(ike_keys_with_ppk(keys, &ppk) && is_value(keys->d, keys->prf_len, want[0]) &&
+			is_value(keys->pi, keys->prf_len, want[1]) && is_value(keys->pr, keys->prf_len, want[2]),
+		"SK_d, SK_pi and SK_pr with a PPK");
+	is_mem(keys->ei, before, keys->encr_len, "and SK_ei as it was");
+}
+
 static void test_handshake(const struct handshake_vector *vector)
 {
 	static const struct ike_place place = {2, 3};
@@ -183,10 +199,12 @@ static void test_handshake(const struct handshake_vector *vector)
 	test_sk(&keys, vector->sk, "first");
 	test_child(&keys, &chosen, false, vector->child);
 	test_child(&keys, &chosen, true, vector->pfs);
-	test_auth(&keys, true, false, vector->null_i);
-	test_auth(&keys, false, false, vector->null_r);
-	test_auth(&keys, true, true, vector->psk_i);
-	test_auth(&keys, false, true, vector->psk_r);
+	test_auth(&keys, true, false, false, vector->null_i);
+	test_auth(&keys, false, false, false, vector->null_r);
+	test_auth(&keys, true, true, false, vector->psk_i);
+	test_auth(&keys, false, true, false, vector->psk_r);
+	test_auth(&keys, true, false, true, vector->ppk_null_i);
+	test_auth(&keys, false, true, true, vector->ppk_psk_r);
 	test_message(&keys, NULL, vector->message);
 	test_message(&keys, &place, vector->fragment);
 	shared = secret_of(VECTOR_SHARED_PFS);
@@ -195,6 +213,7 @@ static void test_handshake(const struct handshake_vector *vector)
 	ok(ike_keys_rekey(&rekeyed, &keys, &chosen, &shared, &ni, &nr, VECTOR_SPI_I2, VECTOR_SPI_R2),
 		"rekeyed");
 	test_sk(&rekeyed, vector->rekeyed, "rekeyed");
+	test_ppk(&keys, vector->ppk);
 	ike_keys_clear(&keys);
 	ike_keys_clear(&rekeyed);
 }

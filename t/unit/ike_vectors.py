@@ -203,6 +203,7 @@ NI2, NR2 = bytes(range(0x20, 0x40)), bytes(range(0x90, 0xa0))
 MESSAGE_I, MESSAGE_R = b"the request of IKE_SA_INIT", b"the response to it"
 ID_I, ID_R = bytes.fromhex("01000000c0000201"), b"\2\0\0\0host.example"
 PSK = b"open sesame"
+PPK = b"an old friend of both, who is older than any quantum computer is, and keeps quiet about it"
 # Two notifies: INITIAL_CONTACT, and one for private use with three bytes.
 CONTENT = bytes.fromhex("2900000800004000" "0000000b00009c40010203")
 IV = 0x0102030405060708
@@ -292,9 +293,13 @@ def row(kind):
     values += [auth(kind, pi, pi, MESSAGE_I, NR, ID_I), auth(kind, pr, pr, MESSAGE_R, NI, ID_R),
                auth(kind, PSK, pi, MESSAGE_I, NR, ID_I), auth(kind, PSK, pr, MESSAGE_R, NI, ID_R),
                seal(kind, ei, ai, 0x08, 41, None), seal(kind, er, ar, 0x20, 0, (2, 3))]
+    # RFC 8784 3: SK_d, SK_pi and SK_pr with a PPK, and AUTH by NULL with it.
+    ppk = [prf_plus(p, PPK, key, p // 8) for key in (d, pi, pr)]
+    values += ppk + [auth(kind, ppk[1], ppk[1], MESSAGE_I, NR, ID_I), auth(kind, PSK, ppk[2], MESSAGE_R, NI, ID_R)]
     head = f"\t{{IKE_ENCR_{encr}, {bits}, {f'IKE_INTEG_HMAC_SHA2_{integ}_{integ // 2}' if integ else 0}, " \
            f"IKE_PRF_HMAC_SHA2_{p},\n"
-    groups = [values[:7], values[7:11], values[11:15], values[15:22], *([v] for v in values[22:])]
+    groups = [values[:7], values[7:11], values[11:15], values[15:22], *([v] for v in values[22:28]), values[28:31],
+              *([v] for v in values[31:])]
     return head + ",\n".join(
         ("\t\t{" + ",\n".join(text(v, "\t\t\t").lstrip() if i == 0 else text(v, "\t\t\t") for i, v in enumerate(g)) + "}")
         if len(g) > 1 else text(g[0]) for g in groups) + "},"
@@ -305,7 +310,7 @@ def handshake():
     yield f"#define VECTOR_SPI_I2 UINT64_C(0x{SPI_I2:x})\n#define VECTOR_SPI_R2 UINT64_C(0x{SPI_R2:x})"
     yield f"#define VECTOR_IV UINT64_C(0x{IV:x})"
     for name in ("NI", "NR", "NI2", "NR2", "SHARED", "SHARED_PFS", "MESSAGE_I", "MESSAGE_R", "ID_I", "ID_R", "PSK",
-                 "CONTENT"):
+                 "PPK", "CONTENT"):
         yield f"#define VECTOR_{name} \\\n" + text(globals()[name], "\t").replace("\n", " \\\n")
     yield """
 /* SK_d, SK_ai, SK_ar, SK_ei, SK_er, SK_pi, SK_pr of an IKE SA; encryption and integrity, to the responder and back. */
@@ -314,6 +319,7 @@ struct handshake_vector {
 	const char *sk[7], *child[4], *pfs[4], *rekeyed[7];
 	const char *null_i, *null_r, *psk_i, *psk_r;
 	const char *message, *fragment;
+	const char *ppk[3], *ppk_null_i, *ppk_psk_r;
 };
 """
     yield "static const struct handshake_vector handshake_vectors[] = {"
