@@ -198,7 +198,7 @@ struct conf *conf_load(const char *path, struct conf_report *report)
 	struct conf *conf = mem_new(struct conf);
 	struct source source = {
 		.report = report, .files = &conf->files, .file_count = &conf->file_count};
-	struct psk_list psks = {0};
+	struct secrets secrets = {0};
 
 	parse_file(&source, path, (struct place){0});
 	for (size_t i = 0; i < source.count; i++)
@@ -207,9 +207,11 @@ struct conf *conf_load(const char *path, struct conf_report *report)
 	build_setup(&source, conf);
 	build_conns(&source, conf);
 	read_groups(&source, conf);
-	secrets_file(&source, conf->setup.secrets_file, (struct place){0}, &psks);
-	conf->ike.psks = psks.psks;
-	conf->ike.psk_count = psks.count;
+	secrets_file(&source, conf->setup.secrets_file, (struct place){0}, &secrets);
+	conf->ike.psks = secrets.psks.psks;
+	conf->ike.psk_count = secrets.psks.count;
+	conf->ike.ppks = secrets.ppks.psks;
+	conf->ike.ppk_count = secrets.ppks.count;
 	conf->flat = sections_flatten(&source);
 	sections_free(&source);
 	if (report->errors) {
@@ -224,11 +226,10 @@ static void free_ike(struct ike_config *ike)
 	for (size_t i = 0; i < ike->conn_count; i++) {
 		free(ike->conns[i].name);
 		free(ike->conns[i].unavailable);
+		free(ike->conns[i].ppk_ids);
 	}
-	for (size_t i = 0; i < ike->psk_count; i++) {
-		secret_clear(&ike->psks[i].secret);
-		free(ike->psks[i].ids);
-	}
+	psks_free(ike->psks, ike->psk_count);
+	psks_free(ike->ppks, ike->ppk_count);
 	for (size_t i = 0; i < ike->identity_count; i++)
 		cert_identity_free(ike->identities[i]);
 	for (size_t i = 0; i < ike->trust_count; i++)
@@ -236,7 +237,6 @@ static void free_ike(struct ike_config *ike)
 	free(ike->identities);
 	free(ike->trusts);
 	free(ike->conns);
-	free(ike->psks);
 }
 
 void conf_free(struct conf *conf)

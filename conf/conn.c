@@ -199,6 +199,17 @@ static void fill_nat(const struct section *conn, struct ike_conn *out)
 	out->no_keepalive = is_word(section_text(conn, "nat-keepalive"), "no");
 }
 
+static void fill_ppk(const struct section *conn, struct ike_conn *out)
+{
+	const char *ppk = section_text(conn, "ppk"), *ids = section_text(conn, "ppk-ids");
+
+	if (is_word(ppk, "yes | propose | permit"))
+		out->ppk = IKE_PPK_PROPOSE;
+	else if (is_word(ppk, "insist | always"))
+		out->ppk = IKE_PPK_INSIST;
+	out->ppk_ids = ids ? mem_strdup(ids) : NULL;
+}
+
 static void fill_esn(const struct section *conn, struct ike_suite *esp)
 {
 	const char *text = section_text(conn, "esn");
@@ -224,6 +235,7 @@ static void fill_ike(struct certs *certs, const struct section *conn, struct ike
 	fill_timers(conn, out);
 	fill_rekey(conn, out);
 	fill_nat(conn, out);
+	fill_ppk(conn, out);
 	out->no_fragments = is_word(section_text(conn, "fragmentation"), "no");
 	if (section_param(conn, "replay-window") && (window == 0 || window > MAX_WINDOW))
 		report_error(report, section_param(conn, "replay-window")->place,

@@ -152,9 +152,14 @@ struct psk_list {
 	struct ike_psk *psks;
 	size_t count, room;
 };
+struct secrets {
+	struct psk_list psks, ppks;
+};
 void secrets_text(struct source *source, const char *file, char *text, size_t len,
-	struct psk_list *out, bool follow);
-void secrets_file(struct source *source, const char *path, struct place from, struct psk_list *out);
+	struct secrets *out, bool follow);
+void secrets_file(struct source *source, const char *path, struct place from, struct secrets *out);
+/* Wipes and frees a list. */
+void psks_free(struct ike_psk *psks, size_t count);
 
 /* --- certs.c: keys, certificates and CAs ---------------------------------------------------------------- */
 /* While conns are built. */

@@ -202,6 +202,12 @@ static const struct keyword keywords[] = {
 		"Algorithms of the IKE SA."},
 	{CONN, "esp", TEXT, "CIPHER[-HASH],…", "aes_gcm256,aes_gcm128", "Algorithms of ESP."},
 	{CONN, "phase2alg", TEXT, "CIPHER[-HASH],…", "esp=", "The older name of esp."},
+	{CONN, "ppk", WORD, "no | never | yes | propose | permit | insist | always", "no",
+		"Whether a post-quantum pre-shared key is mixed in (RFC 8784): never, where both ends have "
+		"it, or on condition of it."},
+	{CONN, "ppk-ids", TEXT, "NAME,…", "all of oe.secrets",
+		"Names of the post-quantum pre-shared keys that may be used; the first that is there is "
+		"begun with."},
 	{CONN, "ikev2", WORD, "insist | yes | propose | permit | never | no", "insist",
 		"IKEv2 is all there is; never and no are refused."},
 	{CONN, "keyexchange", WORD, "ike | ikev2 | ikev1", "ikev2",
@@ -247,7 +253,6 @@ static const struct keyword keywords[] = {
 	NONE(CONN, "decap-dscp"),
 	NONE(CONN, "nopmtudisc"),
 	NONE(CONN, "nic-offload"),
-	NONE(CONN, "ppk"),
 	NONE(CONN, "require-id-on-certificate"),
 	NONE(CONN, "vti-interface"),
 	NONE(CONN, "vti-routing"),
@@ -287,7 +292,6 @@ static const struct keyword keywords[] = {
 	NONE(CONN, "nm-configured"),
 	NONE(CONN, "pam-authorize"),
 	NONE(CONN, "pfsgroup"),
-	NONE(CONN, "ppk-ids"),
 	NONE(CONN, "redirect-to"),
 	NONE(CONN, "remote-peer-type"),
 	NONE(CONN, "rekeywindow"),

@@ -101,6 +101,12 @@ static int copy_group(const struct conf *conf, const char *folder, const char *n
 	return error;
 }
 
+static void add_hex(struct strbuf *text, const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		strbuf_printf(text, "%02x", data[i]);
+}
+
 static void add_secret(struct strbuf *text, const struct ike_psk *psk)
 {
 	char id[IKE_ID_TEXT];
@@ -108,9 +114,10 @@ static void add_secret(struct strbuf *text, const struct ike_psk *psk)
 	for (size_t i = 0; i < psk->id_count; i++)
 		strbuf_printf(text, "%s ",
 			psk->ids[i].type == IKE_ID_TYPE_ANY ? "%any" : ike_id_format(&psk->ids[i], id));
-	strbuf_printf(text, ": PSK 0x");
-	for (size_t i = 0; i < psk->secret.len; i++)
-		strbuf_printf(text, "%02x", psk->secret.data[i]);
+	strbuf_printf(text, psk->name ? ": PPKS 0x" : ": PSK");
+	add_hex(text, psk->name, psk->name_len);
+	strbuf_printf(text, " 0x");
+	add_hex(text, psk->secret.data, psk->secret.len);
 	strbuf_printf(text, "\n");
 }
 
@@ -121,6 +128,8 @@ static int write_secrets(const struct conf *conf, const char *folder)
 
 	for (size_t i = 0; i < conf->ike.psk_count; i++)
 		add_secret(&text, &conf->ike.psks[i]);
+	for (size_t i = 0; i < conf->ike.ppk_count; i++)
+		add_secret(&text, &conf->ike.ppks[i]);
 	error = write_file(folder, "oe.secrets", text.text ? text.text : "", text.len);
 	if (text.text)
 		secret_wipe(text.text, text.room);

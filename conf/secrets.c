@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ipsec.secrets(5): [IDS] : PSK "text" | 0xHEX | 0sBASE64. An entry goes on in
- * lines that begin with white space. Other kinds of secrets are passed over
- * with a warning.
+ * ipsec.secrets(5): [IDS] : PSK "text" | 0xHEX | 0sBASE64, and for RFC 8784
+ * [IDS] : PPKS "name" "text" | …. An entry goes on in lines that begin with
+ * white space. Other kinds of secrets are passed over with a warning.
  */
 #include "conf/internal.h"
 
@@ -18,6 +18,8 @@
 #include <sys/stat.h>
 
 #define MAX_WORDS 64
+/* RFC 8784 6: 256 bits, against a quantum computer too. */
+#define PPK_LEN_MIN 32
 
 struct words {
 	char *list[MAX_WORDS];
@@ -121,25 +123,82 @@ static void add_psk(struct psk_list *out, const struct ike_psk *psk)
 	out->psks[out->count++] = *psk;
 }
 
+void psks_free(struct ike_psk *psks, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		secret_clear(&psks[i].secret);
+		free(psks[i].name);
+		free(psks[i].ids);
+	}
+	free(psks);
+}
+
+/* The name of a PPK is bytes, written as a secret is. */
+static bool take_name(const char *text, bool quoted, struct ike_psk *ppk)
+{
+	struct secret name = {0};
+	bool good = decode_secret(text, quoted, &name) && name.len <= IKE_ID_MAX;
+
+	if (good) {
+		ppk->name = mem_dup(name.data, name.len);
+		ppk->name_len = name.len;
+	}
+	return good;
+}
+
+static bool has_name(const struct psk_list *list, const struct ike_psk *ppk)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->psks[i].name_len == ppk->name_len &&
+			memcmp(list->psks[i].name, ppk->name, ppk->name_len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void check_ppk(struct conf_report *report, struct place place, const struct psk_list *list,
+	const struct ike_psk *ppk)
+{
+	if (has_name(list, ppk))
+		report_warning(report, place, "there is a PPK of this name already");
+	if (ppk->secret.len < PPK_LEN_MIN)
+		report_warning(report, place, "a PPK should have %d bytes at least", PPK_LEN_MIN);
+}
+
+static bool read_psk(struct conf_report *report, struct place place, const struct words *words,
+	size_t colon, bool is_ppk, struct ike_psk *psk)
+{
+	size_t last = words->count - 1;
+
+	if (words->count != colon + (is_ppk ? 4 : 3)) {
+		report_error(report, place, "expected %s", is_ppk ? "a name and one secret after PPKS"
+								: "one secret after PSK");
+		return false;
+	}
+	if (!take_ids(report, place, words, colon, psk))
+		return false;
+	if (is_ppk && !take_name(words->list[last - 1], words->quoted[last - 1], psk)) {
+		report_error(report, place, "the name of the PPK cannot be read");
+		return false;
+	}
+	if (decode_secret(words->list[last], words->quoted[last], &psk->secret))
+		return true;
+	report_error(report, place,
+		"the secret cannot be read (\"text\", 0xHEX or 0sBASE64; %d bytes at most)", SECRET_MAX);
+	return false;
+}
+
 static void take_psk(struct conf_report *report, struct place place, const struct words *words,
-	size_t colon, struct psk_list *out)
+	size_t colon, bool is_ppk, struct secrets *out)
 {
 	struct ike_psk psk = {0};
 
-	if (words->count != colon + 3) {
-		report_error(report, place, "expected one secret after PSK");
-		return;
-	}
-	if (!take_ids(report, place, words, colon, &psk)) {
-		free(psk.ids);
-		return;
-	}
-	if (decode_secret(words->list[colon + 2], words->quoted[colon + 2], &psk.secret)) {
-		add_psk(out, &psk);
+	if (read_psk(report, place, words, colon, is_ppk, &psk)) {
+		if (is_ppk)
+			check_ppk(report, place, &out->ppks, &psk);
+		add_psk(is_ppk ? &out->ppks : &out->psks, &psk);
 	} else {
-		report_error(report, place, "the secret cannot be read (\"text\", 0xHEX or 0sBASE64; %d "
-					    "bytes at most)",
-			SECRET_MAX);
+		free(psk.name);
 		free(psk.ids);
 	}
 	secret_clear(&psk.secret);
@@ -176,7 +235,7 @@ static size_t find_colon(struct words *words)
 }
 
 static void take_entry(
-	struct source *source, char *text, struct place place, struct psk_list *out, bool follow)
+	struct source *source, char *text, struct place place, struct secrets *out, bool follow)
 {
 	struct words words = split(text);
 	size_t colon;
@@ -198,7 +257,9 @@ static void take_entry(
 	if (colon == SIZE_MAX || colon + 1 >= words.count)
 		report_error(source->report, place, "expected [IDS] : PSK \"secret\"");
 	else if (strcasecmp(words.list[colon + 1], "PSK") == 0)
-		take_psk(source->report, place, &words, colon, out);
+		take_psk(source->report, place, &words, colon, false, out);
+	else if (strcasecmp(words.list[colon + 1], "PPKS") == 0)
+		take_psk(source->report, place, &words, colon, true, out);
 	else
 		report_warning(source->report, place,
 			"secrets of kind %s are not used by this version", words.list[colon + 1]);
@@ -209,7 +270,7 @@ static void take_entry(
  * made: what ends a line within an entry, and its comment, become spaces.
  */
 void secrets_text(struct source *source, const char *file, char *text, size_t len,
-	struct psk_list *out, bool follow)
+	struct secrets *out, bool follow)
 {
 	struct place place = {.file = file, .line = 0}, begin = {.file = file, .line = 1};
 	char *end = text + len, *entry = NULL;
@@ -240,7 +301,7 @@ void secrets_text(struct source *source, const char *file, char *text, size_t le
 }
 
 /* `from` names what includes it. Who uses no PSK needs no file at all. */
-void secrets_file(struct source *source, const char *path, struct place from, struct psk_list *out)
+void secrets_file(struct source *source, const char *path, struct place from, struct secrets *out)
 {
 	struct place place = {0};
 	struct open_file file;

@@ -44,12 +44,11 @@ static void read_group(struct source *source, char *text, size_t len)
 
 static void read_secrets(struct source *source, char *text, size_t len)
 {
-	struct psk_list psks = {0};
+	struct secrets secrets = {0};
 
-	secrets_text(source, "fuzz.secrets", text, len, &psks, false);
-	for (size_t i = 0; i < psks.count; i++)
-		free(psks.psks[i].ids);
-	free(psks.psks);
+	secrets_text(source, "fuzz.secrets", text, len, &secrets, false);
+	psks_free(secrets.psks.psks, secrets.psks.count);
+	psks_free(secrets.ppks.psks, secrets.ppks.count);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -276,6 +276,22 @@ static void test_numbers(void)
 	ok(!files_load_text("conn x\n" NULL_GROUP "\tesn=maybe\n"), "esn=maybe");
 }
 
+static void test_ppk(void)
+{
+	struct conf *conf = files_load_text("conn none\n" NULL_GROUP "conn may\n" NULL_GROUP "\tppk=yes\n"
+					    "conn must\n" NULL_GROUP "\tppk=insist\n\tppk-ids=a,b\n"
+					    "conn never\n" NULL_GROUP "\tppk=never\n");
+
+	ok(conf && files_ike(conf, "none")->ppk == IKE_PPK_NEVER &&
+			files_ike(conf, "never")->ppk == IKE_PPK_NEVER &&
+			files_ike(conf, "may")->ppk == IKE_PPK_PROPOSE && !files_ike(conf, "may")->ppk_ids &&
+			files_ike(conf, "must")->ppk == IKE_PPK_INSIST,
+		"ppk=");
+	is_str(files_ike(conf, "must")->ppk_ids, "a,b", "ppk-ids=");
+	conf_free(conf);
+	ok(!files_load_text("conn x\n" NULL_GROUP "\tppk=maybe\n"), "ppk=maybe");
+}
+
 static void test_ends(void)
 {
 	struct conf *conf = files_load_text("conn one\n\tleft=%opportunisticgroup\n\tleftauth=secret\n"
@@ -311,6 +327,7 @@ int main(void)
 	test_not_groups();
 	test_suites();
 	test_numbers();
+	test_ppk();
 	test_ends();
 	return files_done();
 }

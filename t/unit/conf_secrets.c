@@ -63,6 +63,32 @@ static void test_others(void)
 	conf_free(conf);
 }
 
+static void test_ppks(void)
+{
+	struct conf *conf = load_secrets(": PPKS \"fleet 2026\" \"an old friend of both, who keeps quiet\"\n"
+					 "@a @b : ppks 0x0001ff 0x616263\n"
+					 ": PSK \"one\"\n"
+					 ": PPKS 'fleet 2026' \"another one of that name, and long enough\"\n");
+
+	ok(conf && conf->ike.ppk_count == 3 && conf->ike.psk_count == 1, "PPKs beside PSKs");
+	ok(conf && conf->ike.ppks[0].name_len == 10 && memcmp(conf->ike.ppks[0].name, "fleet 2026", 10) == 0 &&
+			conf->ike.ppks[0].secret.len == 38,
+		"a name and a secret in quotes");
+	ok(conf && conf->ike.ppks[1].name_len == 3 && memcmp(conf->ike.ppks[1].name, "\0\1\377", 3) == 0 &&
+			conf->ike.ppks[1].id_count == 2,
+		"a name in hex, for two");
+	ok(files_said(CONF_WARNING, "oe.secrets:2: a PPK should have 32 bytes"), "a short one");
+	ok(files_said(CONF_WARNING, "oe.secrets:4: there is a PPK of this name"), "one of the same name");
+	conf_free(conf);
+	ok(!load_secrets(": PPKS\n: PPKS \"name\"\n: PPKS \"\" \"x\"\n: PPKS \"n\" 0xq\n%fromcert : PPKS \"n\" \"x\"\n"),
+		"bad ones refuse the whole");
+	is_int((intmax_t)files_report.errors, 5, "one message each");
+	ok(files_said(CONF_ERROR, "oe.secrets:2: expected a name and one secret") &&
+			files_said(CONF_ERROR, "oe.secrets:3: the name of the PPK cannot be read") &&
+			files_said(CONF_ERROR, "oe.secrets:4: the secret cannot be read"),
+		"which says what is wrong");
+}
+
 static void test_bad(void)
 {
 	static const char *const said[] = {"oe.secrets:1: quotes do not match",
@@ -130,7 +156,7 @@ static void test_keep(void)
 	int error;
 
 	files_write("policies/private", "192.0.2.0/24\n");
-	files_write("oe.secrets", "%any @a : PSK \"kept \\ \"\n");
+	files_write("oe.secrets", "%any @a : PSK \"kept \\ \"\n@a : PPKS \"a \\ name\" \"kept too, and it is long enough to be\"\n");
 	conf = files_load_text("conn %default\n\tdpddelay=5s\n"
 			       "conn private # it is\n\tright=%opportunisticgroup\n\tauthby=secret\n"
 			       "\tleftid=\"@a # b\"\n\tike=aes_gcm256\n");
@@ -142,6 +168,10 @@ static void test_keep(void)
 		again = files_load(path);
 	ok(again && files_report.count == 0, "and loads again, without a word");
 	ok(again && is_secret(again, 0, "kept \\ ") && again->ike.psks[0].id_count == 2, "its secret");
+	ok(again && again->ike.ppk_count == 1 && again->ike.ppks[0].name_len == 8 &&
+			memcmp(again->ike.ppks[0].name, "a \\ name", 8) == 0 &&
+			again->ike.ppks[0].secret.len == 37 && again->ike.ppks[0].id_count == 1,
+		"its PPK");
 	ok(again && again->policy.line_count == 1, "its lines");
 	ok(again && files_ike(again, "private")->local_id.id.len == 5 &&
 			files_ike(again, "private")->dpd_delay_ms == 5000,
@@ -155,6 +185,7 @@ int main(void)
 	files_begin();
 	test_forms();
 	test_others();
+	test_ppks();
 	test_bad();
 	test_include();
 	test_mode();
