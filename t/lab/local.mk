@@ -25,6 +25,7 @@ LAB_TESTS += \
 	t/lab/nat.t \
 	t/lab/null.t \
 	t/lab/pmtu.t \
+	t/lab/ppk.t \
 	t/lab/precedence.t \
 	t/lab/rekey-peers.t \
 	t/lab/rekey.t \
