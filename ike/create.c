@@ -224,7 +224,7 @@ static bool read_request(struct ike_sa *sa, const struct ike_message *inner, uin
 		refuse_group(sa, id, create->chosen.ke);
 		return false;
 	}
-	if (!kex_generate(&create->kex, ke.group, &random) ||
+	if (!kex_answer(&create->kex, ke.group, ke.data, ke.len, &random) ||
 		!kex_derive(&create->kex, ke.data, ke.len, shared)) {
 		refuse(sa, id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 		return false;

@@ -15,7 +15,9 @@ libike_a_SOURCES = \
 	ike/crypto/cert_name.c \
 	ike/crypto/cert_sign.c ike/crypto/cert_sign.h \
 	ike/crypto/cert_trust.c \
-	ike/crypto/kex.c ike/crypto/kex.h \
+	ike/crypto/kex.c ike/crypto/kex.h ike/crypto/kex_method.h \
+	ike/crypto/kex_dh.c \
+	ike/crypto/kex_table.c \
 	ike/crypto/modp.c ike/crypto/modp.h \
 	ike/crypto/prf.c ike/crypto/prf.h \
 	ike/crypto/text.c ike/crypto/text.h \

@@ -147,7 +147,7 @@ void ike_take_init_request(struct ike *ike, const struct path *path, const struc
 	sa = open_half(ike, path, (size_t)conn, message, &request);
 	ike_kept_set(&sa->handshake->init_request, data, len);
 	ike->counters.responded++;
-	if (!kex_generate(&sa->handshake->kex, request.chosen.ke, &random)) {
+	if (!kex_answer(&sa->handshake->kex, request.chosen.ke, request.ke.data, request.ke.len, &random)) {
 		ike_sa_end(sa, IKE_REASON_CRYPTO);
 		return;
 	}
