@@ -37,7 +37,7 @@ static void add_missing_conn(struct source *source, struct conf *conf, const cha
 		report_warning(source->report, place, "file %s has no conn; it has no effect", name);
 		return;
 	}
-	report_warning(source->report, place,
+	report_defect(source->report, place,
 		"file %s has no conn %s: its lines are closed, nothing is negotiated", name, name);
 	conf->policy.conns = mem_resize(
 		conf->policy.conns, conf->policy.conn_count + 1, sizeof(*conf->policy.conns));

@@ -13,7 +13,11 @@
 #include "policy/line.h"
 #include "resolver/config.h"
 
-enum conf_severity { CONF_ERROR, CONF_WARNING };
+enum conf_severity {
+	CONF_ERROR,   /* nothing of it is used (C2) */
+	CONF_DEFECT,  /* it is used, but a part of it cannot do what it is for (G3, G7) */
+	CONF_WARNING,
+};
 
 struct conf_message {
 	enum conf_severity severity;
@@ -25,7 +29,7 @@ struct conf_message {
 struct conf_report {
 	struct conf_message *messages;
 	size_t count;
-	size_t errors;
+	size_t errors, defects;
 };
 
 /* "oe.conf:14: unknown option 'lefft', did you mean 'left'?"; caller frees. */

@@ -157,7 +157,7 @@ static void cannot(struct certs *certs, const struct section *conn, bool own, co
 		out->unavailable = mem_printf("%s end's authentication by %s%s%s",
 			own ? "this" : "the other", text, why ? ": " : " is not possible here",
 			why ? why : "");
-		report_warning(certs->source->report, conn->place,
+		report_defect(certs->source->report, conn->place,
 			"conn %s: %s; every negotiation of it fails, and nothing is sent",
 			conn->name, out->unavailable);
 	}

@@ -61,6 +61,8 @@ struct source {
 /* --- report.c ---------------------------------------------------------------------------- */
 void report_error(struct conf_report *report, struct place place, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+void report_defect(struct conf_report *report, struct place place, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 void report_warning(struct conf_report *report, struct place place, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -21,6 +21,7 @@ static void add(struct conf_report *report, enum conf_severity severity, struct 
 		mem_resize(report->messages, report->count + 1, sizeof(*report->messages));
 	report->messages[report->count++] = message;
 	report->errors += severity == CONF_ERROR;
+	report->defects += severity == CONF_DEFECT;
 }
 
 void report_error(struct conf_report *report, struct place place, const char *format, ...)
@@ -29,6 +30,15 @@ void report_error(struct conf_report *report, struct place place, const char *fo
 
 	va_start(args, format);
 	add(report, CONF_ERROR, place, format, args);
+	va_end(args);
+}
+
+void report_defect(struct conf_report *report, struct place place, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add(report, CONF_DEFECT, place, format, args);
 	va_end(args);
 }
 

@@ -23,7 +23,7 @@ struct conf *load_configuration(const char *path, char ***texts, size_t *count)
 		const struct conf_message *message = &report.messages[i];
 
 		list[i] = conf_message_format(message);
-		log_line(message->severity == CONF_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "%s",
+		log_line(message->severity == CONF_WARNING ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "%s",
 			list[i]);
 	}
 	if (texts) {

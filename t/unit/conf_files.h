@@ -71,7 +71,7 @@ static struct conf *files_load(const char *name)
 	for (size_t i = 0; i < files_report.count; i++) {
 		char *text = conf_message_format(&files_report.messages[i]);
 
-		diag("%s%s", files_report.messages[i].severity == CONF_ERROR ? "" : "warning: ", text);
+		diag("%s%s", files_report.messages[i].severity == CONF_WARNING ? "warning: " : "", text);
 		free(text);
 	}
 	return conf;
@@ -106,7 +106,7 @@ __attribute__((unused)) static bool files_said(enum conf_severity severity, cons
 
 __attribute__((unused)) static size_t files_warnings(void)
 {
-	return files_report.count - files_report.errors;
+	return files_report.count - files_report.errors - files_report.defects;
 }
 
 __attribute__((unused)) static const struct policy_conn *files_group(

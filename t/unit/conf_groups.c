@@ -87,8 +87,8 @@ static void test_no_conn(void)
 	ok(files_group(conf, "block"), "so is block");
 	ok(!files_group(conf, "clear"), "clear has no effect");
 	is_int((intmax_t)conf->policy.line_count, 2, "the lines of the closed ones count");
-	ok(files_said(CONF_WARNING, "file private has no conn private") &&
-			files_said(CONF_WARNING, "file block has no conn block") &&
+	ok(files_said(CONF_DEFECT, "file private has no conn private") &&
+			files_said(CONF_DEFECT, "file block has no conn block") &&
 			files_said(CONF_WARNING, "file clear has no conn"),
 		"and each is said");
 	conf_free(conf);

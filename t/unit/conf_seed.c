@@ -36,6 +36,7 @@ static void test_client_half(void)
 	is_int(ike->local_id.kind, IKE_ID_KIND_NULL, "with ID_NULL");
 	is_int(ike->remote_auth, IKE_AUTH_UNAVAILABLE, "the peer needs a certificate (G7)");
 	ok(ike->unavailable && strstr(ike->unavailable, "rsasig"), "and the reason is kept");
+	ok(files_said(CONF_DEFECT, "nothing is sent"), "and said as a defect (G7)");
 	is_int(ike->remote_id.kind, IKE_ID_KIND_FROMCERT, "its id is from its certificate");
 	is_int(ike->retransmit_timeout_ms, 3000, "retransmit-timeout=3s");
 	ok(files_said(CONF_WARNING, "oe-certificate.conf:6: option 'rightmodecfgclient' has no effect"),
