@@ -28,6 +28,43 @@ void auth_task_init(struct auth_task *task, const struct ike_keys *keys, bool of
 	task->id_len = id_len;
 }
 
+#define NEXT_IN_HEADER 16
+#define LENGTH_IN_HEADER 24
+
+/*
+ * prf(SK_p, IntAuth of the ones before | header | generic header | content), as one message that
+ * was never cut, with the lengths that there would be without what sealing adds.
+ */
+bool auth_cover_intermediate(const struct ike_keys *keys, bool of_initiator, bool is_first,
+	const uint8_t header[IKE_HEADER_LEN], uint8_t first_payload, const uint8_t *content, size_t len,
+	uint8_t mac[PRF_MAX])
+{
+	uint8_t head[IKE_HEADER_LEN + IKE_GENERIC_LEN];
+	struct writer w = writer_init(head, sizeof(head));
+	struct chunk chunks[] = {
+		{mac, is_first ? 0u : keys->prf_len}, {head, sizeof(head)}, {content, len}};
+
+	writer_bytes(&w, header, IKE_HEADER_LEN);
+	writer_patch_u8(&w, NEXT_IN_HEADER, IKE_PAYLOAD_SK);
+	writer_patch_u32(&w, LENGTH_IN_HEADER, (uint32_t)(sizeof(head) + len));
+	writer_u8(&w, first_payload);
+	writer_u8(&w, 0);
+	writer_u16(&w, (uint16_t)(IKE_GENERIC_LEN + len));
+	return prf_compute(keys->prf, of_initiator ? keys->pi : keys->pr, keys->prf_len, chunks,
+		ARRAY_LEN(chunks), mac);
+}
+
+void auth_task_with_intermediate(struct auth_task *task, const uint8_t *of_initiator,
+	const uint8_t *of_responder, uint32_t message_id)
+{
+	struct writer w = writer_init(task->intermediate, sizeof(task->intermediate));
+
+	writer_bytes(&w, of_initiator, task->prf_len);
+	writer_bytes(&w, of_responder, task->prf_len);
+	writer_u32(&w, message_id);
+	task->intermediate_len = w.len;
+}
+
 bool auth_task_with_ppk(struct auth_task *task, const struct secret *ppk)
 {
 	task->has_ppk = true;
@@ -79,13 +116,14 @@ static bool mac_of_id(const struct auth_task *task, uint8_t out[PRF_MAX])
 	return prf_compute(task->prf, task->sk_p, task->prf_len, &id, 1, out);
 }
 
-/* prf(prf(secret, pad), first message | nonce | prf(SK_p, ID body)) */
+/* prf(prf(secret, pad), first message | nonce | prf(SK_p, ID body) | IntAuth) */
 static bool mac_of(const struct auth_task *task, uint8_t out[PRF_MAX])
 {
 	struct chunk pad = {key_pad, sizeof(key_pad) - 1};
 	uint8_t key[PRF_MAX], id_mac[PRF_MAX];
 	struct chunk octets[] = {{task->message, task->message_len},
-		{task->nonce.data, task->nonce.len}, {id_mac, task->prf_len}};
+		{task->nonce.data, task->nonce.len}, {id_mac, task->prf_len},
+		{task->intermediate, task->intermediate_len}};
 	bool good = prf_compute(task->prf, task->secret.data, task->secret.len, &pad, 1, key) &&
 		    mac_of_id(task, id_mac) &&
 		    prf_compute(task->prf, key, task->prf_len, octets, ARRAY_LEN(octets), out);
@@ -127,14 +165,17 @@ static void run_mac(struct auth_task *task)
 static uint8_t *signed_octets(const struct auth_task *task, size_t *len)
 {
 	uint8_t id_mac[PRF_MAX], *octets;
+	struct writer w;
 
 	if (!mac_of_id(task, id_mac))
 		return NULL;
-	*len = task->message_len + task->nonce.len + task->prf_len;
+	*len = task->message_len + task->nonce.len + task->prf_len + task->intermediate_len;
 	octets = mem_zalloc(*len);
-	memcpy(octets, task->message, task->message_len);
-	memcpy(octets + task->message_len, task->nonce.data, task->nonce.len);
-	memcpy(octets + task->message_len + task->nonce.len, id_mac, task->prf_len);
+	w = writer_init(octets, *len);
+	writer_bytes(&w, task->message, task->message_len);
+	writer_bytes(&w, task->nonce.data, task->nonce.len);
+	writer_bytes(&w, id_mac, task->prf_len);
+	writer_bytes(&w, task->intermediate, task->intermediate_len);
 	return octets;
 }
 

@@ -31,6 +31,9 @@ struct auth_task {
 	struct ike_nonce nonce;	    /* the other side's */
 	uint8_t id[4 + IKE_ID_MAX]; /* body of its ID payload */
 	size_t id_len;
+	/* IntAuth (RFC 9242 3.3.2), behind all that; none: 0. */
+	size_t intermediate_len;
+	uint8_t intermediate[2 * PRF_MAX + 4];
 	/* How. */
 	struct secret secret; /* of a MAC; empty for signatures */
 	const struct cert_identity *identity; /* signs; not owned */
@@ -53,6 +56,17 @@ struct auth_task {
 void auth_task_init(struct auth_task *task, const struct ike_keys *keys, bool of_initiator,
 	const uint8_t *message, size_t message_len, const struct ike_nonce *nonce,
 	const uint8_t *id, size_t id_len);
+/*
+ * IntAuth of one end (RFC 9242 3.3.2) with one message more: its header as it is on the wire,
+ * and its content before it is sealed. `mac` (PRF_MAX bytes) holds that of the messages before,
+ * if it is not the first.
+ */
+bool auth_cover_intermediate(const struct ike_keys *keys, bool of_initiator, bool is_first,
+	const uint8_t header[IKE_HEADER_LEN], uint8_t first_payload, const uint8_t *content, size_t len,
+	uint8_t mac[PRF_MAX]);
+/* IKE_INTERMEDIATE came before: the MACs over both ends' messages, and IKE_AUTH's message ID. */
+void auth_task_with_intermediate(struct auth_task *task, const uint8_t *of_initiator,
+	const uint8_t *of_responder, uint32_t message_id);
 /*
  * A PPK is in SK_p: to be mixed in here, or (NULL) the keys had it already. Before the way is
  * chosen; false when the PRF fails.

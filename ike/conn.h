@@ -58,6 +58,8 @@ enum ike_ppk_use {
  * has one length. Empty lists mean the engine's defaults.
  */
 #define IKE_SUITE_MAX 12
+#define IKE_ADDKE_MAX 7
+#define IKE_KE_NONE 0
 struct ike_encr_choice {
 	uint16_t id;
 	uint16_t key_bits;
@@ -72,6 +74,12 @@ struct ike_suite {
 	size_t prf_count;
 	uint16_t ke[IKE_SUITE_MAX];
 	size_t ke_count;
+	/*
+	 * RFC 9370: methods of each additional key exchange, IKE_KE_NONE where it may be
+	 * left out. Of ESP taken from those of IKE.
+	 */
+	uint16_t addke[IKE_ADDKE_MAX][IKE_SUITE_MAX];
+	size_t addke_count[IKE_ADDKE_MAX];
 	uint16_t esn[2]; /* of ESP: 1 with extended sequence numbers, 0 without */
 	size_t esn_count;
 };
@@ -105,6 +113,7 @@ struct ike_conn {
 	bool no_rekey;		 /* not by us; the peer's are answered */
 	bool no_pfs;		 /* no key exchange for a CHILD SA of its own */
 	bool childless;		 /* we ask for an IKE SA alone (RFC 6023) */
+	bool intermediate;	 /* we speak IKE_INTERMEDIATE (RFC 9242), additional key exchanges or not */
 	enum ike_ppk_use ppk;
 	char *ppk_ids; /* names of the PPKs that may be used, by commas or spaces; NULL: all */
 };

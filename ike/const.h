@@ -25,7 +25,9 @@
 	X(34, IKE_SA_INIT)                                                                         \
 	X(35, IKE_AUTH)                                                                            \
 	X(36, CREATE_CHILD_SA)                                                                     \
-	X(37, INFORMATIONAL)
+	X(37, INFORMATIONAL)                                                                       \
+	X(43, IKE_INTERMEDIATE)                                                                    \
+	X(44, IKE_FOLLOWUP_KE)
 
 /* 3.2 */
 #define IKE_PAYLOADS(X)                                                                            \
@@ -67,6 +69,7 @@
 	X(39, INVALID_SELECTORS)                                                                   \
 	X(43, TEMPORARY_FAILURE)                                                                   \
 	X(44, CHILD_SA_NOT_FOUND)                                                                  \
+	X(47, STATE_NOT_FOUND)                                                                     \
 	X(16384, INITIAL_CONTACT)                                                                  \
 	X(16385, SET_WINDOW_SIZE)                                                                  \
 	X(16386, ADDITIONAL_TS_POSSIBLE)                                                           \
@@ -81,7 +84,9 @@
 	X(16431, SIGNATURE_HASH_ALGORITHMS)                                                        \
 	X(16435, USE_PPK)                                                                          \
 	X(16436, PPK_IDENTITY)                                                                     \
-	X(16437, NO_PPK_AUTH)
+	X(16437, NO_PPK_AUTH)                                                                      \
+	X(16438, INTERMEDIATE_EXCHANGE_SUPPORTED)                                                  \
+	X(16441, ADDITIONAL_KEY_EXCHANGE)
 
 #define IKE_NOTIFY_FIRST_STATUS 16384
 
@@ -91,7 +96,8 @@
 	X(2, PRF)                                                                                  \
 	X(3, INTEG)                                                                                \
 	X(4, KE)                                                                                   \
-	X(5, ESN)
+	X(5, ESN)                                                                                  \
+	X(6, ADDKE1) /* … ADDKE7: RFC 9370 */
 
 #define IKE_ENCRS(X)                                                                               \
 	X(12, AES_CBC)                                                                             \

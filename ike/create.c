@@ -58,9 +58,11 @@ static void fresh_nonce(struct ike_sa *sa, struct ike_nonce *nonce)
 static struct ike_suite suite_in_use(const struct ike_chosen *chosen, uint16_t group)
 {
 	struct ike_chosen in_use = *chosen;
+	struct ike_suite suite;
 
 	in_use.ke = group;
-	return ike_suite_chosen(&in_use);
+	suite = ike_suite_chosen(&in_use);
+	return ike_suite_without_addke(&suite);
 }
 
 /* What we accept from the peer; the PRF stays as it is (research/ikev2.md 0.9). */
@@ -70,6 +72,7 @@ static struct ike_suite suite_accepted(const struct ike_sa *sa, uint8_t protocol
 	struct ike_suite ike = ike_suite_defaults(&conn->ike, IKE_PROTOCOL_IKE);
 	struct ike_suite esp = ike_suite_defaults(&conn->esp, IKE_PROTOCOL_ESP);
 
+	ike = ike_suite_without_addke(&ike);
 	ike.prf[0] = sa->chosen.prf;
 	ike.prf_count = 1;
 	memcpy(esp.ke, ike.ke, sizeof(esp.ke));

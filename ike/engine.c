@@ -83,6 +83,9 @@ static struct ike_sa *find_sa(
 static void take_protected_response(struct ike_sa *sa, const struct ike_message *inner)
 {
 	switch (sa->state) {
+	case IKE_SA_INTERMEDIATE:
+		ike_take_intermediate_response(sa, inner);
+		break;
 	case IKE_SA_AUTH_SENT:
 		ike_take_auth_response(sa, inner);
 		break;
@@ -112,6 +115,8 @@ static void take_protected_request(struct ike_sa *sa, const struct ike_message *
 
 	if (inner->header.exchange == IKE_EXCHANGE_IKE_AUTH && sa->state == IKE_SA_HALF_OPEN)
 		ike_take_auth_request(sa, inner);
+	else if (inner->header.exchange == IKE_EXCHANGE_IKE_INTERMEDIATE && sa->state == IKE_SA_HALF_OPEN)
+		ike_take_intermediate_request(sa, inner);
 	else if (inner->header.exchange == IKE_EXCHANGE_INFORMATIONAL && established)
 		ike_take_informational(sa, inner);
 	else if (inner->header.exchange == IKE_EXCHANGE_CREATE_CHILD_SA && established)
@@ -130,6 +135,23 @@ static void take_malformed(struct ike_sa *sa, bool is_response, uint32_t id, uin
 		ike_send_sealed_response(sa, exchange, id, &chain);
 	}
 	ike_sa_end(sa, IKE_REASON_INVALID_SYNTAX);
+}
+
+/*
+ * RFC 9242: counts what came in IKE_INTERMEDIATE to what AUTH covers. False for
+ * one that is out of place, or has payloads in the clear: none that we know has.
+ */
+static bool note_intermediate(struct ike_sa *sa, const struct ike_message *outer, const uint8_t *data,
+	const struct ike_message *inner)
+{
+	bool from_initiator = outer->header.flags & IKE_FLAG_INITIATOR;
+	bool in_place = sa->state == (from_initiator ? IKE_SA_HALF_OPEN : IKE_SA_INTERMEDIATE);
+
+	if (outer->header.exchange != IKE_EXCHANGE_IKE_INTERMEDIATE)
+		return true;
+	return in_place && sa->handshake->use_intermediate && outer->count == 1 &&
+	       ike_intermediate_cover(
+		       sa, data, from_initiator, inner->first, inner->content, inner->content_len);
 }
 
 static void take_protected(
@@ -156,6 +178,8 @@ static void take_protected(
 		take_malformed(sa, is_response, message->header.id, message->header.exchange);
 		break;
 	case IKE_SK_OPENED:
+		if (!note_intermediate(sa, message, data, &inner))
+			break;
 		sa->confirmed = sa->state == IKE_SA_ESTABLISHED;
 		if (is_response)
 			take_protected_response(sa, &inner);

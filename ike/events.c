@@ -60,6 +60,10 @@ const char *ike_stage_name(enum ike_stage stage)
 		return "IKE_AUTH sent";
 	case IKE_STAGE_AUTH_RECEIVED:
 		return "IKE_AUTH received";
+	case IKE_STAGE_INTERMEDIATE_SENT:
+		return "IKE_INTERMEDIATE sent";
+	case IKE_STAGE_INTERMEDIATE_RECEIVED:
+		return "IKE_INTERMEDIATE received";
 	case IKE_STAGE_INSTALLING:
 		return "SAs to the kernel";
 	case IKE_STAGE_INSTALLED:

@@ -65,6 +65,18 @@ bool ike_response_tick(struct ike_sa *sa)
 	return true;
 }
 
+/* RFC 9242 3.3.2: what is said in IKE_INTERMEDIATE is said in AUTH once more. */
+static bool cover(
+	struct ike_sa *sa, const struct ike_header *header, const struct ike_builder *chain, size_t len)
+{
+	uint8_t bytes[IKE_HEADER_LEN];
+	struct writer w = writer_init(bytes, sizeof(bytes));
+
+	ike_header_build(&w, header);
+	return ike_intermediate_cover(
+		sa, bytes, sa->role == IKE_INITIATOR, chain->first, chain->w.data, len);
+}
+
 static size_t seal(struct ike_sa *sa, uint8_t exchange, uint8_t flags, uint32_t id,
 	struct ike_builder *chain, uint8_t *out)
 {
@@ -79,6 +91,8 @@ static size_t seal(struct ike_sa *sa, uint8_t exchange, uint8_t flags, uint32_t 
 		return 0;
 	if (sa->role == IKE_INITIATOR)
 		header.flags |= IKE_FLAG_INITIATOR;
+	if (exchange == IKE_EXCHANGE_IKE_INTERMEDIATE && sa->handshake && !cover(sa, &header, chain, len))
+		return 0;
 	return ike_seal(sa, &header, chain->first, chain->w.data, len, out, IKE_SEALED_MAX);
 }
 

@@ -55,6 +55,8 @@ enum ike_stage {
 	IKE_STAGE_INIT_RECEIVED, /* the response (initiator) or the request (responder) */
 	IKE_STAGE_AUTH_SENT,
 	IKE_STAGE_AUTH_RECEIVED,
+	IKE_STAGE_INTERMEDIATE_SENT,
+	IKE_STAGE_INTERMEDIATE_RECEIVED,
 	IKE_STAGE_INSTALLING,	 /* keys handed to the data plane */
 	IKE_STAGE_INSTALLED,	 /* the data plane acknowledged */
 	IKE_STAGE_RETRANSMIT,
@@ -228,7 +230,7 @@ struct ike_sa_info {
 	enum ike_auth local_auth, remote_auth;
 	struct ike_id remote_id;
 	bool has_ppk; /* RFC 8784 */
-	char proposal[96]; /* "AES_GCM_16_256/PRF_HMAC_SHA2_256/CURVE25519" */
+	char proposal[192]; /* "AES_GCM_16_256/PRF_HMAC_SHA2_256/CURVE25519" */
 };
 bool ike_sa_info(const struct ike *ike, uint64_t sa, struct ike_sa_info *out);
 

@@ -26,6 +26,7 @@ static bool can_say_delete(const struct ike_sa *sa)
 	case IKE_SA_ESTABLISHED:
 		return true;
 	case IKE_SA_INITIATING:
+	case IKE_SA_INTERMEDIATE:
 	case IKE_SA_SIGNING:
 	case IKE_SA_HALF_OPEN:
 	case IKE_SA_CHECKING:

@@ -3,6 +3,7 @@
  * The initiator's side of IKE_SA_INIT and IKE_AUTH (RFC 7296 1.2):
  *
  *   INITIATING   IKE_SA_INIT sent; COOKIE and INVALID_KE_PAYLOAD are answered
+ *   INTERMEDIATE keys derived, an additional key exchange sent (intermediate.c)
  *   SIGNING      keys derived, our AUTH is computed
  *   AUTH_SENT    IKE_AUTH sent
  *   VERIFYING    the peer's AUTH is computed
@@ -41,6 +42,8 @@ void ike_send_init_request(struct ike_sa *sa)
 	ike_build_payload(&b, IKE_PAYLOAD_NONCE, ni.data, ni.len);
 	ike_nat_offer(sa, &b);
 	ike_build_hashes(sa, &b);
+	if (ike_intermediate_wanted(sa))
+		ike_notify_build(&b, IKE_NOTIFY_INTERMEDIATE_EXCHANGE_SUPPORTED, NULL, 0);
 	if (ike_ppk_own(sa))
 		ike_notify_build(&b, IKE_NOTIFY_USE_PPK, NULL, 0);
 	if (!ike_sa_conn(sa)->no_fragments)
@@ -153,6 +156,7 @@ static bool read_init_response(
 	return offer && payload && message->header.spi_r != 0 && ike_take_nonce(message, &nr) &&
 	       ike_proposal_choose(offer, IKE_PROTOCOL_IKE, &suite, h->kex.group, &sa->chosen) ==
 		       IKE_CHOICE_MADE &&
+	       (ike_addke_next(&sa->chosen, 0) == IKE_ADDKE_MAX || ike_intermediate_agreed(sa, message)) &&
 	       ike_ke_parse(payload, &ke) && ke.group == h->kex.group &&
 	       sa->chosen.ke == h->kex.group && kex_derive(&h->kex, ke.data, ke.len, shared);
 }
@@ -166,6 +170,15 @@ static void begin_auth(struct ike_sa *sa)
 		return;
 	}
 	ike_start_auth_job(sa);
+}
+
+/* What comes after IKE_SA_INIT, and after each IKE_INTERMEDIATE. */
+static void go_on(struct ike_sa *sa)
+{
+	if (ike_intermediate_is_due(sa))
+		ike_intermediate_send(sa);
+	else
+		begin_auth(sa);
 }
 
 void ike_take_init_response(
@@ -192,6 +205,7 @@ void ike_take_init_response(
 	ike_sa_derive_keys(sa, &shared);
 	ike_request_answered(sa);
 	h->peer_hashes = ike_read_hashes(message);
+	h->use_intermediate = ike_intermediate_agreed(sa, message);
 	sa->fragments = ike_fragments_agreed(sa, message);
 	ike_nat_note(sa, message);
 	if (ike_sa_conn(sa)->childless &&
@@ -204,7 +218,20 @@ void ike_take_init_response(
 	else if (!ike_ppk_agreed(sa, message))
 		ike_sa_end(sa, IKE_REASON_AUTHENTICATION);
 	else
-		begin_auth(sa);
+		go_on(sa);
+}
+
+void ike_take_intermediate_response(struct ike_sa *sa, const struct ike_message *inner)
+{
+	struct ike_notify error;
+
+	ike_request_answered(sa);
+	if (ike_notify_find_error(inner, &error))
+		ike_sa_end(sa, reason_of(error.type));
+	else if (ike_intermediate_take_response(sa, inner))
+		go_on(sa);
+	else
+		ike_sa_end(sa, IKE_REASON_CRYPTO);
 }
 
 /* --- IKE_AUTH ----------------------------------------------------------------------------- */

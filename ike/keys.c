@@ -128,6 +128,22 @@ bool ike_keys_rekey(struct ike_keys *keys, const struct ike_keys *old,
 	return good;
 }
 
+/* SKEYSEED(n) = prf(SK_d(n-1), SK(n) | Ni | Nr): as if the SA were replaced, but for the SPIs. */
+bool ike_keys_update(struct ike_keys *keys, const struct ike_chosen *chosen, const struct secret *shared,
+	const struct ike_nonce *ni, const struct ike_nonce *nr, uint64_t spi_i, uint64_t spi_r)
+{
+	struct ike_keys fresh = {0};
+	bool good = ike_keys_rekey(&fresh, keys, chosen, shared, ni, nr, spi_i, spi_r);
+
+	if (good) {
+		ike_keys_clear(keys);
+		*keys = fresh;
+	} else {
+		ike_keys_clear(&fresh);
+	}
+	return good;
+}
+
 void ike_keys_clear(struct ike_keys *keys)
 {
 	if (keys->d)

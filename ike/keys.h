@@ -35,6 +35,12 @@ bool ike_keys_derive(struct ike_keys *keys, const struct ike_chosen *chosen,
 bool ike_keys_rekey(struct ike_keys *keys, const struct ike_keys *old,
 	const struct ike_chosen *chosen, const struct secret *shared, const struct ike_nonce *ni,
 	const struct ike_nonce *nr, uint64_t spi_i, uint64_t spi_r);
+/*
+ * The same SA's after an additional key exchange (RFC 9370 2.2.2): from SK_d and the new
+ * secret, with the nonces of IKE_SA_INIT. False: the keys are as they were.
+ */
+bool ike_keys_update(struct ike_keys *keys, const struct ike_chosen *chosen, const struct secret *shared,
+	const struct ike_nonce *ni, const struct ike_nonce *nr, uint64_t spi_i, uint64_t spi_r);
 void ike_keys_clear(struct ike_keys *keys);
 
 /* RFC 8784 3: a key of `len` bytes becomes prf+(PPK, key). */

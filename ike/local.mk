@@ -29,6 +29,7 @@ libike_a_SOURCES = \
 	ike/guard.c \
 	ike/id.c ike/id.h \
 	ike/informational.c \
+	ike/intermediate.c \
 	ike/initiator.c \
 	ike/keys.c ike/keys.h \
 	ike/message.c ike/message.h \
@@ -60,7 +61,11 @@ LINT_TESTS += t/lint/vectors.t
 EXTRA_DIST += t/unit/ike_vectors.py
 
 sim_world = t/sim/world.c t/sim/world.h t/tap.h
-UNIT_TESTS += t/sim/two t/sim/algorithms t/sim/life t/sim/requests t/sim/crossing t/sim/contact t/sim/certs t/sim/fragments t/sim/nat t/sim/ppk t/sim/rekey t/sim/flood t/sim/fleet
+UNIT_TESTS += t/sim/addke t/sim/kem t/sim/two t/sim/algorithms t/sim/life t/sim/requests t/sim/crossing t/sim/contact t/sim/certs t/sim/fragments t/sim/nat t/sim/ppk t/sim/rekey t/sim/flood t/sim/fleet
+t_sim_addke_SOURCES = t/sim/addke.c t/pki.c t/pki.h $(sim_world)
+t_sim_addke_LDADD = $(IKE_LIBS)
+t_sim_kem_SOURCES = t/sim/kem.c $(sim_world)
+t_sim_kem_LDADD = $(IKE_LIBS)
 t_sim_algorithms_SOURCES = t/sim/algorithms.c $(sim_world)
 t_sim_algorithms_LDADD = $(IKE_LIBS)
 t_sim_fleet_SOURCES = t/sim/fleet.c t/sim/fleet.h t/sim/fleet_hosts.c

@@ -40,6 +40,10 @@ struct ike_message {
 	struct ike_payload payloads[IKE_MAX_PAYLOADS];
 	size_t count;
 	uint8_t unsupported;	   /* type of the first unknown critical payload, 0 if none */
+	/* Of what was sealed: the whole content as it came, and the type of its first payload. */
+	uint8_t first;
+	const uint8_t *content;
+	size_t content_len;
 	uint8_t sk_first;	   /* when the chain ends in SK: type of its first inner payload */
 };
 

@@ -249,6 +249,7 @@ static bool prepare_plain(struct ike_sa *sa, const uint8_t *id, size_t id_len)
 		return true;
 	auth_task_init(plain, sa->keys, true, h->init_request.data, h->init_request.len, &h->work->nr, id,
 		id_len);
+	ike_intermediate_cover_auth(sa, plain);
 	return choose_way(sa, plain, true);
 }
 
@@ -264,6 +265,7 @@ bool ike_prepare_auth(struct ike_sa *sa, bool own)
 
 	auth_task_init(task, sa->keys, of_initiator, message->data, message->len,
 		of_initiator ? &h->work->nr : &h->work->ni, id, id_len);
+	ike_intermediate_cover_auth(sa, task);
 	if (sa->has_ppk ? !auth_task_with_ppk(task, NULL)
 			: own && sa->role == IKE_INITIATOR && !ike_ppk_prepare(sa, task))
 		return false;

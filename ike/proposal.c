@@ -3,15 +3,17 @@
 #include "ike/proposal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define LAST 0
 #define MORE_PROPOSALS 2
 #define MORE_TRANSFORMS 3
-#define MAX_TRANSFORMS 128
+#define MAX_TRANSFORMS 255
+/* Of a suite of ours: four lists, ESN, and the additional key exchanges. */
+#define TRANSFORMS_OURS ((4 + IKE_ADDKE_MAX) * IKE_SUITE_MAX + 2)
 #define ESN_NONE 0
 #define ESN_EXTENDED 1
 #define NO_GUESS UINT16_MAX
-#define KE_NONE 0
 #define INTEG_NONE 0
 
 struct transform {
@@ -58,6 +60,48 @@ static void default_integ(struct ike_suite *suite)
 	suite->integ_count = 2;
 }
 
+bool ike_suite_has_addke(const struct ike_suite *suite)
+{
+	for (size_t i = 0; i < IKE_ADDKE_MAX; i++) {
+		if (suite->addke_count[i])
+			return true;
+	}
+	return false;
+}
+
+static bool may_miss(const uint16_t *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (list[i] == IKE_KE_NONE)
+			return true;
+	}
+	return count == 0;
+}
+
+bool ike_suite_may_miss_addke(const struct ike_suite *suite)
+{
+	for (size_t i = 0; i < IKE_ADDKE_MAX; i++) {
+		if (!may_miss(suite->addke[i], suite->addke_count[i]))
+			return false;
+	}
+	return true;
+}
+
+struct ike_suite ike_suite_without_addke(const struct ike_suite *suite)
+{
+	struct ike_suite without = *suite;
+
+	memset(without.addke_count, 0, sizeof(without.addke_count));
+	return without;
+}
+
+size_t ike_addke_next(const struct ike_chosen *chosen, size_t from)
+{
+	while (from < IKE_ADDKE_MAX && chosen->addke[from] == IKE_KE_NONE)
+		from++;
+	return from;
+}
+
 struct ike_suite ike_suite_defaults(const struct ike_suite *suite, uint8_t protocol)
 {
 	static const uint16_t prfs[] = {
@@ -73,7 +117,7 @@ struct ike_suite ike_suite_defaults(const struct ike_suite *suite, uint8_t proto
 			full.esn[full.esn_count] = esns[full.esn_count];
 		full.prf_count = 0;
 		full.ke_count = 0;
-		return full;
+		return ike_suite_without_addke(&full);
 	}
 	for (; suite->prf_count == 0 && full.prf_count < 3; full.prf_count++)
 		full.prf[full.prf_count] = prfs[full.prf_count];
@@ -84,7 +128,7 @@ struct ike_suite ike_suite_defaults(const struct ike_suite *suite, uint8_t proto
 
 struct ike_suite ike_suite_chosen(const struct ike_chosen *chosen)
 {
-	return (struct ike_suite){.encr = {{chosen->encr, chosen->key_bits}},
+	struct ike_suite suite = {.encr = {{chosen->encr, chosen->key_bits}},
 		.encr_count = 1,
 		.integ = {chosen->integ},
 		.integ_count = chosen->integ ? 1 : 0,
@@ -94,6 +138,12 @@ struct ike_suite ike_suite_chosen(const struct ike_chosen *chosen)
 		.ke_count = chosen->ke ? 1 : 0,
 		.esn = {chosen->esn},
 		.esn_count = 1};
+
+	for (size_t i = 0; i < IKE_ADDKE_MAX; i++) {
+		suite.addke[i][0] = chosen->addke[i];
+		suite.addke_count[i] = chosen->addke[i] || (chosen->addke_declined & 1u << i);
+	}
+	return suite;
 }
 
 /* --- building --------------------------------------------------------------------------------- */
@@ -163,6 +213,9 @@ static size_t add_suite(struct transform *out, uint8_t protocol, const struct ik
 	if (!combined)
 		count = add_list(out, count, IKE_TRANSFORM_INTEG, suite->integ, suite->integ_count);
 	count = add_list(out, count, IKE_TRANSFORM_KE, suite->ke, suite->ke_count);
+	for (size_t i = 0; i < IKE_ADDKE_MAX; i++)
+		count = add_list(out, count, (uint8_t)(IKE_TRANSFORM_ADDKE1 + i), suite->addke[i],
+			suite->addke_count[i]);
 	if (protocol == IKE_PROTOCOL_ESP)
 		count = add_list(out, count, IKE_TRANSFORM_ESN, suite->esn, suite->esn_count);
 	return count;
@@ -177,21 +230,35 @@ static bool has_kind(const struct ike_suite *suite, bool combined)
 	return false;
 }
 
-void ike_proposal_offer(struct ike_builder *builder, uint8_t protocol, const struct ike_suite *suite,
-	uint64_t spi, uint8_t spi_len)
+/* A proposal for each kind of cipher, numbered from `number` + 1; gives the last number. */
+static uint8_t build_kinds(struct writer *w, uint8_t number, uint8_t protocol,
+	const struct ike_suite *suite, struct proposal_spi spi, bool last)
 {
 	bool first = suite->encr_count == 0 || is_combined(suite->encr[0].id);
 	bool both = has_kind(suite, !first);
-	struct transform transforms[4 * IKE_SUITE_MAX + 2];
-	struct proposal_spi own = {spi, spi_len};
+	struct transform transforms[TRANSFORMS_OURS];
 	size_t count = add_suite(transforms, protocol, suite, first);
 
-	ike_build_begin(builder, IKE_PAYLOAD_SA);
-	build_proposal(&builder->w, 1, protocol, transforms, count, own, !both);
+	build_proposal(w, ++number, protocol, transforms, count, spi, last && !both);
 	if (both) {
 		count = add_suite(transforms, protocol, suite, !first);
-		build_proposal(&builder->w, 2, protocol, transforms, count, own, true);
+		build_proposal(w, ++number, protocol, transforms, count, spi, last);
 	}
+	return number;
+}
+
+void ike_proposal_offer(struct ike_builder *builder, uint8_t protocol, const struct ike_suite *suite,
+	uint64_t spi, uint8_t spi_len)
+{
+	struct ike_suite without = ike_suite_without_addke(suite);
+	bool twice = ike_suite_has_addke(suite) && ike_suite_may_miss_addke(suite);
+	struct proposal_spi own = {spi, spi_len};
+	uint8_t number;
+
+	ike_build_begin(builder, IKE_PAYLOAD_SA);
+	number = build_kinds(&builder->w, 0, protocol, suite, own, !twice);
+	if (twice)
+		build_kinds(&builder->w, number, protocol, &without, own, true);
 	ike_build_end(builder);
 }
 
@@ -199,7 +266,7 @@ void ike_proposal_answer(
 	struct ike_builder *builder, const struct ike_chosen *chosen, uint64_t spi, uint8_t spi_len)
 {
 	struct ike_suite suite = ike_suite_chosen(chosen);
-	struct transform transforms[5];
+	struct transform transforms[TRANSFORMS_OURS];
 	size_t count = add_suite(transforms, chosen->protocol, &suite, is_combined(chosen->encr));
 
 	ike_build_begin(builder, IKE_PAYLOAD_SA);
@@ -354,20 +421,104 @@ static bool choose_esn(
 		suite->esn, suite->esn_count, NO_GUESS, &out->esn);
 }
 
+static bool is_addke(uint8_t type)
+{
+	return type >= IKE_TRANSFORM_ADDKE1 && type < IKE_TRANSFORM_ADDKE1 + IKE_ADDKE_MAX;
+}
+
 /* Only what the suite knows how to do may be demanded: an extra transform type is a demand (3.3.6). */
 static bool demands_only(const struct proposal *proposal, uint8_t protocol)
 {
 	for (size_t i = 0; i < proposal->count; i++) {
 		uint8_t type = proposal->transforms[i].type;
 		bool known = protocol == IKE_PROTOCOL_IKE
-				     ? type <= IKE_TRANSFORM_KE
+				     ? type <= IKE_TRANSFORM_KE || is_addke(type)
 				     : type == IKE_TRANSFORM_ENCR || type == IKE_TRANSFORM_INTEG ||
-					       type == IKE_TRANSFORM_ESN || type == IKE_TRANSFORM_KE;
+					       type == IKE_TRANSFORM_ESN || type == IKE_TRANSFORM_KE ||
+					       is_addke(type);
 
 		if (!known)
 			return false;
 	}
 	return true;
+}
+
+/* --- additional key exchanges (RFC 9370 2.2.1) -------------------------------------------------- */
+
+/* What can be seen of one alone: something of ours is offered, or it may be left out. */
+static bool may_choose_addke(const struct proposal *proposal, const struct ike_suite *suite, size_t index)
+{
+	uint8_t type = (uint8_t)(IKE_TRANSFORM_ADDKE1 + index);
+	uint16_t id;
+
+	if (!offers_type(proposal, type))
+		return may_miss(suite->addke[index], suite->addke_count[index]);
+	if (!suite->addke_count[index])
+		return offers(proposal, type, IKE_KE_NONE, 0);
+	return choose_id(proposal, type, suite->addke[index], suite->addke_count[index], NO_GUESS, &id);
+}
+
+static bool may_choose_addkes(const struct proposal *proposal, const struct ike_suite *suite)
+{
+	for (size_t i = 0; i < IKE_ADDKE_MAX; i++) {
+		if (!may_choose_addke(proposal, suite, i))
+			return false;
+	}
+	return true;
+}
+
+static bool is_used(const struct ike_chosen *chosen, uint16_t id, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (chosen->addke[i] == id)
+			return true;
+	}
+	return chosen->ke == id;
+}
+
+/*
+ * From one index on. No method twice, so a choice may have to be taken back: the methods that
+ * we know are few, and so are the ways to order them.
+ */
+static bool choose_addkes(const struct proposal *proposal, const struct ike_suite *suite, size_t index,
+	struct ike_chosen *out)
+{
+	uint8_t type = (uint8_t)(IKE_TRANSFORM_ADDKE1 + index);
+
+	if (index == IKE_ADDKE_MAX)
+		return true;
+	out->addke[index] = IKE_KE_NONE;
+	out->addke_declined &= (uint8_t)~(1u << index);
+	if (!offers_type(proposal, type))
+		return choose_addkes(proposal, suite, index + 1, out);
+	for (size_t i = 0; i < suite->addke_count[index]; i++) {
+		uint16_t id = suite->addke[index][i];
+
+		if (id == IKE_KE_NONE || !offers(proposal, type, id, 0) || is_used(out, id, index))
+			continue;
+		out->addke[index] = id;
+		if (choose_addkes(proposal, suite, index + 1, out))
+			return true;
+	}
+	out->addke[index] = IKE_KE_NONE;
+	out->addke_declined |= (uint8_t)(1u << index);
+	return offers(proposal, type, IKE_KE_NONE, 0) &&
+	       may_miss(suite->addke[index], suite->addke_count[index]) &&
+	       choose_addkes(proposal, suite, index + 1, out);
+}
+
+/*
+ * RFC 7296 1.2: the first CHILD SA has no key exchange of its own; one that is offered
+ * may be ignored. Later a group is a demand, unless NONE is among them.
+ */
+static bool choose_esp_ke(const struct proposal *proposal, const struct ike_suite *suite, uint16_t guess,
+	struct ike_chosen *out)
+{
+	if (!suite->ke_count || !offers_type(proposal, IKE_TRANSFORM_KE))
+		return true;
+	if (!choose_id(proposal, IKE_TRANSFORM_KE, suite->ke, suite->ke_count, guess, &out->ke))
+		return offers(proposal, IKE_TRANSFORM_KE, IKE_KE_NONE, 0);
+	return choose_addkes(proposal, suite, 0, out);
 }
 
 static bool choose_from(const struct proposal *proposal, uint8_t protocol,
@@ -382,16 +533,9 @@ static bool choose_from(const struct proposal *proposal, uint8_t protocol,
 		return choose_id(proposal, IKE_TRANSFORM_PRF, suite->prf, suite->prf_count, NO_GUESS,
 			       &out->prf) &&
 		       choose_id(proposal, IKE_TRANSFORM_KE, suite->ke, suite->ke_count, guess,
-			       &out->ke);
-	/*
-	 * 1.2: the first CHILD SA has no key exchange of its own; one that is offered
-	 * may be ignored. Later a group is a demand, unless NONE is among them.
-	 */
-	if (suite->ke_count && offers_type(proposal, IKE_TRANSFORM_KE) &&
-		!choose_id(proposal, IKE_TRANSFORM_KE, suite->ke, suite->ke_count, guess, &out->ke) &&
-		!offers(proposal, IKE_TRANSFORM_KE, KE_NONE, 0))
-		return false;
-	return choose_esn(proposal, suite, out);
+			       &out->ke) &&
+		       may_choose_addkes(proposal, suite) && choose_addkes(proposal, suite, 0, out);
+	return choose_esp_ke(proposal, suite, guess, out) && choose_esn(proposal, suite, out);
 }
 
 enum ike_choice ike_proposal_choose(const struct ike_payload *sa, uint8_t protocol,
@@ -436,6 +580,19 @@ static void format_encr(const struct ike_chosen *chosen, char *out, size_t len)
 		snprintf(out, len, "%s", name);
 }
 
+/* "/KE1_ECP_384/KE2_…" behind what is there. */
+static void format_addkes(const struct ike_chosen *chosen, char out[IKE_PROPOSAL_TEXT])
+{
+	size_t i = ike_addke_next(chosen, 0);
+
+	for (; i < IKE_ADDKE_MAX; i = ike_addke_next(chosen, i + 1)) {
+		size_t len = strlen(out);
+
+		snprintf(out + len, IKE_PROPOSAL_TEXT - len, "/KE%zu_%s", i + 1,
+			ike_group_name(chosen->addke[i]));
+	}
+}
+
 const char *ike_proposal_format(const struct ike_chosen *chosen, char out[IKE_PROPOSAL_TEXT])
 {
 	const char *integ = chosen->integ ? ike_integ_name(chosen->integ) : "";
@@ -443,11 +600,13 @@ const char *ike_proposal_format(const struct ike_chosen *chosen, char out[IKE_PR
 	char encr[IKE_PROPOSAL_TEXT / 2];
 
 	format_encr(chosen, encr, sizeof(encr));
-	if (chosen->protocol == IKE_PROTOCOL_IKE)
+	if (chosen->protocol == IKE_PROTOCOL_IKE) {
 		snprintf(out, IKE_PROPOSAL_TEXT, "%s%s%s/%s/%s", encr, dash, integ,
 			ike_prf_name(chosen->prf), ike_group_name(chosen->ke));
-	else
+		format_addkes(chosen, out);
+	} else {
 		snprintf(out, IKE_PROPOSAL_TEXT, "%s%s%s%s", encr, dash, integ,
 			chosen->esn ? "/ESN" : "");
+	}
 	return out;
 }

@@ -18,6 +18,8 @@ struct ike_chosen {
 	uint16_t integ; /* 0 with a combined-mode cipher */
 	uint16_t prf; /* IKE only */
 	uint16_t ke;  /* IKE; of ESP: the group of a key exchange of its own (PFS), 0 for none */
+	uint16_t addke[IKE_ADDKE_MAX]; /* additional key exchanges in their order (RFC 9370); 0: none */
+	uint8_t addke_declined;	       /* types (a bit each) that were offered and are NONE */
 	uint16_t esn; /* ESP: 1 for extended sequence numbers (RFC 4303 2.2.1) */
 	uint64_t spi; /* the peer's: 4 bytes for ESP; 0 in IKE_SA_INIT */
 };
@@ -30,13 +32,22 @@ struct ike_suite ike_suite_chosen(const struct ike_chosen *chosen);
 /*
  * All of the suite: a proposal for its combined-mode ciphers and one for its
  * others, in the order of the suite's first cipher; groups of ESP only in
- * CREATE_CHILD_SA. `spi_len` 0, 4 or 8.
+ * CREATE_CHILD_SA. Where additional key exchanges may be left out, the same again
+ * without, for peers that do not know them. `spi_len` 0, 4 or 8.
  */
 void ike_proposal_offer(struct ike_builder *builder, uint8_t protocol, const struct ike_suite *suite,
 	uint64_t spi, uint8_t spi_len);
 /* The answer: one proposal with one transform of each type. */
 void ike_proposal_answer(struct ike_builder *builder, const struct ike_chosen *chosen, uint64_t spi,
 	uint8_t spi_len);
+
+/* Whether there is a list of methods for one, and whether each may be left out. */
+bool ike_suite_has_addke(const struct ike_suite *suite);
+bool ike_suite_may_miss_addke(const struct ike_suite *suite);
+/* The suite without them. */
+struct ike_suite ike_suite_without_addke(const struct ike_suite *suite);
+/* The index of the first additional key exchange from `from` on; IKE_ADDKE_MAX when there is none. */
+size_t ike_addke_next(const struct ike_chosen *chosen, size_t from);
 
 enum ike_choice {
 	IKE_CHOICE_MADE,
@@ -49,6 +60,8 @@ enum ike_choice {
  * allows; within it our preference counts, but for the group: `guess`, the
  * group of the peer's KE payload (0 for none), is taken if it is allowed, to
  * save a round trip.
+ *
+ * No method is used twice (RFC 9370 2.2.1).
  */
 enum ike_choice ike_proposal_choose(const struct ike_payload *sa, uint8_t protocol,
 	const struct ike_suite *suite, uint16_t guess, struct ike_chosen *out);
@@ -56,8 +69,8 @@ enum ike_choice ike_proposal_choose(const struct ike_payload *sa, uint8_t protoc
 /* The protocol of the first proposal; IKE_PROTOCOL_NONE for a payload that is missing or malformed. */
 uint8_t ike_proposal_protocol(const struct ike_payload *sa);
 
-/* "AES_GCM_16_256/HMAC_SHA2_256/CURVE25519", "AES_CBC_128-HMAC_SHA2_256_128/…". */
-#define IKE_PROPOSAL_TEXT 96
+/* "AES_GCM_16_256/HMAC_SHA2_256/CURVE25519", "AES_CBC_128-…", "…/CURVE25519/KE1_ECP_384". */
+#define IKE_PROPOSAL_TEXT 192
 const char *ike_proposal_format(const struct ike_chosen *chosen, char out[IKE_PROPOSAL_TEXT]);
 
 #endif

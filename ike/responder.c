@@ -30,13 +30,30 @@ struct init_request {
 	struct ike_ke ke;
 };
 
+static bool speaks_intermediate(const struct ike_message *message)
+{
+	struct ike_notify notify;
+
+	return ike_notify_find(message, IKE_NOTIFY_INTERMEDIATE_EXCHANGE_SUPPORTED, &notify);
+}
+
+/* RFC 9370 2.2.1: additional key exchanges need IKE_INTERMEDIATE; where they may be missed, they are. */
+static struct ike_suite suite_for(const struct ike_conn *conn, const struct ike_message *message)
+{
+	struct ike_suite suite = ike_suite_defaults(&conn->ike, IKE_PROTOCOL_IKE);
+
+	return speaks_intermediate(message) || !ike_suite_may_miss_addke(&suite)
+		       ? suite
+		       : ike_suite_without_addke(&suite);
+}
+
 /* Reads and judges a request; false when it was refused or ignored. */
 static bool judge_init(struct ike *ike, const struct path *path, const struct ike_conn *conn,
 	const struct ike_message *message, struct init_request *out)
 {
 	const struct ike_payload *offer = ike_message_find(message, IKE_PAYLOAD_SA);
 	const struct ike_payload *ke = ike_message_find(message, IKE_PAYLOAD_KE);
-	struct ike_suite suite = ike_suite_defaults(&conn->ike, IKE_PROTOCOL_IKE);
+	struct ike_suite suite = suite_for(conn, message);
 	struct ike_nonce nonce;
 
 	if (message->unsupported) {
@@ -50,7 +67,9 @@ static bool judge_init(struct ike *ike, const struct path *path, const struct ik
 	}
 	switch (ike_proposal_choose(offer, IKE_PROTOCOL_IKE, &suite, out->ke.group, &out->chosen)) {
 	case IKE_CHOICE_MADE:
-		break;
+		if (ike_addke_next(&out->chosen, 0) == IKE_ADDKE_MAX || speaks_intermediate(message))
+			break;
+		__attribute__((fallthrough));
 	case IKE_CHOICE_NONE:
 		ike_refuse_init(ike, path, message, IKE_NOTIFY_NO_PROPOSAL_CHOSEN, NULL, 0);
 		return false;
@@ -87,6 +106,8 @@ static void send_init_response(struct ike_sa *sa)
 		ike_build_hashes(sa, &b);
 	if (h->use_ppk)
 		ike_notify_build(&b, IKE_NOTIFY_USE_PPK, NULL, 0);
+	if (h->use_intermediate)
+		ike_notify_build(&b, IKE_NOTIFY_INTERMEDIATE_EXCHANGE_SUPPORTED, NULL, 0);
 	if (sa->fragments)
 		ike_notify_build(&b, IKE_NOTIFY_IKEV2_FRAGMENTATION_SUPPORTED, NULL, 0);
 	ike_notify_build(&b, IKE_NOTIFY_CHILDLESS_IKEV2_SUPPORTED, NULL, 0);
@@ -109,6 +130,7 @@ static struct ike_sa *open_half(struct ike *ike, const struct path *path, size_t
 	sa->chosen = request->chosen;
 	ike_nat_note(sa, message);
 	h->peer_hashes = ike_read_hashes(message);
+	h->use_intermediate = ike_intermediate_agreed(sa, message);
 	h->use_ppk = ike_ppk_any(sa) && ike_notify_find(message, IKE_NOTIFY_USE_PPK, &notify);
 	sa->fragments = ike_fragments_agreed(sa, message);
 	ike_sa_track_peer(sa);
@@ -175,20 +197,22 @@ bool ike_responder_keys(struct ike_sa *sa)
 	return sa->keys;
 }
 
-/*
- * An answer that ends the SA: one error notify and nothing else. What is left
- * repeats it, should it be lost, until the half-open SA's time is over.
- */
-static void refuse_auth(
-	struct ike_sa *sa, uint32_t id, uint16_t type, const void *data, size_t len)
+void ike_refuse_half_open(struct ike_sa *sa, uint8_t exchange, uint32_t id, uint16_t type, const void *data,
+	size_t len)
 {
 	uint8_t inner[64];
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
 	ike_notify_build(&chain, type, data, len);
-	ike_send_sealed_response(sa, IKE_EXCHANGE_IKE_AUTH, id, &chain);
+	ike_send_sealed_response(sa, exchange, id, &chain);
 	ike_sa_set_state(sa, IKE_SA_CHECKING);
 	ike_sa_forget_handshake(sa);
+}
+
+static void refuse_auth(
+	struct ike_sa *sa, uint32_t id, uint16_t type, const void *data, size_t len)
+{
+	ike_refuse_half_open(sa, IKE_EXCHANGE_IKE_AUTH, id, type, data, len);
 }
 
 static bool read_auth_request(struct ike_sa *sa, const struct ike_message *inner)
@@ -211,8 +235,13 @@ void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner)
 {
 	uint32_t id = inner->header.id;
 
-	ike_begin_auth_work(sa);
 	ike_tell_stage(sa, IKE_STAGE_AUTH_RECEIVED);
+	if (!ike_intermediate_is_done(sa)) {
+		ike_note_detail(sa, "an additional key exchange is missing");
+		refuse_peer(sa, id);
+		return;
+	}
+	ike_begin_auth_work(sa);
 	if (inner->unsupported) {
 		refuse_auth(sa, id, IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD, &inner->unsupported, 1);
 		return;

@@ -13,6 +13,8 @@ const char *ike_sa_state_name(enum ike_sa_state state)
 	switch (state) {
 	case IKE_SA_INITIATING:
 		return "INITIATING";
+	case IKE_SA_INTERMEDIATE:
+		return "INTERMEDIATE";
 	case IKE_SA_SIGNING:
 		return "SIGNING";
 	case IKE_SA_AUTH_SENT:
@@ -230,6 +232,7 @@ void ike_sa_forget_handshake(struct ike_sa *sa)
 	ike_kept_clear(&handshake->init_request);
 	ike_kept_clear(&handshake->init_response);
 	free_work(handshake->work);
+	ike_intermediate_free(handshake->intermediate);
 	free(handshake);
 	sa->handshake = NULL;
 }
@@ -256,7 +259,10 @@ static unsigned successors(enum ike_sa_state state)
 {
 	switch (state) {
 	case IKE_SA_INITIATING: /* ESTABLISHED: as the successor of another */
-		return BIT(IKE_SA_SIGNING) | BIT(IKE_SA_ESTABLISHED) | BIT(IKE_SA_DEAD);
+		return BIT(IKE_SA_INTERMEDIATE) | BIT(IKE_SA_SIGNING) | BIT(IKE_SA_ESTABLISHED) |
+		       BIT(IKE_SA_DEAD);
+	case IKE_SA_INTERMEDIATE:
+		return BIT(IKE_SA_INTERMEDIATE) | BIT(IKE_SA_SIGNING) | BIT(IKE_SA_DEAD);
 	case IKE_SA_SIGNING:
 		return BIT(IKE_SA_AUTH_SENT) | BIT(IKE_SA_DEAD);
 	case IKE_SA_AUTH_SENT:

@@ -3,7 +3,7 @@
  * Inside the engine: the IKE SA, its tables and the one door for its state.
  * Included by the files of ike/ only.
  *
- *   initiator: INITIATING -> SIGNING -> AUTH_SENT -> VERIFYING -> INSTALLING -> ESTABLISHED
+ *   initiator: INITIATING [-> INTERMEDIATE] -> SIGNING -> AUTH_SENT -> VERIFYING -> INSTALLING -> ESTABLISHED
  *   responder: HALF_OPEN -> CHECKING -> INSTALLING -> ESTABLISHED
  *   both:      ESTABLISHED -> DELETING -> DEAD; every state -> DEAD
  *
@@ -29,6 +29,7 @@
 
 enum ike_sa_state {
 	IKE_SA_INITIATING,
+	IKE_SA_INTERMEDIATE,
 	IKE_SA_SIGNING,
 	IKE_SA_AUTH_SENT,
 	IKE_SA_VERIFYING,
@@ -108,6 +109,8 @@ struct ike_handshake {
 	struct ike_auth_work *work; /* from IKE_AUTH on; a stranger's half-open SA has none */
 	bool run_own, run_peer; /* what the job under way is to compute */
 	bool use_ppk;		/* both say USE_PPK (RFC 8784 3) */
+	bool use_intermediate;	/* both say INTERMEDIATE_EXCHANGE_SUPPORTED (RFC 9242) */
+	struct ike_intermediate *intermediate; /* from the first such exchange on */
 	unsigned peer_hashes;	/* that the peer verifies signatures of (RFC 7427 4) */
 	/* The peer's wish for the CHILD SA, kept while its AUTH is checked. */
 	bool has_child_offer;
@@ -159,8 +162,11 @@ struct ike_peer_key {
 struct ike_sa {
 	struct ike *ike;
 	uint64_t id;
-	enum ike_role role; /* original initiator or responder */
-	enum ike_sa_state state;
+	/* Strangers have half-open ones by the thousand: no byte is wasted. */
+	enum ike_role role : 8; /* original initiator or responder */
+	enum ike_sa_state state : 8;
+	enum ike_reason fail_reason : 8;   /* of fail_us */
+	enum ike_reason delete_reason : 8; /* of delete_us */
 	bool fragments;	    /* RFC 7383: both ends speak it */
 	bool has_ppk;	    /* one is in the keys (RFC 8784) */
 	bool confirmed;	    /* the peer has it up too: sure for an initiator, else once it is heard */
@@ -171,8 +177,6 @@ struct ike_sa {
 	bool is_replaced;   /* a successor has its CHILD SAs; it waits for its DELETE */
 	bool peer_tracked;  /* it is in ike.by_peer */
 	uint8_t nat;	    /* who is behind one: IKE_NAT_HERE, IKE_NAT_THERE (nat.h) */
-	enum ike_reason fail_reason;   /* of fail_us */
-	enum ike_reason delete_reason; /* of delete_us */
 	struct path path;
 	size_t conn;
 	uint64_t user;
@@ -440,6 +444,7 @@ void ike_send_init_request(struct ike_sa *sa);
 void ike_take_init_response(struct ike_sa *sa, const struct ike_message *message, const uint8_t *data,
 	size_t len);
 void ike_initiator_signed(struct ike_sa *sa);
+void ike_take_intermediate_response(struct ike_sa *sa, const struct ike_message *inner);
 void ike_take_auth_response(struct ike_sa *sa, const struct ike_message *inner);
 void ike_initiator_verified(struct ike_sa *sa);
 void ike_initiator_installed(struct ike_sa *sa, bool good);
@@ -457,14 +462,42 @@ void ike_guard_count(struct ike_sa *sa);
 void ike_guard_uncount(struct ike_sa *sa);
 void ike_guard_free(struct ike *ike);
 
+/* --- intermediate.c: IKE_INTERMEDIATE (RFC 9242) with additional key exchanges (RFC 9370) -------------------- */
+/* Whether the connection speaks it; whether both ends do. */
+bool ike_intermediate_wanted(const struct ike_sa *sa);
+bool ike_intermediate_agreed(const struct ike_sa *sa, const struct ike_message *init);
+/* Whether no additional key exchange is to be done (any more). */
+bool ike_intermediate_is_done(const struct ike_sa *sa);
+/* Initiator: whether another exchange comes before IKE_AUTH. */
+bool ike_intermediate_is_due(const struct ike_sa *sa);
+/* Initiator: begins the next one; takes its answer, false when the SA must end. */
+void ike_intermediate_send(struct ike_sa *sa);
+bool ike_intermediate_take_response(struct ike_sa *sa, const struct ike_message *inner);
+void ike_take_intermediate_request(struct ike_sa *sa, const struct ike_message *inner);
+/*
+ * Counts a message of one end to IntAuth: its header as it is on the wire, and
+ * its content before it is sealed, under the keys of this moment.
+ */
+bool ike_intermediate_cover(struct ike_sa *sa, const uint8_t header[IKE_HEADER_LEN], bool of_initiator,
+	uint8_t first, const uint8_t *content, size_t len);
+/* Adds what there is to an AUTH, before its way is chosen. */
+void ike_intermediate_cover_auth(const struct ike_sa *sa, struct auth_task *task);
+void ike_intermediate_free(struct ike_intermediate *state);
+
 /* --- responder.c ----------------------------------------------------------------------------------------- */
 void ike_take_init_request(struct ike *ike, const struct path *path, const struct ike_message *message,
 	const uint8_t *data, size_t len);
 /* Answers an IKE_SA_INIT request with one notify, at a rate that serves nobody as a mirror. */
 void ike_refuse_init(struct ike *ike, const struct path *path, const struct ike_message *message,
 	uint16_t type, const void *data, size_t len);
-/* Derives the keys of a half-open SA at its first IKE_AUTH; false when the peer's value is none. */
+/* Derives the keys of a half-open SA at its first IKE_INTERMEDIATE or IKE_AUTH; false when the peer's value is none. */
 bool ike_responder_keys(struct ike_sa *sa);
+/*
+ * An answer that ends a half-open SA: one error notify and nothing else. What is left
+ * repeats it, should it be lost, until the SA's time is over.
+ */
+void ike_refuse_half_open(struct ike_sa *sa, uint8_t exchange, uint32_t id, uint16_t type, const void *data,
+	size_t len);
 void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner);
 void ike_responder_checked(struct ike_sa *sa);
 void ike_responder_installed(struct ike_sa *sa, bool good);

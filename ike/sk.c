@@ -176,6 +176,9 @@ enum ike_sk_result ike_sk_parse(const struct ike_message *outer, uint8_t first,
 	inner->count = 0;
 	inner->unsupported = outer->unsupported;
 	inner->sk_first = 0;
+	inner->first = first;
+	inner->content = content;
+	inner->content_len = len;
 	return ike_chain_parse(first, content, len, inner) ? IKE_SK_OPENED : IKE_SK_MALFORMED;
 }
 

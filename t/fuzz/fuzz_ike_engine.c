@@ -320,6 +320,20 @@ static void settle(void)
 	}
 }
 
+/* The ends do one additional key exchange or two, that one of them may leave out or has not. */
+static void have_addkes(uint8_t kind)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct ike_suite *suite = &world.hosts[i].conns[0].ike;
+
+		suite->addke[0][0] = IKE_GROUP_ECP_256;
+		suite->addke_count[0] = 1;
+		suite->addke[3][0] = kind & 64 ? IKE_GROUP_ECP_384 : IKE_KE_NONE;
+		suite->addke[3][1] = kind & 64 ? IKE_KE_NONE : IKE_GROUP_ECP_384;
+		suite->addke_count[3] = i && kind & 128 ? 0 : 2;
+	}
+}
+
 /* The ends have a PPK, or different ones, and insist on it or do not. */
 static void have_ppks(uint8_t kind)
 {
@@ -349,7 +363,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		world.hosts[1].conns[0].mode = world.hosts[0].conns[0].mode = IPSEC_TRANSPORT;
 	if (kind & 16)
 		have_ppks(kind);
-	if (kind & 26) {
+	else if (kind & 32)
+		have_addkes(kind);
+	if (kind & 58) {
 		world_reload(&world, 0);
 		world_reload(&world, 1);
 	}

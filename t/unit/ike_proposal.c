@@ -94,11 +94,55 @@ static void test_foreign(void)
 	ok(refused, "each truncation is refused");
 }
 
+/* --- additional key exchanges (RFC 9370) ---------------------------------------------------------- */
+
+static size_t count_proposals(const struct ike_payload *sa)
+{
+	size_t count = 0, at = 0;
+
+	while (at + 4 <= sa->len) {
+		at += (size_t)sa->data[at + 2] << 8 | sa->data[at + 3];
+		count++;
+	}
+	return count;
+}
+
+static void test_addke(void)
+{
+	struct ike_suite suite = {.encr = {{IKE_ENCR_AES_GCM_16, 256}, {IKE_ENCR_AES_CBC, 256}}, .encr_count = 2};
+	struct ike_suite ours, esp, declines = {0};
+	struct ike_chosen chosen;
+	struct ike_payload sa;
+
+	suite.addke[0][0] = IKE_GROUP_ECP_384;
+	suite.addke_count[0] = 1;
+	ours = ike_suite_defaults(&suite, IKE_PROTOCOL_IKE);
+	sa = offer(IKE_PROTOCOL_IKE, &suite, 0, 0);
+	is_int((int)count_proposals(&sa), 2, "a demand: a proposal for each kind of cipher");
+	ok(ike_proposal_choose(&sa, IKE_PROTOCOL_IKE, &ours, 0, &chosen) == IKE_CHOICE_MADE &&
+			chosen.addke[0] == IKE_GROUP_ECP_384 && ike_addke_next(&chosen, 1) == IKE_ADDKE_MAX,
+		"which both fulfil");
+	esp = ike_suite_defaults(&suite, IKE_PROTOCOL_ESP);
+	ok(!ike_suite_has_addke(&esp), "the first CHILD SA has none");
+	suite.addke[0][1] = IKE_KE_NONE;
+	suite.addke_count[0] = 2;
+	sa = offer(IKE_PROTOCOL_IKE, &suite, 0, 0);
+	is_int((int)count_proposals(&sa), 4, "a wish: the same again without");
+	/* Who has none of its own takes NONE in the first, and says so in the answer. */
+	declines = ike_suite_defaults(&declines, IKE_PROTOCOL_IKE);
+	ok(ike_proposal_choose(&sa, IKE_PROTOCOL_IKE, &declines, 0, &chosen) == IKE_CHOICE_MADE &&
+			chosen.number == 1 && chosen.addke[0] == IKE_KE_NONE && chosen.addke_declined == 1,
+		"NONE is chosen");
+	esp = ike_suite_chosen(&chosen);
+	ok(esp.addke_count[0] == 1 && esp.addke[0][0] == IKE_KE_NONE, "and answered");
+}
+
 int main(void)
 {
 	test_defaults();
 	test_esp();
 	test_nothing_common();
 	test_foreign();
+	test_addke();
 	return tap_done();
 }

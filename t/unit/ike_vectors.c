@@ -182,6 +182,55 @@ static void test_ppk(struct ike_keys *keys, const char *const want[3])
 	is_mem(keys->ei, before, keys->encr_len, "and SK_ei as it was");
 }
 
+/* The nth message of IKE_INTERMEDIATE of each end, as its header goes over the wire in pieces. */
+static void cover(const struct ike_keys *keys, uint8_t n, uint8_t macs[2][PRF_MAX])
+{
+	for (int end = 0; end < 2; end++) {
+		struct ike_header header = {.spi_i = VECTOR_SPI_I,
+			.spi_r = VECTOR_SPI_R,
+			.next = IKE_PAYLOAD_SKF,
+			.exchange = IKE_EXCHANGE_IKE_INTERMEDIATE,
+			.flags = end ? IKE_FLAG_RESPONSE : IKE_FLAG_INITIATOR,
+			.id = n,
+			.len = 999};
+		uint8_t bytes[IKE_HEADER_LEN], content[64];
+		struct writer w = writer_init(bytes, sizeof(bytes));
+		size_t len = from_hex(VECTOR_CONTENT, content);
+
+		ike_header_build(&w, &header);
+		ok(auth_cover_intermediate(keys, !end, n == 1, bytes, IKE_PAYLOAD_NOTIFY, content, len, macs[end]),
+			"IntAuth of message %u", n);
+	}
+}
+
+/* RFC 9242, RFC 9370: two exchanges, the keys changed by the first. */
+static void test_intermediate(
+	const struct ike_keys *first, const struct ike_chosen *chosen, const struct handshake_vector *vector)
+{
+	struct ike_nonce ni = nonce_of(VECTOR_NI), nr = nonce_of(VECTOR_NR);
+	struct secret shared = secret_of(VECTOR_SHARED), more = secret_of(VECTOR_SHARED_PFS);
+	struct secret psk = secret_of(VECTOR_PSK);
+	struct auth_task task = {0};
+	struct ike_keys keys = {0};
+	uint8_t macs[2][PRF_MAX], message[64], id[64];
+	size_t message_len = from_hex(VECTOR_MESSAGE_R, message), id_len = from_hex(VECTOR_ID_R, id);
+
+	cover(first, 1, macs);
+	ok(ike_keys_derive(&keys, chosen, &shared, &ni, &nr, VECTOR_SPI_I, VECTOR_SPI_R) &&
+			ike_keys_update(&keys, chosen, &more, &ni, &nr, VECTOR_SPI_I, VECTOR_SPI_R),
+		"keys after an additional key exchange");
+	test_sk(&keys, vector->updated, "updated");
+	cover(&keys, 2, macs);
+	auth_task_init(&task, &keys, false, message, message_len, &ni, id, id_len);
+	auth_task_with_intermediate(&task, macs[0], macs[1], 3);
+	auth_task_by_secret(&task, &psk);
+	auth_task_run(&task);
+	ok(task.good && is_value(task.proof, task.proof_len, vector->intermediate_psk_r),
+		"AUTH after IKE_INTERMEDIATE");
+	auth_task_clear(&task);
+	ike_keys_clear(&keys);
+}
+
 static void test_handshake(const struct handshake_vector *vector)
 {
 	static const struct ike_place place = {2, 3};
@@ -213,6 +262,7 @@ static void test_handshake(const struct handshake_vector *vector)
 	ok(ike_keys_rekey(&rekeyed, &keys, &chosen, &shared, &ni, &nr, VECTOR_SPI_I2, VECTOR_SPI_R2),
 		"rekeyed");
 	test_sk(&rekeyed, vector->rekeyed, "rekeyed");
+	test_intermediate(&keys, &chosen, vector);
 	test_ppk(&keys, vector->ppk);
 	ike_keys_clear(&keys);
 	ike_keys_clear(&rekeyed);

@@ -283,6 +283,13 @@ def seal(kind, key, integ_key, flags, first, place):
     return aad + iv + seal_aead(key[:-4], key[-4:] + iv, aad, plain)
 
 
+def intermediate(number, flags):
+    """RFC 9242 3.3.2: a message of IKE_INTERMEDIATE as if it were neither sealed nor cut."""
+    payload_len = 4 + len(CONTENT)
+    return (spis(SPI_I, SPI_R) + struct.pack(">BBBBII", 46, 0x20, 43, flags, number, 28 + payload_len)
+            + struct.pack(">BBH", 41, 0, payload_len) + CONTENT)
+
+
 def row(kind):
     encr, bits, integ, p = kind
     keys = sk_keys(kind, prf(p, NI + NR, SHARED), NI + NR + spis(SPI_I, SPI_R))
@@ -296,10 +303,18 @@ def row(kind):
     # RFC 8784 3: SK_d, SK_pi and SK_pr with a PPK, and AUTH by NULL with it.
     ppk = [prf_plus(p, PPK, key, p // 8) for key in (d, pi, pr)]
     values += ppk + [auth(kind, ppk[1], ppk[1], MESSAGE_I, NR, ID_I), auth(kind, PSK, ppk[2], MESSAGE_R, NI, ID_R)]
+    # RFC 9370 2.2.2: new keys after an additional key exchange; RFC 9242 3.3.2: AUTH after two exchanges.
+    updated = sk_keys(kind, prf(p, d, SHARED_PFS + NI + NR), NI + NR + spis(SPI_I, SPI_R))
+    macs = []
+    for flags, before, after in ((0x08, pi, updated[5]), (0x20, pr, updated[6])):
+        first = prf(p, before, intermediate(1, flags))
+        macs.append(prf(p, after, first + intermediate(2, flags)))
+    signed = MESSAGE_R + NI + prf(p, updated[6], ID_R) + macs[0] + macs[1] + struct.pack(">I", 3)
+    values += updated + [prf(p, prf(p, PSK, b"Key Pad for IKEv2"), signed)]
     head = f"\t{{IKE_ENCR_{encr}, {bits}, {f'IKE_INTEG_HMAC_SHA2_{integ}_{integ // 2}' if integ else 0}, " \
            f"IKE_PRF_HMAC_SHA2_{p},\n"
     groups = [values[:7], values[7:11], values[11:15], values[15:22], *([v] for v in values[22:28]), values[28:31],
-              *([v] for v in values[31:])]
+              *([v] for v in values[31:33]), values[33:40], values[40:]]
     return head + ",\n".join(
         ("\t\t{" + ",\n".join(text(v, "\t\t\t").lstrip() if i == 0 else text(v, "\t\t\t") for i, v in enumerate(g)) + "}")
         if len(g) > 1 else text(g[0]) for g in groups) + "},"
@@ -320,6 +335,7 @@ struct handshake_vector {
 	const char *null_i, *null_r, *psk_i, *psk_r;
 	const char *message, *fragment;
 	const char *ppk[3], *ppk_null_i, *ppk_psk_r;
+	const char *updated[7], *intermediate_psk_r;
 };
 """
     yield "static const struct handshake_vector handshake_vectors[] = {"
