@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ike= and esp= in libreswan's syntax: "aes_gcm256-sha2_512;x25519+dh19, ...".
+ * ike= and esp= in libreswan's syntax: "aes_gcm256-sha2_512;x25519+dh19, ...",
+ * and for additional key exchanges (RFC 9370) "...;x25519;addke1=ecp384+none",
+ * for which strongSwan writes "...-x25519-ke1_ecp384".
  * The engine has one list of each kind (RFC 7296 3.3), so proposals are
  * joined. A hash is the PRF of IKE and, for AES-CBC, the integrity too; in ESP
  * it is the integrity. What this build lacks is left out; a kind of which
@@ -106,6 +108,8 @@ static const struct algorithm elsewhere[] = {
 struct reading {
 	struct ike_suite *suite;
 	bool is_ike;
+	size_t addke; /* index of the additional key exchange that is read; IKE_ADDKE_MAX: none */
+	unsigned addke_named, addke_got;
 	unsigned named, got; /* kinds */
 	struct strbuf left_out;
 	char *wrong; /* the first word that is no algorithm at all */
@@ -179,31 +183,70 @@ static void add_algorithm(struct ike_suite *suite, const struct algorithm *algor
 	}
 }
 
-/* One word, its '_' taken out and lower case. */
-static void take_word(struct reading *reading, const char *word, const char *plain)
+static void add_addke(struct reading *reading, const struct algorithm *algorithm)
 {
+	size_t index = reading->addke;
+
+	add_id(reading->suite->addke[index], &reading->suite->addke_count[index],
+		algorithm->kind == NOTHING ? IKE_KE_NONE : algorithm->id);
+	if (algorithm->kind == GROUP)
+		reading->addke_got |= 1u << index;
+}
+
+/* "addke1=" and "ke1": the word behind it, and those that '+' joins to that, are of that exchange. */
+static const char *take_prefix(struct reading *reading, const char *plain)
+{
+	const char *digit = strncmp(plain, "addke", 5) == 0 ? plain + 5 : plain + 2;
+	const char *rest = digit + 1 + (digit == plain + 5 && digit[0] && digit[1] == '=');
+
+	if (strncmp(plain, "addke", 5) != 0 && strncmp(plain, "ke", 2) != 0)
+		return plain;
+	if (*digit < '1' || *digit > '0' + IKE_ADDKE_MAX || (digit == plain + 5 && digit[1] != '='))
+		return plain;
+	reading->addke = (size_t)(*digit - '1');
+	reading->addke_named |= 1u << reading->addke;
+	return rest;
+}
+
+/* False for one that has no place there. */
+static bool take_known(struct reading *reading, const struct algorithm *algorithm)
+{
+	enum kind kind = algorithm->kind;
+
+	/* The group of ESP's own key exchange is the IKE SA's (pfs=). */
+	if (!reading->is_ike && (kind == GROUP || reading->addke < IKE_ADDKE_MAX))
+		return false;
+	if (reading->addke < IKE_ADDKE_MAX) {
+		if (kind == GROUP || kind == NOTHING)
+			add_addke(reading, algorithm);
+		return kind == GROUP || kind == NOTHING;
+	}
+	add_algorithm(reading->suite, algorithm);
+	reading->named |= kind;
+	reading->got |= kind;
+	return true;
+}
+
+/* One word, its '_' taken out and lower case. */
+static void take_word(struct reading *reading, const char *word, const char *prefixed)
+{
+	const char *plain = take_prefix(reading, prefixed);
 	size_t len = strlen(plain);
 	const struct algorithm *found = find(available, ARRAY_LEN(available), plain, len);
-	/* The group of ESP's own key exchange is the IKE SA's (pfs=). */
-	bool fits = found && (reading->is_ike || found->kind != GROUP);
 
-	if (fits) {
-		add_algorithm(reading->suite, found);
-		reading->named |= found->kind;
-		reading->got |= found->kind;
+	if (found && take_known(reading, found))
 		return;
-	}
 	while (!found && len && isdigit((unsigned char)plain[len - 1]))
 		len--;
 	if (!found)
 		found = find(elsewhere, ARRAY_LEN(elsewhere), plain, len);
-	if (!found) {
+	if (!found || (reading->addke < IKE_ADDKE_MAX && found->kind != GROUP)) {
 		if (!reading->wrong)
 			reading->wrong = mem_strdup(word);
 		return;
 	}
 	strbuf_printf(&reading->left_out, "%s%s", reading->left_out.len ? ", " : "", word);
-	if (reading->is_ike || found->kind != GROUP)
+	if (reading->addke == IKE_ADDKE_MAX && (reading->is_ike || found->kind != GROUP))
 		reading->named |= found->kind;
 }
 
@@ -222,6 +265,8 @@ static void take_text(struct reading *reading, const char *value)
 			if (strcspn(at + len + 1, ends) == digits)
 				len += 1 + digits;
 		}
+		if (at == value || at[-1] != '+')
+			reading->addke = IKE_ADDKE_MAX;
 		word = mem_strndup(at, len);
 		plain = out = mem_strdup(word);
 		for (const char *from = word; *from; from++) {
@@ -261,15 +306,30 @@ static bool drop_with_hash(struct reading *reading)
 	return true;
 }
 
+/* One of which nothing is left was demanded, unless it may be left out: then it is. */
+static bool end_addkes(struct reading *reading)
+{
+	for (size_t i = 0; i < IKE_ADDKE_MAX; i++) {
+		bool empty = reading->is_ike && (reading->addke_named & ~reading->addke_got & 1u << i);
+
+		if (empty && !reading->suite->addke_count[i])
+			return false;
+		if (empty)
+			reading->suite->addke_count[i] = 0;
+	}
+	return true;
+}
+
 bool value_suite(const char *value, bool is_ike, struct ike_suite *out, char **text)
 {
-	struct reading reading = {.suite = out, .is_ike = is_ike};
+	struct reading reading = {.suite = out, .is_ike = is_ike, .addke = IKE_ADDKE_MAX};
 	unsigned missing;
 	char *left_out;
 
 	*out = (struct ike_suite){0};
 	take_text(&reading, value);
 	missing = reading.named & ~reading.got;
+	missing |= end_addkes(&reading) ? 0 : GROUP;
 	if (!is_ike && missing == HASH && drop_with_hash(&reading))
 		missing = 0;
 	left_out = strbuf_take(&reading.left_out);

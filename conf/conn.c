@@ -6,6 +6,7 @@
 #include "conf/internal.h"
 
 #include "ike/const.h"
+#include "ike/proposal.h"
 #include "lib/mem.h"
 
 #include <stdio.h>
@@ -188,6 +189,17 @@ static void fill_rekey(const struct section *conn, struct ike_conn *out)
 	out->no_pfs = is_word(section_text(conn, "pfs"), "no");
 }
 
+/* Additional key exchanges (ike=…;addke1=…) cannot be without. */
+static void fill_intermediate(struct conf_report *report, const struct section *conn, struct ike_conn *out)
+{
+	const struct param *param = section_param(conn, "intermediate");
+
+	out->intermediate = param && is_word(param->value, "yes");
+	if (param && !out->intermediate && ike_suite_has_addke(&out->ike))
+		report_error(report, param->place,
+			"intermediate=no: the additional key exchanges of ike= need it");
+}
+
 static void fill_nat(const struct section *conn, struct ike_conn *out)
 {
 	const char *encapsulation = section_text(conn, "encapsulation");
@@ -236,6 +248,7 @@ static void fill_ike(struct certs *certs, const struct section *conn, struct ike
 	fill_rekey(conn, out);
 	fill_nat(conn, out);
 	fill_ppk(conn, out);
+	fill_intermediate(report, conn, out);
 	out->no_fragments = is_word(section_text(conn, "fragmentation"), "no");
 	if (section_param(conn, "replay-window") && (window == 0 || window > MAX_WINDOW))
 		report_error(report, section_param(conn, "replay-window")->place,

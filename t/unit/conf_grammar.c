@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ipsec.conf(5) syntax: sections, comments, quotes, continuation, also=, %default, include. */
+#include "ike/const.h"
 #include "t/unit/conf_files.h"
 
 #define NULL_GROUP "\tright=%opportunisticgroup\n\tauthby=null\n"
@@ -276,6 +277,51 @@ static void test_numbers(void)
 	ok(!files_load_text("conn x\n" NULL_GROUP "\tesn=maybe\n"), "esn=maybe");
 }
 
+static const struct ike_suite *addke_suite(struct conf **conf, const char *ike, const char *more)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s\tike=%s\n%s", "conn one\n" NULL_GROUP, ike, more);
+	*conf = files_load_text(text);
+	return *conf ? &files_ike(*conf, "one")->ike : NULL;
+}
+
+static void test_addke(void)
+{
+	struct conf *conf;
+	const struct ike_suite *suite =
+		addke_suite(&conf, "aes_gcm256-sha2_256;x25519+dh19;addke1=ECP_384+modp2048;addke3=dh15,aes_gcm128", "");
+
+	ok(suite && suite->ke_count == 2 && suite->encr_count == 2 && suite->addke_count[0] == 2 &&
+			suite->addke[0][0] == IKE_GROUP_ECP_384 && suite->addke[0][1] == IKE_GROUP_MODP_2048 &&
+			suite->addke_count[1] == 0 && suite->addke_count[2] == 1 &&
+			suite->addke[2][0] == IKE_GROUP_MODP_3072,
+		"addke1= and addke3=, libreswan's words");
+	conf_free(conf);
+	suite = addke_suite(&conf, "aes256gcm16-sha256-x25519-ke1_ecp384-ke1_none-ke7_modp4096", "\tintermediate=yes\n");
+	ok(suite && suite->ke_count == 1 && suite->addke_count[0] == 2 && suite->addke[0][1] == IKE_KE_NONE &&
+			suite->addke_count[6] == 1 && files_ike(conf, "one")->intermediate,
+		"ke1_ and ke7_, strongSwan's");
+	conf_free(conf);
+	ok(!addke_suite(&conf, "aes_gcm256;x25519;addke1=ml_kem_768", "") &&
+			files_said(CONF_ERROR, "no key exchange of these is available"),
+		"one that this build has not, and that is demanded, is an error");
+	suite = addke_suite(&conf, "aes_gcm256;x25519;addke1=ml_kem_768+ecp384", "");
+	ok(suite && suite->addke_count[0] == 1 && files_said(CONF_WARNING, "left out: addke1=ml_kem_768"),
+		"beside another it is left out");
+	conf_free(conf);
+	suite = addke_suite(&conf, "aes_gcm256;x25519;addke1=ml_kem_768+none", "");
+	ok(suite && suite->addke_count[0] == 0, "and where there may be none, there is none");
+	conf_free(conf);
+	ok(!addke_suite(&conf, "aes_gcm256;x25519;addke1=ecp384", "\tintermediate=no\n") &&
+			files_said(CONF_ERROR, "intermediate=no: the additional key exchanges"),
+		"intermediate=no contradicts them");
+	ok(!addke_suite(&conf, "aes_gcm256;addke8=ecp384", "") && !addke_suite(&conf, "aes_gcm256;addke0=ecp384", "") &&
+			!addke_suite(&conf, "aes_gcm256;addke1=", "") && !addke_suite(&conf, "aes_gcm256;addke1", "") &&
+			!addke_suite(&conf, "aes_gcm256;addke1=sha2", "") && !addke_suite(&conf, "aes_gcm256;ke1", ""),
+		"what is none");
+}
+
 static void test_ppk(void)
 {
 	struct conf *conf = files_load_text("conn none\n" NULL_GROUP "conn may\n" NULL_GROUP "\tppk=yes\n"
@@ -327,6 +373,7 @@ int main(void)
 	test_not_groups();
 	test_suites();
 	test_numbers();
+	test_addke();
 	test_ppk();
 	test_ends();
 	return files_done();
