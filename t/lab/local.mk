@@ -2,6 +2,7 @@
 # Run one with `t/lab/run NAME`; its logs and captures stay in t/lab/out/NAME.
 LAB_TESTS += \
 	t/lab/acquire.t \
+	t/lab/addke.t \
 	t/lab/addresses.t \
 	t/lab/bad-certs.t \
 	t/lab/certs-libreswan.t \
