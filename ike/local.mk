@@ -109,4 +109,29 @@ UNIT_TESTS += t/fuzz/replay_ike_message
 t_fuzz_replay_ike_message_SOURCES = t/fuzz/replay.c t/fuzz/fuzz_ike_message.c t/tap.h
 t_fuzz_replay_ike_message_LDADD = $(IKE_LIBS)
 
-EXTRA_DIST += t/fuzz/corpus/ike_engine t/fuzz/corpus/ike_message
+FUZZ_TARGETS += t/fuzz/fuzz_cert
+t_fuzz_fuzz_cert_SOURCES = t/fuzz/fuzz_cert.c
+t_fuzz_fuzz_cert_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_cert_LDADD = $(IKE_LIBS)
+UNIT_TESTS += t/fuzz/replay_cert
+t_fuzz_replay_cert_SOURCES = t/fuzz/replay.c t/fuzz/fuzz_cert.c t/tap.h
+t_fuzz_replay_cert_LDADD = $(IKE_LIBS)
+
+FUZZ_TARGETS += t/fuzz/fuzz_ike_fragments
+t_fuzz_fuzz_ike_fragments_SOURCES = t/fuzz/fuzz_ike_fragments.c
+t_fuzz_fuzz_ike_fragments_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_ike_fragments_LDADD = $(IKE_LIBS)
+UNIT_TESTS += t/fuzz/replay_ike_fragments
+t_fuzz_replay_ike_fragments_SOURCES = t/fuzz/replay.c t/fuzz/fuzz_ike_fragments.c t/tap.h
+t_fuzz_replay_ike_fragments_LDADD = $(IKE_LIBS)
+
+FUZZ_TARGETS += t/fuzz/fuzz_ike_payload
+t_fuzz_fuzz_ike_payload_SOURCES = t/fuzz/fuzz_ike_payload.c
+t_fuzz_fuzz_ike_payload_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_ike_payload_LDADD = $(IKE_LIBS)
+UNIT_TESTS += t/fuzz/replay_ike_payload
+t_fuzz_replay_ike_payload_SOURCES = t/fuzz/replay.c t/fuzz/fuzz_ike_payload.c t/tap.h
+t_fuzz_replay_ike_payload_LDADD = $(IKE_LIBS)
+
+EXTRA_DIST += t/fuzz/corpus/cert t/fuzz/corpus/ike_engine t/fuzz/corpus/ike_fragments \
+	t/fuzz/corpus/ike_message t/fuzz/corpus/ike_payload
