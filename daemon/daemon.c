@@ -40,20 +40,15 @@
 /* --- the resolver's observer ------------------------------------------------------- */
 
 static void take_stage(
-	void *arg, uint64_t query, const char *qname, enum resolver_stage stage, const char *text)
+	void *arg, uint64_t query, const char *qname, const struct resolver_event *event)
 {
-	static const char *const words[] = {
-		[RESOLVER_STAGE_QUERY] = "query",
-		[RESOLVER_STAGE_UPSTREAM] = "upstream",
-		[RESOLVER_STAGE_ADDRESS] = "address",
-		[RESOLVER_STAGE_RELEASED] = "released",
-	};
 	struct daemon *daemon = arg;
+	char text[256];
 
-	trace_query(daemon->trace, query, qname, loop_now_us(daemon->loop), words[stage], text);
-	if (stage == RESOLVER_STAGE_RELEASED)
-		trace_close(daemon->trace, query);
-	log_debug("query %llu: %s: %s: %s", (unsigned long long)query, qname, words[stage], text);
+	trace_query(daemon->trace, query, qname, loop_now_us(daemon->loop), event);
+	if (log_wants(LOG_LEVEL_DEBUG))
+		log_debug("query %llu: %s: %s", (unsigned long long)query, qname,
+			resolver_event_text(event, text, sizeof(text)));
 }
 
 static const struct resolver_observer observer = {.stage = take_stage};

@@ -10,6 +10,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/mem.h"
+#include "lib/strbuf.h"
 #include "policy/policy.h"
 
 #include <stdio.h>
@@ -72,9 +73,8 @@ static void to_decision(
 	if (named && out->max_ttl_s > NAMES_OTHER_S)
 		out->max_ttl_s = NAMES_OTHER_S;
 	if (answer->line)
-		snprintf(out->group, sizeof(out->group), "%s", policy_traits(answer->group)->name);
-	snprintf(out->cause, sizeof(out->cause), "%.*s", (int)sizeof(out->cause) - 1,
-		answer->cause);
+		text_copy(out->group, sizeof(out->group), policy_traits(answer->group)->name);
+	text_copy(out->cause, sizeof(out->cause), answer->cause);
 }
 
 static void free_wait(struct gate_wait *wait)
@@ -121,15 +121,21 @@ static void refuse(
 	snprintf(out->cause, sizeof(out->cause), "%s", cause);
 }
 
+/* An address in the answer to a query, as it is asked about. */
+struct question {
+	uint64_t query;
+	const char *qname;
+	const struct addr *addr;
+};
+
 /*
  * Asked in the order of cost: the lines, the route, the flow. False when
  * *answer says all; else a negotiation from *local is to be started or joined.
  */
-static bool needs_negotiation(const struct gate_wait *wait, const char *qname, struct addr *local,
+static bool needs_negotiation(struct gate *gate, const struct question *question, struct addr *local,
 	struct policy_answer *answer)
 {
-	struct gate *gate = wait->gate;
-	const struct addr *addr = &wait->addr;
+	const struct addr *addr = question->addr;
 	const char *why;
 
 	policy_explain(gate->policy, NULL, addr, answer, loop_now_us(gate->loop));
@@ -142,24 +148,21 @@ static bool needs_negotiation(const struct gate_wait *wait, const char *qname, s
 	policy_explain(gate->policy, local, addr, answer, loop_now_us(gate->loop));
 	if (answer->verdict != POLICY_WAIT)
 		return false;
-	why = answer->starts ? starts_refuse_lookup(gate->starts, wait->query, qname, addr,
-				       loop_now_us(gate->loop))
+	why = answer->starts ? starts_refuse_lookup(gate->starts, question->query, question->qname,
+				       addr, loop_now_us(gate->loop))
 			     : NULL;
 	if (why)
 		refuse(gate, answer, why, answer);
 	return !why;
 }
 
-/* Asks policy; true when *answer says all, else policy will tell the wait. */
-static bool ask_policy(struct gate_wait *wait, const char *qname, struct policy_answer *answer)
+/* Starts or joins the negotiation; true when *answer says all already, else policy will tell the wait. */
+static bool negotiate(struct gate_wait *wait, const struct addr *local, struct policy_answer *answer)
 {
 	struct gate *gate = wait->gate;
-	struct addr local;
 
-	if (!needs_negotiation(wait, qname, &local, answer))
-		return true;
 	trace_waits_for(gate->trace, wait->query, &wait->addr);
-	wait->policy_handle = policy_want(gate->policy, &local, &wait->addr, POLICY_TRIGGER_DNS, 0,
+	wait->policy_handle = policy_want(gate->policy, local, &wait->addr, POLICY_TRIGGER_DNS, 0,
 		policy_has_decided, wait, answer, loop_now_us(gate->loop));
 	return answer->verdict != POLICY_WAIT;
 }
@@ -172,14 +175,17 @@ static void go_on(struct gate_wait *wait, int error)
 	struct resolver_decision decision = {.verdict = RESOLVER_WITHHELD,
 		.max_ttl_s = UINT32_MAX,
 		.cause = "the kernel refused the policies of its name"};
+	struct question question = {.query = wait->query, .qname = wait->qname, .addr = &wait->addr};
 	struct policy_answer answer;
+	struct addr local;
 
 	wait->generation = 0;
 	if (error) {
 		tell(wait, &decision);
 		return;
 	}
-	if (ask_policy(wait, wait->qname, &answer)) {
+	if (!needs_negotiation(wait->gate, &question, &local, &answer) ||
+		negotiate(wait, &local, &answer)) {
 		to_decision(&answer, wait->named, &decision);
 		tell(wait, &decision);
 	} else if (wait->hurried) {
@@ -243,11 +249,18 @@ static void want(void *arg, uint64_t query, const char *qname, const struct addr
 	char text[NAMES_TEXT];
 	uint64_t generation;
 	enum names_word word = joins_learn(gate->joins, qname, addr, &generation, text);
+	struct question question = {.query = query, .qname = qname, .addr = addr};
 	struct policy_answer answer = {.verdict = POLICY_WAIT, .max_ttl_s = UINT32_MAX};
+	bool named = word == NAMES_NEW || word == NAMES_JOINED;
 	struct gate_wait *wait;
+	struct addr local;
 
 	if (name_decides(gate, qname, addr, word, text, out))
 		return;
+	if (!generation && !needs_negotiation(gate, &question, &local, &answer)) {
+		to_decision(&answer, named, out);
+		return;
+	}
 	wait = mem_new(struct gate_wait);
 	*wait = (struct gate_wait){.gate = gate,
 		.decided = decided,
@@ -256,13 +269,13 @@ static void want(void *arg, uint64_t query, const char *qname, const struct addr
 		.qname = generation ? mem_strdup(qname) : NULL,
 		.addr = *addr,
 		.generation = generation,
-		.named = word == NAMES_NEW || word == NAMES_JOINED};
-	if (!generation && ask_policy(wait, qname, &answer)) {
-		to_decision(&answer, wait->named, out);
+		.named = named};
+	if (!generation && negotiate(wait, &local, &answer)) {
+		to_decision(&answer, named, out);
 		free_wait(wait);
 		return;
 	}
-	to_decision(&answer, wait->named, out);
+	to_decision(&answer, named, out);
 	*handle = wait->handle = ++gate->last_handle;
 	HASH_ADD(hh, gate->waits, handle, sizeof(wait->handle), wait);
 }

@@ -192,10 +192,11 @@ enum names_word joins_learn(struct joins *joins, const char *qname, const struct
 	uint64_t *generation, char text[NAMES_TEXT])
 {
 	enum names_word word;
+	size_t conn;
 
 	*generation = 0;
 	text[0] = '\0';
-	if (joins->hooks.is_off(joins->arg))
+	if (!names_match(joins->names, qname, &conn) || joins->hooks.is_off(joins->arg))
 		return NAMES_NOTHING;
 	word = names_learn(joins->names, qname, addr, loop_now_us(joins->loop), text);
 	/* What the kernel has refused is tried again, and waited for, before anybody trusts it. */

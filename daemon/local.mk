@@ -29,7 +29,7 @@ oe_resolverd_SOURCES = \
 	daemon/udp.c daemon/udp.h \
 	daemon/watch.c daemon/watch.h
 oe_resolverd_LDADD = libconf.a libresolver.a libike.a libpolicy.a libxfrm.a liboe.a \
-	$(UNBOUND_LIBS) $(LDNS_LIBS) $(GNUTLS_LIBS) $(NETTLE_LIBS) $(GMP_LIBS) $(NL_LIBS) \
+	$(UNBOUND_LIBS) $(GNUTLS_LIBS) $(NETTLE_LIBS) $(GMP_LIBS) $(NL_LIBS) \
 	$(SYSTEMD_LIBS) $(JANSSON_LIBS) $(CAPNG_LIBS) $(EV_LIBS)
 
 UNIT_TESTS += t/unit/daemon_keylog

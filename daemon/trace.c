@@ -3,8 +3,8 @@
 #include "daemon/trace.h"
 
 #include "lib/mem.h"
+#include "lib/strbuf.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -14,10 +14,14 @@
 #define TRACE_TEXT 120
 #define TRACE_NAME 256
 
+/* Of a lookup (`what` is empty) or of a peer. */
 struct trace_event {
 	uint64_t at_us;
 	char what[24];
-	char text[TRACE_TEXT];
+	union {
+		struct resolver_event lookup;
+		char text[TRACE_TEXT];
+	};
 };
 
 struct timeline {
@@ -69,40 +73,52 @@ static struct timeline *find_query(struct trace *trace, uint64_t query)
 	return NULL;
 }
 
+static void close_line(struct trace *trace, struct timeline *line)
+{
+	if (line->open)
+		trace->open--;
+	line->open = false;
+}
+
 static struct timeline *begin(struct trace *trace, uint64_t query, const char *qname)
 {
 	struct timeline *line = &trace->ring[trace->next];
 
 	trace->next = (trace->next + 1) % trace->count;
-	if (line->open)
-		trace->open--;
+	close_line(trace, line);
 	line->query = query;
 	line->open = true;
 	line->peer_count = 0;
 	line->event_count = 0;
-	snprintf(line->name, sizeof(line->name), "%s", qname);
+	text_copy(line->name, sizeof(line->name), qname);
 	trace->open++;
 	return line;
 }
 
-static void add(struct timeline *line, uint64_t now_us, const char *what, const char *text)
+/* Where the next event of a timeline goes; NULL when it is full. */
+static struct trace_event *add(struct timeline *line, uint64_t now_us)
 {
 	struct trace_event *event;
 
 	if (line->event_count == TRACE_EVENTS)
-		return;
+		return NULL;
 	event = &line->events[line->event_count++];
 	event->at_us = now_us;
-	snprintf(event->what, sizeof(event->what), "%s", what);
-	snprintf(event->text, sizeof(event->text), "%s", text);
+	event->what[0] = '\0';
+	return event;
 }
 
 void trace_query(struct trace *trace, uint64_t query, const char *qname, uint64_t now_us,
-	const char *what, const char *text)
+	const struct resolver_event *event)
 {
-	struct timeline *line = find_query(trace, query);
+	struct timeline *line = event->stage == RESOLVER_STAGE_QUERY ? begin(trace, query, qname)
+								     : find_query(trace, query);
+	struct trace_event *added = line ? add(line, now_us) : NULL;
 
-	add(line ? line : begin(trace, query, qname), now_us, what, text);
+	if (added)
+		added->lookup = *event;
+	if (line && event->stage == RESOLVER_STAGE_RELEASED)
+		close_line(trace, line);
 }
 
 void trace_waits_for(struct trace *trace, uint64_t query, const struct addr *remote)
@@ -126,19 +142,30 @@ void trace_peer(struct trace *trace, const struct addr *remote, uint64_t now_us,
 	const char *text)
 {
 	for (size_t i = 0; trace->open > 0 && i < trace->count; i++) {
-		if (awaits(&trace->ring[i], remote))
-			add(&trace->ring[i], now_us, what, text);
+		struct trace_event *added =
+			awaits(&trace->ring[i], remote) ? add(&trace->ring[i], now_us) : NULL;
+
+		if (!added)
+			continue;
+		text_copy(added->what, sizeof(added->what), what);
+		text_copy(added->text, sizeof(added->text), text);
 	}
 }
 
-void trace_close(struct trace *trace, uint64_t query)
+static json_t *event_json(const struct trace_event *event, uint64_t begin_us)
 {
-	struct timeline *line = find_query(trace, query);
+	static const char *const stages[] = {
+		[RESOLVER_STAGE_QUERY] = "query",
+		[RESOLVER_STAGE_UPSTREAM] = "upstream",
+		[RESOLVER_STAGE_ADDRESS] = "address",
+		[RESOLVER_STAGE_RELEASED] = "released",
+	};
+	bool of_peer = event->what[0] != '\0';
+	char text[256];
 
-	if (line && line->open) {
-		line->open = false;
-		trace->open--;
-	}
+	return json_pack("{s:f,s:s,s:s}", "ms", (double)(event->at_us - begin_us) / 1000., "what",
+		of_peer ? event->what : stages[event->lookup.stage], "text",
+		of_peer ? event->text : resolver_event_text(&event->lookup, text, sizeof(text)));
 }
 
 static json_t *timeline_json(const struct timeline *line)
@@ -147,13 +174,8 @@ static json_t *timeline_json(const struct timeline *line)
 	uint64_t begin_us = line->events[0].at_us;
 	uint64_t end_us = line->events[line->event_count - 1].at_us;
 
-	for (size_t i = 0; i < line->event_count; i++) {
-		const struct trace_event *event = &line->events[i];
-
-		json_array_append_new(events,
-			json_pack("{s:f,s:s,s:s}", "ms", (double)(event->at_us - begin_us) / 1000.,
-				"what", event->what, "text", event->text));
-	}
+	for (size_t i = 0; i < line->event_count; i++)
+		json_array_append_new(events, event_json(&line->events[i], begin_us));
 	return json_pack("{s:s,s:I,s:b,s:f,s:o}", "name", line->name, "query_id",
 		(json_int_t)line->query, "complete", !line->open, "duration_ms",
 		(double)(end_us - begin_us) / 1000., "events", events);

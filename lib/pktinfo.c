@@ -22,7 +22,7 @@ int pktinfo_enable(int fd, uint8_t family)
 	return result == 0 ? 0 : -errno;
 }
 
-static void read_local(struct msghdr *msg, struct addr *out)
+void pktinfo_read(struct msghdr *msg, struct addr *out)
 {
 	*out = (struct addr){0};
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
@@ -59,14 +59,16 @@ ssize_t pktinfo_receive(int fd, int flags, void *data, size_t room, struct endpo
 		return -1;
 	*from = (struct endpoint){0};
 	endpoint_from_sockaddr((struct sockaddr *)&storage, from);
-	read_local(&msg, local);
+	pktinfo_read(&msg, local);
 	return got;
 }
 
-static void put_local(struct msghdr *msg, const struct addr *local)
+void pktinfo_put(struct msghdr *msg, const struct addr *local)
 {
-	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	struct cmsghdr *c;
 
+	msg->msg_controllen = PKTINFO_ROOM;
+	c = CMSG_FIRSTHDR(msg);
 	if (local->family == ADDR_IPV4) {
 		struct in_pktinfo info = {0};
 
@@ -99,11 +101,10 @@ bool pktinfo_send(int fd, const struct addr *local, const struct endpoint *to, c
 	struct msghdr msg = {.msg_name = &storage,
 		.msg_iov = iov,
 		.msg_iovlen = 2,
-		.msg_control = control.room,
-		.msg_controllen = sizeof(control.room)};
+		.msg_control = control.room};
 
 	endpoint_to_sockaddr(to, &storage, &storage_len);
 	msg.msg_namelen = storage_len;
-	put_local(&msg, local);
+	pktinfo_put(&msg, local);
 	return sendmsg(fd, &msg, MSG_NOSIGNAL) >= 0;
 }

@@ -15,6 +15,12 @@
 
 /* Asks for the information on a socket of the family (enum addr_family); 0 or -errno. */
 int pktinfo_enable(int fd, uint8_t family);
+struct msghdr;
+
+/* The local address among the control messages of what was received; ADDR_NONE if there is none. */
+void pktinfo_read(struct msghdr *msg, struct addr *out);
+/* Makes a local address the only control message; msg_control has PKTINFO_ROOM. */
+void pktinfo_put(struct msghdr *msg, const struct addr *local);
 /* recvmsg() with the local address; `flags` as there. The length, or -1 with errno. */
 ssize_t pktinfo_receive(int fd, int flags, void *data, size_t room, struct endpoint *from,
 	struct addr *local);

@@ -58,3 +58,11 @@ void strbuf_clear(struct strbuf *buf)
 	free(buf->text);
 	*buf = (struct strbuf){0};
 }
+
+void text_copy(char *out, size_t room, const char *text)
+{
+	size_t len = strnlen(text, room - 1);
+
+	memcpy(out, text, len);
+	out[len] = '\0';
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A growing string. Embedded in its owner: zero-initialised is empty and
+ * Texts. A growing string. Embedded in its owner: zero-initialised is empty and
  * valid, strbuf_clear() frees. `text` is NULL only while nothing was added.
  */
 #ifndef LIB_STRBUF_H
@@ -20,5 +20,8 @@ void strbuf_printf(struct strbuf *buf, const char *format, ...)
 /* Hands the string over to the caller, who frees it; "" when empty. */
 char *strbuf_take(struct strbuf *buf);
 void strbuf_clear(struct strbuf *buf);
+
+/* Copies what fits of a text into an array of `room` bytes, its NUL included. */
+void text_copy(char *out, size_t room, const char *text);
 
 #endif

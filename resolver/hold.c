@@ -11,9 +11,7 @@ void hold_init(struct hold *hold, const struct addr *addrs, size_t count, void *
 	hold_clear(hold);
 	if (count > HOLD_MAX)
 		count = HOLD_MAX;
-	if (count == 0)
-		return;
-	hold->items = mem_zalloc(count * sizeof(*hold->items));
+	hold->items = count > HOLD_FEW ? mem_zalloc(count * sizeof(*hold->items)) : hold->few;
 	hold->count = count;
 	for (size_t i = 0; i < count; i++)
 		hold->items[i] = (struct hold_item){
@@ -22,8 +20,10 @@ void hold_init(struct hold *hold, const struct addr *addrs, size_t count, void *
 
 void hold_clear(struct hold *hold)
 {
-	free(hold->items);
-	*hold = (struct hold){0};
+	if (hold->items != hold->few)
+		free(hold->items);
+	hold->items = NULL;
+	hold->count = 0;
 }
 
 bool hold_is_usable(const struct hold_item *item)

@@ -10,6 +10,7 @@
 #include "resolver/resolver.h"
 
 #define HOLD_MAX 64
+#define HOLD_FEW 4 /* most answers have no more addresses */
 
 struct hold_item {
 	struct addr addr;
@@ -18,10 +19,11 @@ struct hold_item {
 	void *query;	 /* back to the owner, for the gate's callback */
 };
 
-/* Embedded in its query; zero-initialised is empty. Items stay where they are until hold_clear(). */
+/* Embedded in its query; zero-initialised is empty. Items stay where they are until hold_clear(), if the hold does. */
 struct hold {
-	struct hold_item *items;
+	struct hold_item *items; /* `few`, or memory of their own */
 	size_t count;
+	struct hold_item few[HOLD_FEW];
 };
 
 /* An item for each address, undecided (RESOLVER_WAIT), in place of those before. At most HOLD_MAX. */

@@ -11,6 +11,7 @@
 #include "lib/mem.h"
 #include "lib/pktinfo.h"
 #include "lib/strbuf.h"
+#include "resolver/batch.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -20,7 +21,6 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#define UDP_BATCH 64
 #define UDP_BUFFER (1 << 20)
 #define TCP_MAX 256
 #define TCP_IDLE_US 10000000u
@@ -51,6 +51,7 @@ struct listener {
 	void *arg;
 	int udp, tcp;
 	struct loop_io udp_io, tcp_io;
+	struct batch *batch; /* of udp */
 	struct connection *connections; /* longest silent first */
 	size_t connection_count;
 	uint64_t last_id;
@@ -62,18 +63,21 @@ struct listener {
 static void udp_ready(struct loop_io *io, int events)
 {
 	struct listener *listener = io->arg;
+	size_t count;
 
 	(void)events;
-	for (int i = 0; i < UDP_BATCH; i++) {
+	count = batch_receive(listener->batch);
+	for (size_t i = 0; i < count; i++) {
+		struct batch_datagram datagram;
 		struct client client = {.listener = listener};
-		ssize_t got = pktinfo_receive(listener->udp, MSG_DONTWAIT, listener->buffer,
-			sizeof(listener->buffer), &client.remote, &client.local);
 
-		if (got < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (got > 0)
-			listener->query(listener->arg, &client, listener->buffer, (size_t)got);
+		batch_get(listener->batch, i, &datagram);
+		client.remote = datagram.remote;
+		client.local = datagram.local;
+		if (datagram.len)
+			listener->query(listener->arg, &client, datagram.data, datagram.len);
 	}
+	batch_flush(listener->batch);
 }
 
 /* --- TCP -------------------------------------------------------------------------------------- */
@@ -265,7 +269,10 @@ static int open_sockets(struct listener *listener)
 		return listener->tcp;
 	/* More room is a help in a burst, not a need. */
 	setsockopt(listener->udp, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	error = pktinfo_enable(listener->udp, listener->endpoint.addr.family);
+	/* On one address there is nothing to tell. */
+	error = addr_is_any(&listener->endpoint.addr)
+			? pktinfo_enable(listener->udp, listener->endpoint.addr.family)
+			: 0;
 	if (!error && listen(listener->tcp, TCP_BACKLOG) != 0)
 		error = -errno;
 	return error;
@@ -286,6 +293,7 @@ struct listener *listener_open(struct loop *loop, const struct endpoint *endpoin
 		listener_close(listener);
 		return NULL;
 	}
+	listener->batch = batch_new(listener->udp, &endpoint->addr);
 	listener->udp_io = (struct loop_io){.ready = udp_ready, .arg = listener};
 	listener->tcp_io = (struct loop_io){.ready = accept_ready, .arg = listener};
 	loop_io_start(loop, &listener->udp_io, listener->udp, LOOP_READ);
@@ -301,6 +309,7 @@ void listener_close(struct listener *listener)
 		connection_free(listener->connections);
 	loop_io_stop(listener->loop, &listener->udp_io);
 	loop_io_stop(listener->loop, &listener->tcp_io);
+	batch_free(listener->batch);
 	if (listener->udp >= 0)
 		close(listener->udp);
 	if (listener->tcp >= 0)
@@ -321,7 +330,7 @@ void listener_answer(const struct client *client, const uint8_t *data, size_t le
 
 	if (!client->connection) {
 		if (len)
-			pktinfo_send(listener->udp, &client->local, &client->remote, NULL, 0, data, len);
+			batch_send(listener->batch, &client->local, &client->remote, data, len);
 		return;
 	}
 	connection = find_connection(listener, client->connection);

@@ -1,11 +1,14 @@
-# resolver/: the stub resolver. upstream.c alone includes libunbound, message.c alone ldns.
+# resolver/: the stub resolver. upstream.c alone includes libunbound.
 noinst_LIBRARIES += libresolver.a
 libresolver_a_SOURCES = \
+	resolver/batch.c resolver/batch.h \
 	resolver/config.h \
+	resolver/event.c \
 	resolver/forwarders.c \
 	resolver/hold.c resolver/hold.h \
 	resolver/listener.c resolver/listener.h \
-	resolver/message.c resolver/message.h \
+	resolver/message.c resolver/message.h resolver/records.h \
+	resolver/message_build.c \
 	resolver/owner.c resolver/owner.h \
 	resolver/query.c resolver/query.h \
 	resolver/query_parse.c \
@@ -30,7 +33,7 @@ t_unit_resolver_forwarders_LDADD = libresolver.a liboe.a
 t_unit_resolver_owner_SOURCES = t/unit/resolver_owner.c t/tap.h
 t_unit_resolver_owner_LDADD = libresolver.a liboe.a
 t_unit_resolver_message_SOURCES = t/unit/resolver_message.c t/unit/resolver_packet.h t/tap.h
-t_unit_resolver_message_LDADD = libresolver.a liboe.a $(LDNS_LIBS)
+t_unit_resolver_message_LDADD = libresolver.a liboe.a
 # Linked as the daemon is: the test looks whose event_*() libunbound found.
 t_unit_resolver_upstream_SOURCES = t/unit/resolver_upstream.c t/unit/resolver_packet.h \
 	t/unit/resolver_server.h t/tap.h

@@ -1,55 +1,129 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Answers (message.h) over ldns: addresses in them, filtering, building. */
+/* Answers (message.h): where their records are, the addresses in them, fates. */
 #include "resolver/message.h"
 
 #include "lib/mem.h"
-#include "lib/wire.h"
+#include "resolver/records.h"
 
-#include <ldns/ldns.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SVCB_IPV4HINT 4
 #define SVCB_IPV6HINT 6
 #define RR_ADDRS 64
-#define HEADER_LEN 12
+#define TTL_AFTER_TYPE 4 /* RFC 1035 4.1.3: type, class, TTL */
 
-struct message {
-	ldns_pkt *pkt;
-	bool changed;
-};
+/* --- parsing -------------------------------------------------------------------------------------- */
+
+void message_skip_name(struct reader *r)
+{
+	for (;;) {
+		uint8_t len = reader_u8(r);
+
+		if (r->failed || len == 0)
+			return;
+		if (len > LABEL_MAX) { /* a pointer ends it; anything else is no name */
+			reader_skip(r, 1);
+			return;
+		}
+		reader_skip(r, len);
+	}
+}
+
+/* Past a record, whose places go to *out. */
+static void read_record(struct reader *r, struct record *out)
+{
+	out->owner = (uint16_t)r->pos;
+	message_skip_name(r);
+	out->type_at = (uint16_t)r->pos;
+	out->type = reader_u16(r);
+	reader_skip(r, 6);
+	out->rdata_len = reader_u16(r);
+	out->rdata = (uint16_t)r->pos;
+	reader_skip(r, out->rdata_len);
+}
+
+/* Header and question; what follows are records. False when there is not just one question. */
+static bool read_head(struct reader *r, uint16_t counts[SECTIONS])
+{
+	uint16_t questions;
+
+	reader_skip(r, 4);
+	questions = reader_u16(r);
+	for (int section = 0; section < SECTIONS; section++)
+		counts[section] = reader_u16(r);
+	message_skip_name(r);
+	reader_skip(r, 4);
+	return !r->failed && questions == 1;
+}
+
+/* How many records there are; false when they cannot be walked. */
+static bool count_records(struct reader r, const uint16_t counts[SECTIONS], size_t *total)
+{
+	struct record record;
+
+	*total = 0;
+	for (int section = 0; section < SECTIONS; section++) {
+		for (uint16_t i = 0; i < counts[section] && !r.failed; i++)
+			read_record(&r, &record);
+		*total += counts[section];
+	}
+	return !r.failed;
+}
+
+static void place_records(struct message *message, struct reader *r, const uint16_t counts[SECTIONS])
+{
+	struct record *at = message->records;
+
+	message->records_end = r->pos;
+	for (int section = 0; section < SECTIONS; section++) {
+		for (uint16_t i = 0; i < counts[section]; i++) {
+			read_record(r, at);
+			if (at->type == TYPE_OPT)
+				continue;
+			/* An OPT before it: what passes is no longer in one piece. */
+			message->reshaped = message->reshaped || at->owner != message->records_end;
+			message->records_end = r->pos;
+			message->counts[section]++;
+			at++;
+		}
+	}
+}
 
 struct message *message_parse(const uint8_t *packet, size_t len)
 {
+	struct reader r = reader_init(packet, len);
+	uint16_t counts[SECTIONS];
 	struct message *message;
-	ldns_pkt *pkt;
+	size_t total;
 
-	if (!message_scan(packet, len) || ldns_wire2pkt(&pkt, packet, len) != LDNS_STATUS_OK)
+	if (len > MESSAGE_MAX || !read_head(&r, counts) || !count_records(r, counts, &total))
 		return NULL;
-	message = mem_new(struct message);
-	message->pkt = pkt;
+	message = mem_zalloc(sizeof(*message) + total * sizeof(message->records[0]) + len);
+	message->packet = (uint8_t *)&message->records[total];
+	message->len = len;
+	message->question_end = r.pos;
+	memcpy(message->packet, packet, len);
+	place_records(message, &r, counts);
 	return message;
 }
 
 void message_free(struct message *message)
 {
-	if (!message)
-		return;
-	ldns_pkt_free(message->pkt);
 	free(message);
 }
 
 int message_rcode(const struct message *message)
 {
-	return (int)ldns_pkt_get_rcode(message->pkt);
+	return message->packet[3] & 0xf;
 }
 
 /* --- addresses of one record ------------------------------------------------------------------- */
 
 struct rr_addrs {
-	struct addr list[RR_ADDRS];
 	size_t count;
 	bool unclear; /* there may be more: too many, or malformed */
+	struct addr list[RR_ADDRS];
 };
 
 static void add_addr(struct rr_addrs *out, const uint8_t *bytes, size_t len)
@@ -91,33 +165,22 @@ static void read_svcb(struct rr_addrs *out, const uint8_t *rdata, size_t len)
 		out->unclear = true;
 }
 
-/* The rdata in wire form, whether ldns knows the type or not. */
-static void read_svcb_rr(struct rr_addrs *out, const ldns_rr *rr)
+static void read_addrs(const struct message *message, const struct record *record, struct rr_addrs *out)
 {
-	uint8_t rdata[4096];
-	struct writer w = writer_init(rdata, sizeof(rdata));
+	const uint8_t *rdata = message->packet + record->rdata;
 
-	for (size_t i = 0; i < ldns_rr_rd_count(rr); i++) {
-		const ldns_rdf *rdf = ldns_rr_rdf(rr, i);
-
-		writer_bytes(&w, ldns_rdf_data(rdf), ldns_rdf_size(rdf));
+	out->count = 0;
+	out->unclear = false;
+	switch (record->type) {
+	case MESSAGE_TYPE_A:
+	case MESSAGE_TYPE_AAAA:
+		add_addr(out, rdata, record->rdata_len);
+		break;
+	case MESSAGE_TYPE_SVCB:
+	case MESSAGE_TYPE_HTTPS:
+		read_svcb(out, rdata, record->rdata_len);
+		break;
 	}
-	read_svcb(out, rdata, w.len);
-	if (w.failed)
-		out->unclear = true;
-}
-
-static struct rr_addrs rr_addrs(const ldns_rr *rr)
-{
-	struct rr_addrs out = {.count = 0};
-	unsigned type = (unsigned)ldns_rr_get_type(rr);
-
-	if ((type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA) && ldns_rr_rd_count(rr) == 1)
-		add_addr(&out, ldns_rdf_data(ldns_rr_rdf(rr, 0)),
-			ldns_rdf_size(ldns_rr_rdf(rr, 0)));
-	else if (type == MESSAGE_TYPE_SVCB || type == MESSAGE_TYPE_HTTPS)
-		read_svcb_rr(&out, rr);
-	return out;
 }
 
 static bool is_known(const struct addr *list, size_t count, const struct addr *addr)
@@ -129,11 +192,25 @@ static bool is_known(const struct addr *list, size_t count, const struct addr *a
 	return false;
 }
 
-static size_t list_addresses(const ldns_rr_list *list, struct addr *out, size_t count, size_t max)
+/* Where a section begins among the records. */
+static size_t section_begin(const struct message *message, enum section section)
 {
-	for (size_t i = 0; i < ldns_rr_list_rr_count(list); i++) {
-		struct rr_addrs addrs = rr_addrs(ldns_rr_list_rr(list, i));
+	size_t begin = 0;
 
+	for (int before = 0; before < (int)section; before++)
+		begin += message->counts[before];
+	return begin;
+}
+
+static size_t list_addresses(const struct message *message, enum section section, struct addr *out,
+	size_t count, size_t max)
+{
+	const struct record *records = &message->records[section_begin(message, section)];
+
+	for (size_t i = 0; i < message->counts[section]; i++) {
+		struct rr_addrs addrs;
+
+		read_addrs(message, &records[i], &addrs);
 		for (size_t j = 0; j < addrs.count && count < max; j++) {
 			if (!is_known(out, count, &addrs.list[j]))
 				out[count++] = addrs.list[j];
@@ -144,10 +221,10 @@ static size_t list_addresses(const ldns_rr_list *list, struct addr *out, size_t 
 
 size_t message_addresses(const struct message *message, struct addr *out, size_t max)
 {
-	size_t count = list_addresses(ldns_pkt_answer(message->pkt), out, 0, max);
+	size_t count = list_addresses(message, SECTION_ANSWER, out, 0, max);
 
 	/* Additional records are read by few, but they are read. */
-	return list_addresses(ldns_pkt_additional(message->pkt), out, count, max);
+	return list_addresses(message, SECTION_ADDITIONAL, out, count, max);
 }
 
 /* --- applying fates ---------------------------------------------------------------------------------- */
@@ -164,13 +241,12 @@ static const struct message_fate *fate_of(
 
 /* What all the addresses of a record come to together. */
 static struct message_fate rr_fate(
-	const ldns_rr *rr, const struct message_fate *fates, size_t count)
+	const struct rr_addrs *addrs, const struct message_fate *fates, size_t count)
 {
-	struct rr_addrs addrs = rr_addrs(rr);
-	struct message_fate out = {.usable = !addrs.unclear, .max_ttl_s = UINT32_MAX};
+	struct message_fate out = {.usable = !addrs->unclear, .max_ttl_s = UINT32_MAX};
 
-	for (size_t i = 0; i < addrs.count; i++) {
-		const struct message_fate *fate = fate_of(fates, count, &addrs.list[i]);
+	for (size_t i = 0; i < addrs->count; i++) {
+		const struct message_fate *fate = fate_of(fates, count, &addrs->list[i]);
 
 		if (!fate) {
 			out.usable = false;
@@ -184,167 +260,80 @@ static struct message_fate rr_fate(
 	return out;
 }
 
-/* Rebuilds a section: first what is tunnelled, within the places that addresses have. */
-static void apply_list(struct message *message, ldns_rr_list *list, const struct message_fate *fates,
-	size_t count, bool whole)
+static void cap_ttl(struct message *message, const struct record *record, uint32_t max_ttl_s)
 {
-	size_t kept = 0, total = ldns_rr_list_rr_count(list), next_first = SIZE_MAX;
+	size_t at = record->type_at + TTL_AFTER_TYPE;
+	struct reader r = reader_init(message->packet, message->len);
+	struct writer w = writer_init(message->packet, message->len);
 
-	for (size_t i = 0; i < total; i++) {
-		ldns_rr *rr = ldns_rr_list_rr(list, i);
-		struct message_fate fate = rr_fate(rr, fates, count);
-
-		if (!fate.usable && !whole) {
-			ldns_rr_free(rr);
-			message->changed = true;
-			continue;
-		}
-		if (fate.max_ttl_s < ldns_rr_ttl(rr))
-			ldns_rr_set_ttl(rr, fate.max_ttl_s);
-		ldns_rr_list_set_rr(list, rr, kept++);
-		if (rr_addrs(rr).count == 0)
-			continue;
-		if (next_first == SIZE_MAX)
-			next_first = kept - 1;
-		if (fate.first) {
-			/* Move it behind the tunnelled ones that came before it. */
-			for (size_t at = kept - 1; at > next_first; at--)
-				ldns_rr_list_set_rr(list, ldns_rr_list_rr(list, at - 1), at);
-			ldns_rr_list_set_rr(list, rr, next_first++);
-		}
-	}
-	ldns_rr_list_set_rr_count(list, kept);
+	if (max_ttl_s == UINT32_MAX)
+		return;
+	reader_skip(&r, at);
+	if (reader_u32(&r) <= max_ttl_s)
+		return;
+	w.len = message->len;
+	writer_patch_u32(&w, at, max_ttl_s);
 }
 
-static void count_sections(ldns_pkt *pkt)
+/* Moves records[from] behind the tunnelled ones that came before it. */
+static void move_to(struct message *message, size_t from, size_t to)
 {
-	ldns_pkt_set_ancount(pkt, (uint16_t)ldns_rr_list_rr_count(ldns_pkt_answer(pkt)));
-	ldns_pkt_set_nscount(pkt, (uint16_t)ldns_rr_list_rr_count(ldns_pkt_authority(pkt)));
-	ldns_pkt_set_arcount(pkt, (uint16_t)ldns_rr_list_rr_count(ldns_pkt_additional(pkt)));
+	struct record record = message->records[from];
+
+	for (; from > to; from--) {
+		message->records[from] = message->records[from - 1];
+		message->reshaped = true;
+	}
+	message->records[to] = record;
+}
+
+/*
+ * Records [from, end) to `to` and what follows: first what is tunnelled, within
+ * the places that addresses have. The end of what was kept.
+ */
+static size_t apply_section(struct message *message, size_t from, size_t end, size_t to,
+	const struct message_fate *fates, size_t count, bool whole)
+{
+	size_t next_first = SIZE_MAX;
+
+	for (; from < end; from++) {
+		struct rr_addrs addrs;
+		struct message_fate fate;
+
+		read_addrs(message, &message->records[from], &addrs);
+		fate = rr_fate(&addrs, fates, count);
+		if (!fate.usable && !whole) {
+			message->changed = message->reshaped = true;
+			continue;
+		}
+		cap_ttl(message, &message->records[from], fate.max_ttl_s);
+		message->records[to++] = message->records[from];
+		if (addrs.count == 0)
+			continue;
+		if (next_first == SIZE_MAX)
+			next_first = to - 1;
+		if (fate.first)
+			move_to(message, to - 1, next_first++);
+	}
+	return to;
 }
 
 void message_apply(struct message *message, const struct message_fate *fates, size_t count, bool whole)
 {
-	apply_list(message, ldns_pkt_answer(message->pkt), fates, count, whole);
-	/* No set there is promised to be complete. */
-	apply_list(message, ldns_pkt_additional(message->pkt), fates, count, false);
-	count_sections(message->pkt);
-}
+	size_t from = 0, to = 0;
 
-static void clear_list(ldns_rr_list *list)
-{
-	while (ldns_rr_list_rr_count(list))
-		ldns_rr_free(ldns_rr_list_pop_rr(list));
-}
+	for (int section = 0; section < SECTIONS; section++) {
+		size_t end = from + message->counts[section], begin = to;
 
-void message_empty(struct message *message)
-{
-	clear_list(ldns_pkt_answer(message->pkt));
-	clear_list(ldns_pkt_authority(message->pkt));
-	clear_list(ldns_pkt_additional(message->pkt));
-	count_sections(message->pkt);
-	message->changed = true;
-}
-
-/* --- building ------------------------------------------------------------------------------------------- */
-
-/* A client without DO gets no signatures, unless it asked for just that type (RFC 4035 3.2.1). */
-static void strip_dnssec(ldns_rr_list *list, uint16_t asked)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < ldns_rr_list_rr_count(list); i++) {
-		ldns_rr *rr = ldns_rr_list_rr(list, i);
-		ldns_rr_type type = ldns_rr_get_type(rr);
-		bool goes = (type == LDNS_RR_TYPE_RRSIG || type == LDNS_RR_TYPE_NSEC ||
-				    type == LDNS_RR_TYPE_NSEC3) &&
-			    (unsigned)type != asked;
-
-		if (goes)
-			ldns_rr_free(rr);
-		else
-			ldns_rr_list_set_rr(list, rr, kept++);
+		if (section == SECTION_AUTHORITY) {
+			while (from < end)
+				message->records[to++] = message->records[from++];
+		} else {
+			/* No set in the additional section is promised to be complete. */
+			to = apply_section(message, from, end, to, fates, count,
+				whole && section == SECTION_ANSWER);
+		}
+		message->counts[section] = (uint16_t)(to - begin);
+		from = end;
 	}
-	ldns_rr_list_set_rr_count(list, kept);
-}
-
-static void set_edns(
-	ldns_pkt *pkt, const struct message_query *query, const struct message_error *error)
-{
-	uint8_t data[2 + sizeof(error->text)];
-	struct writer w = writer_init(data, sizeof(data));
-	ldns_edns_option_list *options;
-
-	ldns_pkt_set_edns_option_list(pkt, NULL);
-	ldns_pkt_set_edns_udp_size(pkt, query->edns ? 1232 : 0);
-	ldns_pkt_set_edns_do(pkt, query->edns && query->dnssec_ok);
-	ldns_pkt_set_edns_extended_rcode(pkt, 0);
-	if (!query->edns || !error->present)
-		return;
-	writer_u16(&w, error->code);
-	writer_bytes(&w, error->text, strlen(error->text));
-	options = ldns_edns_option_list_new();
-	ldns_edns_option_list_push(
-		options, ldns_edns_new_from_data(LDNS_EDNS_EDE, w.len, data));
-	ldns_pkt_set_edns_option_list(pkt, options);
-}
-
-static void set_flags(struct message *message, const struct message_query *query, bool secure)
-{
-	ldns_pkt *pkt = message->pkt;
-
-	ldns_pkt_set_id(pkt, query->id);
-	ldns_pkt_set_qr(pkt, true);
-	ldns_pkt_set_rd(pkt, query->rd);
-	ldns_pkt_set_ra(pkt, true);
-	ldns_pkt_set_cd(pkt, query->cd);
-	ldns_pkt_set_aa(pkt, false);
-	ldns_pkt_set_tc(pkt, false);
-	/* A6: what we changed is not what was signed. RFC 6840 5.7: AD for who asks for it. */
-	ldns_pkt_set_ad(
-		pkt, secure && !message->changed && (query->dnssec_ok || query->ad));
-}
-
-/* The letters of the question as the client wrote them: many check (0x20). */
-static void restore_question(uint8_t *out, size_t len, const struct message_query *query)
-{
-	if (len >= HEADER_LEN + query->name_len && out[4] == 0 && out[5] == 1)
-		memcpy(out + HEADER_LEN, query->name, query->name_len);
-}
-
-static size_t to_wire(const struct message *message, uint8_t *out, size_t room)
-{
-	uint8_t *wire = NULL;
-	size_t len = 0;
-
-	if (ldns_pkt2wire(&wire, message->pkt, &len) != LDNS_STATUS_OK || len > room)
-		len = 0;
-	if (len)
-		memcpy(out, wire, len);
-	free(wire);
-	return len;
-}
-
-size_t message_build(struct message *message, const struct message_query *query, bool secure,
-	const struct message_error *error, size_t limit, uint8_t *out, size_t room)
-{
-	size_t len;
-
-	if (!query->dnssec_ok) {
-		strip_dnssec(ldns_pkt_answer(message->pkt), query->type);
-		strip_dnssec(ldns_pkt_authority(message->pkt), query->type);
-		strip_dnssec(ldns_pkt_additional(message->pkt), query->type);
-	}
-	count_sections(message->pkt);
-	set_flags(message, query, secure);
-	set_edns(message->pkt, query, error);
-	len = to_wire(message, out, room);
-	if (len > limit) {
-		/* RFC 2181 9: the client comes again over TCP. */
-		message_empty(message);
-		ldns_pkt_set_tc(message->pkt, true);
-		len = to_wire(message, out, room);
-	}
-	restore_question(out, len, query);
-	return len;
 }

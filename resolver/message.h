@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * DNS messages: a client's query, the addresses in an answer, and the answer
- * that goes to the client. The only includer of ldns.
+ * that goes to the client. All through the bounds-checked cursors of lib/wire.h.
  */
 #ifndef RESOLVER_MESSAGE_H
 #define RESOLVER_MESSAGE_H
@@ -55,12 +55,7 @@ enum message_parsed message_parse_query(
 /* An upstream's answer, parsed. Owned by the query that it answers. */
 struct message;
 
-/*
- * True when the records of a message can be walked and none is a TSIG, which
- * no answer to us has: ldns 1.8 loses memory on a second one.
- */
-bool message_scan(const uint8_t *packet, size_t len);
-/* NULL when it cannot be parsed. */
+/* Copies the packet; NULL when its records cannot be walked. */
 struct message *message_parse(const uint8_t *packet, size_t len);
 void message_free(struct message *message);
 int message_rcode(const struct message *message);
@@ -81,8 +76,6 @@ struct message_fate {
  * An answer that was changed loses AD.
  */
 void message_apply(struct message *message, const struct message_fate *fates, size_t count, bool whole);
-/* Takes everything out but the question: NODATA without SOA (A5). */
-void message_empty(struct message *message);
 
 /* A8. `text` may be "". */
 struct message_error {
@@ -94,8 +87,8 @@ struct message_error {
 #define MESSAGE_EDE_BLOCKED 15
 
 /*
- * The answer for the client, at most `limit` bytes, else without records and
- * with TC. `secure`: validated. The length, 0 when it cannot be built.
+ * The answer for the client, at most `limit` bytes (512 or more), else without
+ * records and with TC. `secure`: validated. The length, 0 when it cannot be built.
  */
 size_t message_build(struct message *message, const struct message_query *query, bool secure,
 	const struct message_error *error, size_t limit, uint8_t *out, size_t room);

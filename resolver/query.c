@@ -4,6 +4,7 @@
 
 #include "lib/mem.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,31 +13,29 @@
 #define MAX_IN_FLIGHT 8192u /* beyond: a client that floods; what it asks is not taken */
 #define UDP_LIMIT 1232u	  /* larger answers go by TCP: fragments are lost (RFC 9715) */
 
-static void tell(struct query *query, enum resolver_stage stage, const char *text)
+static void tell(struct query *query, const struct resolver_event *event)
 {
 	struct resolver *resolver = query->resolver;
 
-	resolver->observer->stage(
-		resolver->observer_arg, query->id, query->question.text, stage, text);
-}
-
-static const char *type_name(uint16_t type, char out[16])
-{
-	switch (type) {
-	case MESSAGE_TYPE_A:
-		return "A";
-	case MESSAGE_TYPE_AAAA:
-		return "AAAA";
-	case MESSAGE_TYPE_SVCB:
-		return "SVCB";
-	case MESSAGE_TYPE_HTTPS:
-		return "HTTPS";
-	}
-	snprintf(out, 16, "TYPE%u", type);
-	return out;
+	resolver->observer->stage(resolver->observer_arg, query->id, query->question.text, event);
 }
 
 /* --- the end --------------------------------------------------------------------------------- */
+
+/* Most queries are over before the next one comes: they use the same memory. */
+static struct query *take_memory(struct resolver *resolver)
+{
+	struct query *query = resolver->spare ? resolver->spare : mem_new(struct query);
+
+	resolver->spare = NULL;
+	return query;
+}
+
+static void give_back(struct resolver *resolver, struct query *query)
+{
+	free(resolver->spare);
+	resolver->spare = query;
+}
 
 static void cancel_waits(struct query *query)
 {
@@ -53,6 +52,14 @@ static void cancel_waits(struct query *query)
 			snprintf(item->decision.cause, sizeof(item->decision.cause),
 				"not decided in time");
 	}
+}
+
+/* Into the table, when it outlives the call that took it: its client may ask again (A9). */
+static void keep(struct query *query)
+{
+	if (!query->kept)
+		HASH_ADD(hh, query->resolver->queries, key, sizeof(query->key), query);
+	query->kept = true;
 }
 
 static void leave_hold(struct query *query)
@@ -73,8 +80,9 @@ void query_release(struct query *query)
 	loop_timer_stop(resolver->loop, &query->deadline);
 	loop_timer_stop(resolver->loop, &query->grace);
 	message_free(query->answer);
-	HASH_DEL(resolver->queries, query);
-	free(query);
+	if (query->kept)
+		HASH_DEL(resolver->queries, query);
+	give_back(resolver, query);
 }
 
 static size_t limit_of(const struct query *query)
@@ -84,9 +92,10 @@ static size_t limit_of(const struct query *query)
 	return query->question.udp_size < UDP_LIMIT ? query->question.udp_size : UDP_LIMIT;
 }
 
-static void send_and_release(struct query *query, const uint8_t *data, size_t len, const char *text)
+static void send_and_release(
+	struct query *query, const uint8_t *data, size_t len, const struct resolver_event *event)
 {
-	tell(query, RESOLVER_STAGE_RELEASED, text);
+	tell(query, event);
 	listener_answer(&query->client, data, len);
 	query->resolver->counters.answered++;
 	query_release(query);
@@ -94,24 +103,28 @@ static void send_and_release(struct query *query, const uint8_t *data, size_t le
 
 static void answer_error(struct query *query, int rcode)
 {
+	struct resolver_event event = {
+		.stage = RESOLVER_STAGE_RELEASED, .released = {.rcode = rcode, .bare = true}};
 	uint8_t out[1024];
 	size_t len = message_build_error(&query->question, rcode, &query->cause, out, sizeof(out));
 
 	if (rcode == MESSAGE_SERVFAIL)
 		query->resolver->counters.servfail++;
-	send_and_release(query, out, len,
-		rcode == MESSAGE_SERVFAIL ? "SERVFAIL"
-					  : (rcode == MESSAGE_NOERROR ? "NOERROR, no records" : "error"));
+	send_and_release(query, out, len, &event);
 }
 
-static void answer_message(struct query *query, const char *text)
+static void answer_message(struct query *query)
 {
+	struct resolver_event event = {.stage = RESOLVER_STAGE_RELEASED,
+		.released = {.rcode = message_rcode(query->answer),
+			.usable = hold_usable(&query->hold),
+			.count = query->hold.count}};
 	static uint8_t out[MESSAGE_MAX];
 	size_t len = message_build(query->answer, &query->question, query->secure, &query->cause,
 		limit_of(query), out, sizeof(out));
 
 	if (len)
-		send_and_release(query, out, len, text);
+		send_and_release(query, out, len, &event);
 	else
 		answer_error(query, MESSAGE_SERVFAIL);
 }
@@ -138,7 +151,6 @@ static void set_cause(struct query *query)
 static void release_records(struct query *query, bool whole)
 {
 	struct message_fate fates[HOLD_MAX];
-	char text[64];
 
 	for (size_t i = 0; i < query->hold.count; i++) {
 		const struct hold_item *item = &query->hold.items[i];
@@ -149,12 +161,7 @@ static void release_records(struct query *query, bool whole)
 			.max_ttl_s = item->decision.max_ttl_s};
 	}
 	message_apply(query->answer, fates, query->hold.count, whole);
-	if (query->hold.count == 0)
-		snprintf(text, sizeof(text), "no addresses");
-	else
-		snprintf(text, sizeof(text), "%zu of %zu addresses", hold_usable(&query->hold),
-			query->hold.count);
-	answer_message(query, text);
+	answer_message(query);
 }
 
 static bool asks_addresses(const struct query *query)
@@ -211,19 +218,10 @@ static void conclude(struct query *query)
 
 static void tell_decision(struct query *query, const struct hold_item *item)
 {
-	static const char *const words[] = {
-		[RESOLVER_PASS] = "pass",
-		[RESOLVER_TUNNELLED] = "tunnelled",
-		[RESOLVER_WAIT] = "waits",
-		[RESOLVER_WITHHELD] = "withheld",
-		[RESOLVER_BLOCKED] = "blocked",
-	};
-	char addr[ADDR_TEXT], text[256];
-	const struct resolver_decision *d = &item->decision;
+	struct resolver_event event = {.stage = RESOLVER_STAGE_ADDRESS,
+		.address = {.addr = item->addr, .decision = item->decision}};
 
-	snprintf(text, sizeof(text), "%s: %s%s%s%s%s", addr_format(&item->addr, addr), d->group,
-		d->group[0] ? ": " : "", words[d->verdict], d->cause[0] ? ": " : "", d->cause);
-	tell(query, RESOLVER_STAGE_ADDRESS, text);
+	tell(query, &event);
 }
 
 /* A3: once one address can be used, the others get a little time and no more. */
@@ -301,6 +299,7 @@ static void start_hold(struct query *query, enum query_phase phase)
 	struct resolver *resolver = query->resolver;
 	uint64_t end_us = query->arrived_us + resolver->config.hold_ms * UINT64_C(1000);
 
+	keep(query);
 	if (query->phase == QUERY_ASKED) {
 		resolver->held_now++;
 		resolver->counters.held++;
@@ -330,10 +329,10 @@ static void set_upstream_cause(struct query *query, const struct upstream_answer
 
 static void tell_upstream(struct query *query, const struct upstream_answer *answer)
 {
-	char text[64];
+	struct resolver_event event = {.stage = RESOLVER_STAGE_UPSTREAM,
+		.upstream = {.rcode = answer->rcode, .secure = answer->secure}};
 
-	snprintf(text, sizeof(text), "rcode %d%s", answer->rcode, answer->secure ? ", secure" : "");
-	tell(query, RESOLVER_STAGE_UPSTREAM, text);
+	tell(query, &event);
 }
 
 static void take_answer(void *arg, const struct upstream_answer *answer)
@@ -378,9 +377,8 @@ static void ask_other_family(struct query *query)
 	struct resolver *resolver = query->resolver;
 	uint16_t type = query->question.type == MESSAGE_TYPE_A ? MESSAGE_TYPE_AAAA : MESSAGE_TYPE_A;
 	struct upstream_query *pending;
-	uint64_t id = query->id;
-	struct query_key key = query->key;
 
+	keep(query);
 	if (query->phase == QUERY_ASKED)
 		resolver->held_now++;
 	query->phase = QUERY_OTHER;
@@ -390,9 +388,8 @@ static void ask_other_family(struct query *query)
 		query->arrived_us + resolver->config.hold_ms * UINT64_C(1000) + SETTLE_US);
 	pending = upstream_start(resolver->upstream, query->question.text, type,
 		query->question.class, query->question.cd, take_other, query);
-	/* An answer from the cache may have ended the query already. */
-	HASH_FIND(hh, resolver->queries, &key, sizeof(key), query);
-	if (pending && query && query->id == id)
+	/* Without one, an answer from the cache may have ended the query already. */
+	if (pending)
 		query->upstream = pending;
 }
 
@@ -433,25 +430,19 @@ static void fill_key(struct query_key *key, const struct client *client, const s
 	memcpy(key->name, question->name, question->name_len);
 }
 
-static void begin(struct resolver *resolver, const struct client *client,
-	const struct message_query *question, const struct query_key *key)
+/* Asks upstream for what `question` says; the query is over, or kept, when this returns. */
+static void begin(struct query *query, struct resolver *resolver, const struct client *client)
 {
-	struct query *query = mem_new(struct query);
-	char text[MESSAGE_TEXT_NAME + 20], type[16];
+	struct resolver_event event = {.stage = RESOLVER_STAGE_QUERY, .type = query->question.type};
 	struct upstream_query *pending;
-	uint64_t id = ++resolver->last_id;
 
 	query->resolver = resolver;
-	query->id = id;
+	query->id = ++resolver->last_id;
 	query->client = *client;
-	query->question = *question;
-	query->key = *key;
 	query->arrived_us = loop_now_us(resolver->loop);
 	query->deadline = (struct loop_timer){.fired = deadline_over, .arg = query};
 	query->grace = (struct loop_timer){.fired = grace_over, .arg = query};
-	HASH_ADD(hh, resolver->queries, key, sizeof(query->key), query);
-	snprintf(text, sizeof(text), "%s %s", question->text, type_name(question->type, type));
-	tell(query, RESOLVER_STAGE_QUERY, text);
+	tell(query, &event);
 	if (resolver->forwarder_count == 0) {
 		query->cause = (struct message_error){.present = true,
 			.code = MESSAGE_EDE_OTHER,
@@ -459,11 +450,12 @@ static void begin(struct resolver *resolver, const struct client *client,
 		answer_error(query, MESSAGE_SERVFAIL);
 		return;
 	}
-	pending = upstream_start(resolver->upstream, question->text, question->type, question->class,
-		question->cd, take_answer, query);
-	HASH_FIND(hh, resolver->queries, key, sizeof(*key), query);
-	if (pending && query && query->id == id)
+	pending = upstream_start(resolver->upstream, query->question.text, query->question.type,
+		query->question.class, query->question.cd, take_answer, query);
+	if (pending) {
 		query->upstream = pending;
+		keep(query);
+	}
 }
 
 /* A query as it came: MESSAGE_QUERY when it is to be resolved, else it is done with. */
@@ -489,21 +481,28 @@ static enum message_parsed admit(struct resolver *resolver, const struct client 
 	return parsed;
 }
 
+static bool is_wanted(struct resolver *resolver, const struct query_key *key)
+{
+	struct query *known;
+
+	HASH_FIND(hh, resolver->queries, key, sizeof(*key), known);
+	/* A9: the answer of a known one is on its way. */
+	return !known && HASH_COUNT(resolver->queries) < MAX_IN_FLIGHT;
+}
+
 bool query_take(struct resolver *resolver, const struct client *client, const uint8_t *data, size_t len)
 {
-	struct message_query question;
-	struct query_key key;
-	struct query *known;
-	enum message_parsed parsed = admit(resolver, client, data, len, &question);
+	struct query *query = take_memory(resolver);
+	enum message_parsed parsed = admit(resolver, client, data, len, &query->question);
 
-	if (parsed != MESSAGE_QUERY)
+	if (parsed == MESSAGE_QUERY)
+		fill_key(&query->key, client, &query->question);
+	if (parsed != MESSAGE_QUERY || !is_wanted(resolver, &query->key)) {
+		give_back(resolver, query);
 		return parsed == MESSAGE_REPLY;
-	fill_key(&key, client, &question);
-	HASH_FIND(hh, resolver->queries, &key, sizeof(key), known);
-	/* A9: the answer of a known one is on its way. */
-	if (known || HASH_COUNT(resolver->queries) >= MAX_IN_FLIGHT)
-		return false;
+	}
+	memset(query, 0, offsetof(struct query, question));
 	resolver->counters.queries++;
-	begin(resolver, client, &question, &key);
+	begin(query, resolver, client);
 	return true;
 }

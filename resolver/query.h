@@ -7,7 +7,8 @@
  *   OTHER    nothing was usable; the other family is looked up (A5)
  *   -> answered and released
  *
- * The resolver owns queries; query_release() is their only end.
+ * The resolver owns queries; query_release() is their only end. One that is
+ * answered from the cache, with nothing to wait for, never enters its table.
  */
 #ifndef RESOLVER_QUERY_H
 #define RESOLVER_QUERY_H
@@ -35,8 +36,7 @@ struct query {
 	uint64_t id;
 	enum query_phase phase;
 	struct client client;
-	struct message_query question;
-	struct query_key key;
+	bool kept; /* is in the resolver's table */
 	uint64_t arrived_us;
 	struct upstream_query *upstream;
 	struct message *answer;
@@ -46,6 +46,9 @@ struct query {
 	struct loop_timer deadline, grace;
 	bool hurried;
 	UT_hash_handle hh;
+	/* Filled in first; all before is zeroed then. */
+	struct message_query question;
+	struct query_key key;
 };
 
 /* What queries need of their resolver. */
@@ -61,7 +64,8 @@ struct resolver {
 	struct upstream *upstream;
 	struct endpoint *forwarders;
 	size_t forwarder_count;
-	struct query *queries; /* by key */
+	struct query *queries; /* by key: those that wait for something */
+	struct query *spare;   /* memory for the next one; NULL: none */
 	uint64_t last_id;
 	size_t held_now;
 	struct resolver_counters counters;

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Reading a client's query and writing answers without records (message.h),
- * by the bounds-checked cursors alone: this is what strangers on this host can
- * send, and the path of every query.
- */
+/* Reading a client's query (message.h): what strangers on this host can send. */
 #include "resolver/message.h"
 
-#include "lib/wire.h"
+#include "resolver/records.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -14,17 +10,11 @@
 
 #define FLAG_QR 0x8000
 #define FLAG_RD 0x0100
-#define FLAG_RA 0x0080
 #define FLAG_AD 0x0020
 #define FLAG_CD 0x0010
-#define TYPE_OPT 41
-#define TYPE_TSIG 250
 #define CLASS_IN 1
 #define EDNS_DO 0x8000
-#define EDNS_SIZE 1232
-#define EDE_OPTION 15
 #define MIN_UDP 512
-#define LABEL_MAX 63
 
 /* A name without compression (a question has nothing to point to). */
 static bool read_name(struct reader *r, struct message_query *out)
@@ -78,22 +68,6 @@ static void write_text(struct message_query *query)
 	*at = '\0';
 }
 
-/* A name in the additional section of a query: only its length matters. */
-static void skip_name(struct reader *r)
-{
-	for (;;) {
-		uint8_t len = reader_u8(r);
-
-		if (r->failed || len == 0)
-			return;
-		if (len > LABEL_MAX) { /* a pointer ends it; anything else is no name */
-			reader_skip(r, 1);
-			return;
-		}
-		reader_skip(r, len);
-	}
-}
-
 /* RFC 6891; false when there are two, or the section is not all there. */
 static bool read_additional(struct reader *r, unsigned count, struct message_query *out)
 {
@@ -101,7 +75,7 @@ static bool read_additional(struct reader *r, unsigned count, struct message_que
 		uint16_t type, class, len;
 		uint32_t ttl;
 
-		skip_name(r);
+		message_skip_name(r);
 		type = reader_u16(r);
 		class = reader_u16(r);
 		ttl = reader_u32(r);
@@ -169,77 +143,4 @@ enum message_parsed message_parse_query(
 		return MESSAGE_REPLY;
 	}
 	return MESSAGE_QUERY;
-}
-
-bool message_scan(const uint8_t *packet, size_t len)
-{
-	struct reader r = reader_init(packet, len);
-	uint16_t questions;
-	unsigned records = 0;
-
-	reader_skip(&r, 4);
-	questions = reader_u16(&r);
-	for (int section = 0; section < 3; section++)
-		records += reader_u16(&r);
-	for (unsigned i = 0; i < questions && !r.failed; i++) {
-		skip_name(&r);
-		reader_skip(&r, 4);
-	}
-	for (unsigned i = 0; i < records && !r.failed; i++) {
-		uint16_t type;
-
-		skip_name(&r);
-		type = reader_u16(&r);
-		reader_skip(&r, 6);
-		reader_skip(&r, reader_u16(&r));
-		if (type == TYPE_TSIG)
-			return false;
-	}
-	return !r.failed;
-}
-
-/* RFC 6891 6.1 and RFC 8914: OPT with an extended error. */
-static void write_opt(struct writer *w, const struct message_query *query, int rcode,
-	const struct message_error *error)
-{
-	size_t text_len = error && error->present ? strlen(error->text) : 0;
-	bool has_error = error && error->present;
-
-	writer_u8(w, 0);
-	writer_u16(w, TYPE_OPT);
-	writer_u16(w, EDNS_SIZE);
-	writer_u8(w, (uint8_t)(rcode >> 4));
-	writer_u8(w, 0);
-	writer_u16(w, query->dnssec_ok ? EDNS_DO : 0);
-	writer_u16(w, (uint16_t)(has_error ? 6 + text_len : 0));
-	if (!has_error)
-		return;
-	writer_u16(w, EDE_OPTION);
-	writer_u16(w, (uint16_t)(2 + text_len));
-	writer_u16(w, error->code);
-	writer_bytes(w, error->text, text_len);
-}
-
-size_t message_build_error(const struct message_query *query, int rcode,
-	const struct message_error *error, uint8_t *out, size_t room)
-{
-	struct writer w = writer_init(out, room);
-	uint16_t flags = (uint16_t)(FLAG_QR | FLAG_RA | query->opcode << 11 | (rcode & 0xf));
-	bool has_question = query->name_len > 0;
-
-	flags = (uint16_t)(flags | (query->rd ? FLAG_RD : 0) | (query->cd ? FLAG_CD : 0));
-	writer_u16(&w, query->id);
-	writer_u16(&w, flags);
-	writer_u16(&w, has_question);
-	writer_u16(&w, 0);
-	writer_u16(&w, 0);
-	writer_u16(&w, query->edns);
-	if (has_question) {
-		writer_bytes(&w, query->name, query->name_len);
-		writer_u16(&w, query->type);
-		writer_u16(&w, query->class);
-	}
-	if (query->edns)
-		write_opt(&w, query, rcode, error);
-	return w.failed ? 0 : w.len;
 }

@@ -44,6 +44,7 @@ void resolver_free(struct resolver *resolver)
 		listener_close(resolver->listeners[i]);
 	upstream_free(resolver->upstream);
 	free_config(&resolver->config);
+	free(resolver->spare);
 	free(resolver->listeners);
 	free(resolver->forwarders);
 	free(resolver);

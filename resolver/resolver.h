@@ -51,16 +51,38 @@ struct resolver_gate {
 
 /* Steps of one query's life, for `oectl trace`. */
 enum resolver_stage {
-	RESOLVER_STAGE_QUERY,	 /* text: "NAME TYPE" */
-	RESOLVER_STAGE_UPSTREAM, /* the answer came; text: "NOERROR, 2 addresses" or so */
-	RESOLVER_STAGE_ADDRESS,	 /* a verdict on an address; text: "ADDR: tunnelled" */
-	RESOLVER_STAGE_RELEASED, /* text: what went to the client */
+	RESOLVER_STAGE_QUERY,	 /* it came */
+	RESOLVER_STAGE_UPSTREAM, /* upstream has answered */
+	RESOLVER_STAGE_ADDRESS,	 /* a verdict on an address */
+	RESOLVER_STAGE_RELEASED, /* what went to the client */
 };
+
+/* A step, as values: every lookup makes some, and few are ever read. */
+struct resolver_event {
+	enum resolver_stage stage;
+	union {
+		uint16_t type; /* QUERY */
+		struct {
+			int rcode;
+			bool secure;
+		} upstream;
+		struct {
+			struct addr addr;
+			struct resolver_decision decision;
+		} address;
+		struct {
+			int rcode;
+			bool bare; /* without records */
+			size_t usable, count; /* addresses */
+		} released;
+	};
+};
+/* In words: "A", "rcode 0, secure", "192.0.2.7: private: tunnelled", "1 of 2 addresses". May be in `out`. */
+const char *resolver_event_text(const struct resolver_event *event, char *out, size_t room);
 
 struct resolver_observer {
 	/* `qname` is in presentation form without the final dot; lower case. */
-	void (*stage)(void *arg, uint64_t query, const char *qname, enum resolver_stage stage,
-		const char *text);
+	void (*stage)(void *arg, uint64_t query, const char *qname, const struct resolver_event *event);
 };
 
 /* Neither gate nor observer is copied: they must outlive the resolver. */

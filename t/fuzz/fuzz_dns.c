@@ -45,6 +45,33 @@ static struct message_query client(unsigned kind)
 	return query;
 }
 
+/* What was taken out of a message is out of it, and out of what was built from it. */
+static void check_left(const struct message *message, const struct message_fate *fates, size_t count)
+{
+	struct addr left[8];
+	size_t left_count = message_addresses(message, left, 8);
+
+	for (size_t i = 0; i < left_count; i++) {
+		for (size_t j = 0; j < count; j++) {
+			if (addr_equal(&left[i], &fates[j].addr) && !fates[j].usable)
+				abort();
+		}
+	}
+}
+
+/* Whatever is built can be read, and says what the message does. */
+static void check_built(const uint8_t *data, size_t len, const struct message *message,
+	const struct message_fate *fates, size_t count)
+{
+	struct message *built = message_parse(data, len);
+
+	if (!built || message_rcode(built) != message_rcode(message))
+		abort();
+	if (fates)
+		check_left(built, fates, count);
+	message_free(built);
+}
+
 static void answer(const uint8_t *data, size_t len, unsigned kind, uint8_t fate_bits)
 {
 	static uint8_t out[MESSAGE_MAX];
@@ -52,7 +79,8 @@ static void answer(const uint8_t *data, size_t len, unsigned kind, uint8_t fate_
 	struct message_query query = client(kind);
 	struct message_error error = {.present = kind & 4, .text = "192.0.2.1: private: no answer"};
 	struct message_fate fates[8] = {0};
-	struct addr addrs[8], left[8];
+	bool filtered = !(kind & 2);
+	struct addr addrs[8];
 	size_t count, len_out;
 
 	if (!message)
@@ -64,21 +92,15 @@ static void answer(const uint8_t *data, size_t len, unsigned kind, uint8_t fate_
 			.first = fate_bits >> (7 - i) & 1,
 			.max_ttl_s = fate_bits};
 	message_apply(message, fates, count, kind & 2);
-	/* What was taken out is out. */
-	if (!(kind & 2) && count < 8) {
-		size_t left_count = message_addresses(message, left, 8);
-
-		for (size_t i = 0; i < left_count; i++) {
-			for (size_t j = 0; j < count; j++) {
-				if (addr_equal(&left[i], &fates[j].addr) && !fates[j].usable)
-					abort();
-			}
-		}
-	}
+	filtered = filtered && count < 8;
+	if (filtered)
+		check_left(message, fates, count);
 	len_out = message_build(message, &query, kind & 1, &error, kind & 8 ? 512 : MESSAGE_MAX, out,
 		sizeof(out));
-	if (len_out > sizeof(out))
+	if (len_out > (kind & 8 ? 512 : MESSAGE_MAX))
 		abort();
+	if (len_out)
+		check_built(out, len_out, message, filtered ? fates : NULL, count);
 	message_free(message);
 }
 

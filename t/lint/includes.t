@@ -21,7 +21,6 @@ my %may = (
 my %doors = (
 	qr{^ev\.h$} => qr{^lib/loop\.c$},
 	qr{^unbound} => qr{^resolver/upstream\.c$},
-	qr{^ldns/} => qr{^resolver/message\.c$},
 	qr{^(?:gnutls|nettle|gmp)} => qr{^(?:ike/crypto/|t/pki\.c$|t/fuzz/fuzz_cert\.c$)},
 	qr{^netlink/} => qr{^xfrm/},
 	qr{^jansson} => qr{^(?:daemon|oectl|t)/},

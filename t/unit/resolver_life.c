@@ -164,18 +164,17 @@ static const struct resolver_gate gate = {.want = want, .cancel = cancel, .hurry
 
 static char stages[64];
 
-static void stage(void *arg, uint64_t query, const char *qname, enum resolver_stage stage,
-	const char *text)
+static void stage(void *arg, uint64_t query, const char *qname, const struct resolver_event *event)
 {
 	static const char letters[] = {[RESOLVER_STAGE_QUERY] = 'Q',
 		[RESOLVER_STAGE_UPSTREAM] = 'U',
 		[RESOLVER_STAGE_ADDRESS] = 'A',
 		[RESOLVER_STAGE_RELEASED] = 'R'};
-	size_t len = stage == RESOLVER_STAGE_QUERY ? 0 : strlen(stages);
+	size_t len = event->stage == RESOLVER_STAGE_QUERY ? 0 : strlen(stages);
 
-	(void)arg, (void)query, (void)qname, (void)text;
+	(void)arg, (void)query, (void)qname;
 	if (len < sizeof(stages) - 1)
-		snprintf(stages + len, sizeof(stages) - len, "%c", letters[stage]);
+		snprintf(stages + len, sizeof(stages) - len, "%c", letters[event->stage]);
 }
 
 static const struct resolver_observer observer = {.stage = stage};

@@ -338,6 +338,128 @@ static void test_other_records(void)
 	ok(reply.good && reply_rcode(&reply) == 3, "NXDOMAIN is passed on");
 }
 
+/* A name in full, as put_name() writes it. */
+static bool is_name(const uint8_t *data, const char *name)
+{
+	uint8_t wanted[256];
+	struct writer w = writer_init(wanted, sizeof(wanted));
+
+	put_name(&w, name);
+	return memcmp(data, wanted, w.len) == 0;
+}
+
+/* Records that move: what pointed into the packet does not any more. */
+static void test_moved_names(void)
+{
+	static const uint8_t host[] = {4, 'h', 'o', 's', 't', 0xc0, 0x10};
+	static const uint8_t mx[] = {0, 10, 4, 'h', 'o', 's', 't', 0xc0, 0x10};
+	static const uint8_t srv[] = {0, 1, 0, 2, 0, 3, 4, 'h', 'o', 's', 't', 0xc0, 0x10};
+	static const uint8_t soa[] = {0xc0, 0x10, 0xc0, 0x0c, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0,
+		0, 0, 5};
+	struct message_fate fates[] = {fate("192.0.2.1", false, false, 0), fate("192.0.2.2", true, false, 7),
+		fate("192.0.2.3", true, false, UINT32_MAX)};
+	struct message_query query = client(true, false);
+	const struct record *record;
+	struct message *message;
+	struct reply reply;
+
+	packet_begin(&p, 0, 0x8180, NAME, 1);
+	packet_rr(&p, ANSWER, NULL, 5, 300, host, sizeof(host));
+	packet_addr(&p, ANSWER, "host.peer.example", "192.0.2.1", 300);
+	packet_addr(&p, ANSWER, "host.peer.example", "192.0.2.2", 300);
+	packet_addr(&p, ANSWER, "HOST.peer.example", "192.0.2.3", 300);
+	packet_rr(&p, ANSWER, NULL, 15, 300, mx, sizeof(mx));
+	packet_rr(&p, ANSWER, NULL, 33, 300, srv, sizeof(srv));
+	packet_rr(&p, AUTHORITY, NULL, 6, 300, soa, sizeof(soa));
+	message = answer();
+	message_apply(message, fates, 3, false);
+	reply = build(message, &query, 1232);
+	ok(reply.good && reply.counts[ANSWER] == 5, "an answer whose second record went");
+	record = reply_record(&reply, ANSWER, 5, 0);
+	ok(record && record->len == 19 && is_name(record->rdata, "host.peer.example"), "a CNAME's target");
+	record = reply_record(&reply, ANSWER, 15, 0);
+	ok(record && record->len == 21 && record->rdata[1] == 10 &&
+			is_name(record->rdata + 2, "host.peer.example"), "an MX");
+	record = reply_record(&reply, ANSWER, 33, 0);
+	ok(record && record->len == 25 && record->rdata[5] == 3 &&
+			is_name(record->rdata + 6, "host.peer.example"), "an SRV");
+	record = reply_record(&reply, AUTHORITY, 6, 0);
+	ok(record && record->len == 14 + 18 + 20 && is_name(record->rdata, "peer.example") &&
+			is_name(record->rdata + 14, "wWw.pEEr.example") == false &&
+			is_name(record->rdata + 14, NAME) && record->rdata[14 + 18 + 19] == 5,
+		"both names of an SOA, and what is behind them");
+	record = reply_record(&reply, ANSWER, 1, 0);
+	ok(record && is_name(record->rdata - 10 - 19, "host.peer.example") && record->ttl == 7,
+		"an owner that is not the question's name, in full");
+	record = reply_record(&reply, ANSWER, 1, 1);
+	ok(record && record->rdata[-12] >= 0xc0, "and the same again as a pointer to it");
+}
+
+/* The names of a record that moves cannot be read: no answer, and no loop. */
+static void test_bad_names(void)
+{
+	static const uint8_t self[] = {0xc0, 0x31}, ahead[] = {0xc0, 0xff}, cut[] = {3, 'a'}, open[] = {1, 'a'};
+	const struct {
+		const uint8_t *rdata;
+		size_t len;
+		const char *what;
+	} bad[] = {{self, 2, "a pointer to itself"}, {ahead, 2, "a pointer out of the packet"},
+		{cut, 2, "a label cut short"}, {open, 2, "a name without its end"}};
+	struct message_fate none[1] = {fate("192.0.2.1", false, false, 0)};
+	struct message_query query = client(true, false);
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct message_error error = {.present = false};
+		struct message *message;
+
+		packet_begin(&p, 0, 0x8180, NAME, 1);
+		packet_addr(&p, ANSWER, NULL, "192.0.2.1", 300);
+		packet_rr(&p, ANSWER, NULL, 5, 300, bad[i].rdata, bad[i].len);
+		/* The CNAME is the last; its data begins at the packet's end. */
+		if (bad[i].rdata == self)
+			p.data[p.w.len - 1] = (uint8_t)(p.w.len - 2);
+		message = answer();
+		message_apply(message, none, 1, false);
+		is_int((intmax_t)message_build(message, &query, false, &error, 1232, out, sizeof(out)), 0,
+			bad[i].what);
+		message_free(message);
+	}
+}
+
+static void test_odd_answers(void)
+{
+	struct message_fate known[1] = {fate("192.0.2.1", true, false, UINT32_MAX)};
+	struct message_query query = client(true, false);
+	struct message *message;
+	struct reply reply;
+
+	packet_begin(&p, 0, 0x8180, NAME, 1);
+	packet_addr(&p, ANSWER, NULL, "192.0.2.1", 300);
+	packet_opt(&p, 4096, true);
+	packet_rr(&p, ADDITIONAL, NULL, 16, 300, "\3abc", 4);
+	message = answer();
+	message_apply(message, known, 1, false);
+	reply = build(message, &query, 1232);
+	ok(reply.good && reply.counts[ADDITIONAL] == 1 && !reply.dnssec_ok && reply_record(&reply, ADDITIONAL, 16, 0),
+		"an OPT that is not the last: ours takes its place");
+
+	packet_begin(&p, 0, 0x8180, "another.name.example", 1);
+	packet_addr(&p, ANSWER, NULL, "192.0.2.1", 300);
+	message = answer();
+	message_apply(message, known, 1, false);
+	reply = build(message, &query, 1232);
+	ok(reply.good && is_name(reply.records[0].rdata - 10 - 22, "another.name.example"),
+		"a question of another length: owners do not become the client's name");
+
+	packet_begin(&p, 0, 0x8180, NAME, 1);
+	packet_addr(&p, ANSWER, NULL, "192.0.2.1", 300);
+	p.data[7] = 2;
+	ok(!answer(), "more records are promised than there are");
+	p.data[7] = 1;
+	p.data[5] = 2;
+	ok(!answer(), "two questions");
+}
+
 int main(void)
 {
 	test_query();
@@ -351,5 +473,8 @@ int main(void)
 	test_unchanged();
 	test_truncation();
 	test_other_records();
+	test_moved_names();
+	test_bad_names();
+	test_odd_answers();
 	return tap_done();
 }
