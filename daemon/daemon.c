@@ -12,6 +12,7 @@
 
 #include "daemon/addrs.h"
 #include "daemon/control.h"
+#include "daemon/debug.h"
 #include "daemon/gate.h"
 #include "daemon/joins.h"
 #include "daemon/keylog.h"
@@ -184,6 +185,7 @@ static int start_resolver(struct daemon *daemon)
 
 	daemon->resolver =
 		resolver_new(daemon->loop, &gate_ops, daemon->gate, &observer, daemon);
+	resolver_set_debug(daemon->resolver, &debug_texts, daemon);
 	error = resolver_configure(daemon->resolver, &daemon->conf->resolver, &why);
 	if (error)
 		log_error("resolver: %s", why ? why : strerror(-error));

@@ -107,13 +107,31 @@ static void policy_has_decided(void *arg, const struct policy_answer *answer)
 	tell(wait, &decision);
 }
 
-/* What failureshunt says, at once, where a negotiation cannot be started. */
-static void refuse(
-	const struct gate *gate, const struct policy_answer *expected, const char *cause,
-	struct policy_answer *out)
+/* An address in the answer to a query, as it is asked about. */
+struct question {
+	uint64_t query;
+	const char *qname;
+	const struct addr *addr;
+	bool only_explain;
+	const size_t *joining; /* the conn of a group that the name would put the address into; else NULL */
+};
+
+/* What failureshunt says for an address that is not decided. */
+static bool fails_open(const struct gate *gate, const struct question *question,
+	const struct policy_answer *answer)
 {
-	const struct policy_line *line = policy_line_get(gate->policy, expected->line);
-	bool open = line && policy_conn_get(gate->policy, line->conn)->failure_pass;
+	const struct policy_line *line = policy_line_get(gate->policy, answer->line);
+
+	if (question->joining)
+		return policy_conn_get(gate->policy, *question->joining)->failure_pass;
+	return line && policy_conn_get(gate->policy, line->conn)->failure_pass;
+}
+
+/* What failureshunt says, at once, where a negotiation cannot be started. */
+static void refuse(const struct gate *gate, const struct question *question,
+	const struct policy_answer *expected, const char *cause, struct policy_answer *out)
+{
+	bool open = fails_open(gate, question, expected);
 
 	*out = *expected;
 	out->verdict = open ? POLICY_OPEN : POLICY_WITHHELD;
@@ -121,12 +139,14 @@ static void refuse(
 	snprintf(out->cause, sizeof(out->cause), "%s", cause);
 }
 
-/* An address in the answer to a query, as it is asked about. */
-struct question {
-	uint64_t query;
-	const char *qname;
-	const struct addr *addr;
-};
+static void ask_lines(const struct gate *gate, const struct question *question, const struct addr *local,
+	struct policy_answer *answer)
+{
+	if (question->joining)
+		policy_explain_conn(gate->policy, *question->joining, answer);
+	else
+		policy_explain(gate->policy, local, question->addr, answer, loop_now_us(gate->loop));
+}
 
 /*
  * Asked in the order of cost: the lines, the route, the flow. False when
@@ -138,21 +158,21 @@ static bool needs_negotiation(struct gate *gate, const struct question *question
 	const struct addr *addr = question->addr;
 	const char *why;
 
-	policy_explain(gate->policy, NULL, addr, answer, loop_now_us(gate->loop));
+	ask_lines(gate, question, NULL, answer);
 	if (answer->verdict != POLICY_WAIT)
 		return false;
 	if (!addrs_source(gate->addrs, addr, local)) {
-		refuse(gate, answer, "no route", answer);
+		refuse(gate, question, answer, "no route", answer);
 		return false;
 	}
-	policy_explain(gate->policy, local, addr, answer, loop_now_us(gate->loop));
+	ask_lines(gate, question, local, answer);
 	if (answer->verdict != POLICY_WAIT)
 		return false;
 	why = answer->starts ? starts_refuse_lookup(gate->starts, question->query, question->qname,
-				       addr, loop_now_us(gate->loop))
+				       addr, question->only_explain, loop_now_us(gate->loop))
 			     : NULL;
 	if (why)
-		refuse(gate, answer, why, answer);
+		refuse(gate, question, answer, why, answer);
 	return !why;
 }
 
@@ -223,15 +243,12 @@ static void log_conflict(struct gate *gate, const char *qname, const struct addr
 }
 
 /* What the name alone says; true when that is all. */
-static bool name_decides(struct gate *gate, const char *qname, const struct addr *addr,
-	enum names_word word, const char *text, struct resolver_decision *out)
+static bool name_decides(enum names_word word, const char *text, struct resolver_decision *out)
 {
 	bool blocked = word == NAMES_BLOCKED;
 
 	if (!blocked && word != NAMES_CONFLICT && word != NAMES_FULL)
 		return false;
-	if (!blocked)
-		log_conflict(gate, qname, addr, text);
 	*out = (struct resolver_decision){
 		.verdict = blocked ? RESOLVER_BLOCKED : RESOLVER_WITHHELD, .max_ttl_s = UINT32_MAX};
 	snprintf(out->group, sizeof(out->group), "%s",
@@ -255,8 +272,11 @@ static void want(void *arg, uint64_t query, const char *qname, const struct addr
 	struct gate_wait *wait;
 	struct addr local;
 
-	if (name_decides(gate, qname, addr, word, text, out))
+	if (name_decides(word, text, out)) {
+		if (word != NAMES_BLOCKED)
+			log_conflict(gate, qname, addr, text);
 		return;
+	}
 	if (!generation && !needs_negotiation(gate, &question, &local, &answer)) {
 		to_decision(&answer, named, out);
 		return;
@@ -278,6 +298,69 @@ static void want(void *arg, uint64_t query, const char *qname, const struct addr
 	to_decision(&answer, named, out);
 	*handle = wait->handle = ++gate->last_handle;
 	HASH_ADD(hh, gate->waits, handle, sizeof(wait->handle), wait);
+}
+
+/* What a verdict will mean for the address. */
+static const char *words_of(enum resolver_verdict verdict, bool open_after_failure)
+{
+	switch (verdict) {
+	case RESOLVER_PASS:
+		return "passes without a tunnel";
+	case RESOLVER_TUNNELLED:
+		return "goes through its tunnel";
+	case RESOLVER_WAIT:
+		return open_after_failure ? "waits for a tunnel; if that fails, passes without"
+					  : "waits for a tunnel; if that fails, is withheld";
+	case RESOLVER_WITHHELD:
+		return "is withheld";
+	case RESOLVER_BLOCKED:
+		return "is taken out";
+	}
+	return "?";
+}
+
+/* "private:3", or "private:1 *.corp.example" for a name; "no line" when none covers the address. */
+static void place_of(const struct gate *gate, const struct policy_name *name, uint32_t id, char out[128])
+{
+	const struct policy_line *line = policy_line_get(gate->policy, id);
+	const char *file = name ? name->file : line ? line->file : NULL;
+	const char *slash = file ? strrchr(file, '/') : NULL;
+
+	if (name)
+		snprintf(out, 128, "%.40s:%u %.60s", slash ? slash + 1 : file ? file : "?", name->line, name->pattern);
+	else if (line)
+		snprintf(out, 128, "%.40s:%u", slash ? slash + 1 : file ? file : "?", line->line);
+	else
+		snprintf(out, 128, "no line");
+}
+
+static void explain(void *arg, uint64_t query, const char *qname, const struct addr *addr,
+	struct resolver_decision *out, char *why, size_t room)
+{
+	struct gate *gate = arg;
+	char text[NAMES_TEXT], place[128];
+	const struct policy_name *name;
+	enum names_word word = joins_judge(gate->joins, qname, addr, &name, text);
+	bool named = word == NAMES_NEW || word == NAMES_JOINED;
+	struct question question = {.query = query,
+		.qname = qname,
+		.addr = addr,
+		.only_explain = true,
+		.joining = word == NAMES_NEW ? &name->conn : NULL};
+	struct policy_answer answer = {.verdict = POLICY_PASS};
+	struct addr local;
+
+	if (name_decides(word, text, out)) {
+		snprintf(why, room, "%s: %s", words_of(out->verdict, false), out->cause);
+		return;
+	}
+	needs_negotiation(gate, &question, &local, &answer);
+	to_decision(&answer, named, out);
+	if (named)
+		text_copy(out->group, sizeof(out->group), policy_traits(answer.group)->name);
+	place_of(gate, word == NAMES_NOTHING ? NULL : name, answer.line, place);
+	snprintf(why, room, "%s%s%s (%s)", words_of(out->verdict, fails_open(gate, &question, &answer)),
+		out->cause[0] ? ": " : "", out->cause, place);
 }
 
 static struct gate_wait *find_wait(const struct gate *gate, uint64_t handle)
@@ -310,7 +393,8 @@ static void hurry(void *arg, uint64_t handle)
 	policy_hurry(gate->policy, wait->policy_handle, loop_now_us(gate->loop));
 }
 
-const struct resolver_gate gate_ops = {.want = want, .cancel = cancel, .hurry = hurry};
+const struct resolver_gate gate_ops = {
+	.want = want, .explain = explain, .cancel = cancel, .hurry = hurry};
 
 struct gate *gate_new(struct loop *loop, struct policy *policy, struct joins *joins,
 	struct addrs *addrs, struct trace *trace, struct starts *starts)

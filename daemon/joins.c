@@ -208,6 +208,16 @@ enum names_word joins_learn(struct joins *joins, const char *qname, const struct
 	return word;
 }
 
+enum names_word joins_judge(struct joins *joins, const char *qname, const struct addr *addr,
+	const struct policy_name **name, char text[NAMES_TEXT])
+{
+	*name = NULL;
+	text[0] = '\0';
+	if (joins->hooks.is_off(joins->arg))
+		return NAMES_NOTHING;
+	return names_judge(joins->names, qname, addr, name, text);
+}
+
 /* --- life -------------------------------------------------------------------------------------- */
 
 struct joins *joins_new(struct loop *loop, const struct conf *conf)

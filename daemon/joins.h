@@ -44,6 +44,10 @@ const struct policy_config *joins_config(struct joins *joins);
 enum names_word joins_learn(struct joins *joins, const char *qname, const struct addr *addr,
 	uint64_t *generation, char text[NAMES_TEXT]);
 
+/* What joins_learn() would say, without learning; as names_judge(). */
+enum names_word joins_judge(struct joins *joins, const char *qname, const struct addr *addr,
+	const struct policy_name **name, char text[NAMES_TEXT]);
+
 /* What was kept, into names that are configured; for --closed. */
 void joins_restore(struct names *names, const char *state_dir, uint64_t now_us);
 

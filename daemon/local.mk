@@ -5,6 +5,7 @@ oe_resolverd_SOURCES = \
 	daemon/commands.c \
 	daemon/control.c daemon/control.h \
 	daemon/daemon.c daemon/daemon.h \
+	daemon/debug.c daemon/debug.h \
 	daemon/gate.c daemon/gate.h \
 	daemon/idle.c daemon/idle.h \
 	daemon/jobs.c daemon/jobs.h \

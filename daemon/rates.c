@@ -29,13 +29,34 @@ void rates_free(struct rates *rates)
 	free(rates);
 }
 
+static unsigned bucket_of(const void *key, size_t len)
+{
+	return hash_keyed(key, len) % BUCKETS;
+}
+
+/* When the bucket would be full again after one more was taken; false when none is left. */
+static bool look(const struct rates *rates, unsigned bucket, uint64_t now_us, uint64_t *full_us)
+{
+	uint64_t from_us = rates->full_us[bucket] > now_us ? rates->full_us[bucket] : now_us;
+
+	*full_us = from_us + rates->interval_us;
+	return *full_us <= now_us + rates->depth_us;
+}
+
+bool rates_left(const struct rates *rates, const void *key, size_t len, uint64_t now_us)
+{
+	uint64_t full_us;
+
+	return look(rates, bucket_of(key, len), now_us, &full_us);
+}
+
 bool rates_take(struct rates *rates, const void *key, size_t len, uint64_t now_us)
 {
-	uint64_t *full_us = &rates->full_us[hash_keyed(key, len) % BUCKETS];
-	uint64_t from_us = *full_us > now_us ? *full_us : now_us;
+	unsigned bucket = bucket_of(key, len);
+	uint64_t full_us;
 
-	if (from_us + rates->interval_us > now_us + rates->depth_us)
+	if (!look(rates, bucket, now_us, &full_us))
 		return false;
-	*full_us = from_us + rates->interval_us;
+	rates->full_us[bucket] = full_us;
 	return true;
 }

@@ -16,7 +16,9 @@ struct rates;
 /* `burst` at once, then one in `interval_us`. */
 struct rates *rates_new(unsigned burst, uint64_t interval_us);
 void rates_free(struct rates *rates);
-/* Takes a token of the key; false when there is none. */
+/* True when a token of the key is left. */
+bool rates_left(const struct rates *rates, const void *key, size_t len, uint64_t now_us);
+/* Takes it; false when there is none. */
 bool rates_take(struct rates *rates, const void *key, size_t len, uint64_t now_us);
 
 #endif

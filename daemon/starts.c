@@ -48,15 +48,21 @@ void starts_free(struct starts *starts)
 	free(starts);
 }
 
-static const char *refuse_target(struct starts *starts, const struct addr *remote, uint64_t now_us)
+static bool take(struct rates *rates, const void *key, size_t len, bool only_looks, uint64_t now_us)
 {
-	return rates_take(starts->targets, remote, sizeof(*remote), now_us)
+	return only_looks ? rates_left(rates, key, len, now_us) : rates_take(rates, key, len, now_us);
+}
+
+static const char *refuse_target(
+	struct starts *starts, const struct addr *remote, bool only_looks, uint64_t now_us)
+{
+	return take(starts->targets, remote, sizeof(*remote), only_looks, now_us)
 		       ? NULL
 		       : "too many negotiations with one address";
 }
 
 const char *starts_refuse_lookup(struct starts *starts, uint64_t query, const char *qname,
-	const struct addr *remote, uint64_t now_us)
+	const struct addr *remote, bool only_looks, uint64_t now_us)
 {
 	if (starts->answer_query != query) {
 		starts->answer_query = query;
@@ -64,9 +70,9 @@ const char *starts_refuse_lookup(struct starts *starts, uint64_t query, const ch
 	}
 	if (starts->in_answer++ >= MAX_STARTS_PER_ANSWER)
 		return "too many addresses in one answer";
-	if (!rates_take(starts->names, qname, strlen(qname), now_us))
+	if (!take(starts->names, qname, strlen(qname), only_looks, now_us))
 		return "too many negotiations for one name";
-	return refuse_target(starts, remote, now_us);
+	return refuse_target(starts, remote, only_looks, now_us);
 }
 
 const char *starts_refuse_acquire(struct starts *starts, const struct policy_counters *counters,
@@ -79,7 +85,7 @@ const char *starts_refuse_acquire(struct starts *starts, const struct policy_cou
 	else if (counters->flows >= MAX_FLOWS)
 		why = "too many hosts";
 	else
-		why = refuse_target(starts, remote, now_us);
+		why = refuse_target(starts, remote, false, now_us);
 	starts->refused_acquires += why != NULL;
 	return why;
 }

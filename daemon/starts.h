@@ -17,9 +17,12 @@ struct starts;
 struct starts *starts_new(void);
 void starts_free(struct starts *starts);
 
-/* NULL when one more may be begun for this answer to a question for `qname`, else why not. */
+/*
+ * NULL when one more may be begun for this answer to a question for `qname`,
+ * else why not. Who `only_looks` (an explanation) takes nothing of what is left.
+ */
 const char *starts_refuse_lookup(struct starts *starts, uint64_t query, const char *qname,
-	const struct addr *remote, uint64_t now_us);
+	const struct addr *remote, bool only_looks, uint64_t now_us);
 /* The same for an acquire; `counters` is how full policy is. Those that it refuses are counted. */
 const char *starts_refuse_acquire(struct starts *starts, const struct policy_counters *counters,
 	const struct addr *remote, uint64_t now_us);

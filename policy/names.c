@@ -150,8 +150,8 @@ static void free_if_empty(struct names *names, struct host *host)
 	free(host);
 }
 
-/* The join of an address by a pattern, made if need be; true when it is new. */
-static bool join(struct names *names, const struct addr *addr, const char *pattern, size_t conn,
+/* Makes the join of an address by a pattern, or prolongs it. */
+static void join(struct names *names, const struct addr *addr, const char *pattern, size_t conn,
 	uint64_t until_us)
 {
 	struct host *host = find_host(names, addr);
@@ -161,7 +161,7 @@ static bool join(struct names *names, const struct addr *addr, const char *patte
 			continue;
 		if (until_us > host->joins[i].until_us)
 			host->joins[i].until_us = until_us;
-		return false;
+		return;
 	}
 	if (!host) {
 		host = mem_new(struct host);
@@ -173,7 +173,6 @@ static bool join(struct names *names, const struct addr *addr, const char *patte
 		.pattern = mem_strdup(pattern), .conn = conn, .until_us = until_us};
 	names->join_count++;
 	names->changed = true;
-	return true;
 }
 
 /* The line without protocol that decides about an address by prefix (P1); NULL if none covers it. */
@@ -209,12 +208,23 @@ static void name_both(const struct names *names, const struct policy_name *name,
 		policy_traits(group_of(names, line->conn))->name);
 }
 
-static enum names_word learn_joining(struct names *names, const struct policy_name *name,
-	const struct addr *addr, uint64_t now_us, char text[NAMES_TEXT])
+static bool has_join(const struct names *names, const struct addr *addr, const char *pattern)
+{
+	const struct host *host = find_host(names, addr);
+
+	for (size_t i = 0; host && i < host->join_count; i++) {
+		if (strcmp(host->joins[i].pattern, pattern) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What a pattern makes of an address. *joins: it is remembered, also where the prefixes are stricter. */
+static enum names_word judge_joining(const struct names *names, const struct policy_name *name,
+	const struct addr *addr, bool *joins, char text[NAMES_TEXT])
 {
 	enum policy_group group = group_of(names, name->conn);
 	const struct policy_line *line = find_prefix_line(names, addr);
-	uint64_t life_s = group == POLICY_PRIVATE ? NAMES_PRIVATE_S : NAMES_OTHER_S;
 	bool decides = !line || group < group_of(names, line->conn);
 
 	if (line && group == POLICY_PRIVATE && group_of(names, line->conn) == POLICY_CLEAR) {
@@ -227,29 +237,55 @@ static enum names_word learn_joining(struct names *names, const struct policy_na
 		snprintf(text, NAMES_TEXT, "more than %u addresses by name", NAMES_MAX);
 		return group == POLICY_PRIVATE && decides ? NAMES_FULL : NAMES_NOTHING;
 	}
-	if (join(names, addr, name->pattern, name->conn, now_us + life_s * SECOND_US))
-		return decides ? NAMES_NEW : NAMES_NOTHING;
-	return decides ? NAMES_JOINED : NAMES_NOTHING;
+	*joins = true;
+	if (!decides)
+		return NAMES_NOTHING;
+	return has_join(names, addr, name->pattern) ? NAMES_JOINED : NAMES_NEW;
+}
+
+/* names_judge(), and whether the address joins by *name. */
+static enum names_word judge(const struct names *names, const char *qname, const struct addr *addr,
+	const struct policy_name **name, bool *joins, char text[NAMES_TEXT])
+{
+	const struct pattern *pattern = find_pattern(names, qname);
+
+	*joins = false;
+	text[0] = '\0';
+	if (!pattern)
+		return NAMES_NOTHING;
+	*name = &names->config->names[pattern->index];
+	if (group_of(names, (*name)->conn) == POLICY_BLOCK) {
+		snprintf(text, NAMES_TEXT, "the name is blocked by %.100s:%u %.80s",
+			short_file((*name)->file), (*name)->line, (*name)->pattern);
+		return NAMES_BLOCKED;
+	}
+	if (addr_is_special(addr))
+		return NAMES_NOTHING;
+	return judge_joining(names, *name, addr, joins, text);
+}
+
+enum names_word names_judge(const struct names *names, const char *qname, const struct addr *addr,
+	const struct policy_name **name, char text[NAMES_TEXT])
+{
+	bool joins;
+
+	return judge(names, qname, addr, name, &joins, text);
 }
 
 enum names_word names_learn(struct names *names, const char *qname, const struct addr *addr,
 	uint64_t now_us, char text[NAMES_TEXT])
 {
-	const struct pattern *pattern = find_pattern(names, qname);
 	const struct policy_name *name;
+	bool joins;
+	enum names_word word = judge(names, qname, addr, &name, &joins, text);
 
-	text[0] = '\0';
-	if (!pattern)
-		return NAMES_NOTHING;
-	name = &names->config->names[pattern->index];
-	if (group_of(names, name->conn) == POLICY_BLOCK) {
-		snprintf(text, NAMES_TEXT, "the name is blocked by %.100s:%u %.80s",
-			short_file(name->file), name->line, name->pattern);
-		return NAMES_BLOCKED;
+	if (joins) {
+		bool is_private = group_of(names, name->conn) == POLICY_PRIVATE;
+		uint64_t life_s = is_private ? NAMES_PRIVATE_S : NAMES_OTHER_S;
+
+		join(names, addr, name->pattern, name->conn, now_us + life_s * SECOND_US);
 	}
-	if (addr_is_special(addr))
-		return NAMES_NOTHING;
-	return learn_joining(names, name, addr, now_us, text);
+	return word;
 }
 
 bool names_expire(struct names *names, uint64_t now_us,

@@ -58,6 +58,13 @@ const struct policy_config *names_config(struct names *names);
 enum names_word names_learn(struct names *names, const char *qname, const struct addr *addr,
 	uint64_t now_us, char text[NAMES_TEXT]);
 
+/*
+ * What names_learn() would say, without learning. *name is the pattern's, set
+ * whenever one matches: NULL it before.
+ */
+enum names_word names_judge(const struct names *names, const char *qname, const struct addr *addr,
+	const struct policy_name **name, char text[NAMES_TEXT]);
+
 /* The conn of the pattern that matches a name; false when none does. */
 bool names_match(const struct names *names, const char *qname, size_t *conn);
 

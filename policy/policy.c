@@ -185,6 +185,14 @@ void policy_explain(const struct policy *policy, const struct addr *local,
 	policy_evaluate(policy, local ? local : &nobody, remote, false, out, now_us);
 }
 
+void policy_explain_conn(const struct policy *policy, size_t conn, struct policy_answer *out)
+{
+	*out = (struct policy_answer){.verdict = judge(&policy->conns[conn], NULL, false),
+		.group = policy->conns[conn].group,
+		.max_ttl_s = UINT32_MAX};
+	out->starts = out->verdict == POLICY_WAIT;
+}
+
 /* --- wanting -------------------------------------------------------------------------------- */
 
 static bool initiates(const struct policy *policy, const struct policy_line *line)

@@ -130,6 +130,8 @@ uint64_t policy_want(struct policy *policy, const struct addr *local, const stru
  */
 void policy_explain(const struct policy *policy, const struct addr *local,
 	const struct addr *remote, struct policy_answer *out, uint64_t now_us);
+/* The same for a host that has a line of its own in the group of `conn`, and that nobody has tried yet. */
+void policy_explain_conn(const struct policy *policy, size_t conn, struct policy_answer *out);
 void policy_cancel(struct policy *policy, uint64_t handle);
 /*
  * The waiter's time is over (A4): private-or-clear flows get what failureshunt

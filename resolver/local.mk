@@ -3,6 +3,7 @@ noinst_LIBRARIES += libresolver.a
 libresolver_a_SOURCES = \
 	resolver/batch.c resolver/batch.h \
 	resolver/config.h \
+	resolver/debug.c resolver/debug.h \
 	resolver/event.c \
 	resolver/forwarders.c \
 	resolver/hold.c resolver/hold.h \
@@ -25,7 +26,7 @@ t_fuzz_replay_dns_LDADD = $(RESOLVER_LIBS) $(EV_LIBS)
 EXTRA_DIST += t/fuzz/corpus/dns
 
 UNIT_TESTS += t/unit/resolver_hold t/unit/resolver_forwarders t/unit/resolver_owner t/unit/resolver_message \
-	t/unit/resolver_upstream t/unit/resolver_life
+	t/unit/resolver_upstream t/unit/resolver_life t/unit/resolver_debug
 t_unit_resolver_hold_SOURCES = t/unit/resolver_hold.c t/tap.h
 t_unit_resolver_hold_LDADD = libresolver.a liboe.a
 t_unit_resolver_forwarders_SOURCES = t/unit/resolver_forwarders.c t/tap.h
@@ -39,5 +40,8 @@ t_unit_resolver_upstream_SOURCES = t/unit/resolver_upstream.c t/unit/resolver_pa
 	t/unit/resolver_server.h t/tap.h
 t_unit_resolver_upstream_LDADD = $(RESOLVER_LIBS) $(EV_LIBS)
 t_unit_resolver_life_SOURCES = t/unit/resolver_life.c t/unit/resolver_packet.h \
-	t/unit/resolver_server.h t/tap.h
+	t/unit/resolver_client.h t/unit/resolver_server.h t/tap.h
 t_unit_resolver_life_LDADD = $(RESOLVER_LIBS) $(EV_LIBS)
+t_unit_resolver_debug_SOURCES = t/unit/resolver_debug.c t/unit/resolver_packet.h \
+	t/unit/resolver_client.h t/unit/resolver_server.h t/tap.h
+t_unit_resolver_debug_LDADD = $(RESOLVER_LIBS) $(EV_LIBS)

@@ -7,6 +7,7 @@
 #define RESOLVER_MESSAGE_H
 
 #include "lib/addr.h"
+#include "lib/strbuf.h"
 
 #define MESSAGE_MAX 65535
 #define MESSAGE_NAME_MAX 255
@@ -16,6 +17,7 @@ enum {
 	MESSAGE_NOERROR = 0,
 	MESSAGE_FORMERR = 1,
 	MESSAGE_SERVFAIL = 2,
+	MESSAGE_NXDOMAIN = 3,
 	MESSAGE_NOTIMP = 4,
 	MESSAGE_REFUSED = 5,
 	MESSAGE_BADVERS = 16,
@@ -28,6 +30,9 @@ enum {
 	MESSAGE_TYPE_HTTPS = 65,
 	MESSAGE_TYPE_ANY = 255,
 };
+
+#define MESSAGE_CLASS_IN 1
+#define MESSAGE_CLASS_CHAOS 3
 
 /* A query as its client sent it. */
 struct message_query {
@@ -46,6 +51,7 @@ struct message_query {
 
 enum message_parsed {
 	MESSAGE_QUERY,	 /* to be resolved */
+	MESSAGE_DEBUG,	 /* a name in class CHAOS (A10) */
 	MESSAGE_DROP,	 /* no query at all: not even an error is due */
 	MESSAGE_REPLY,	 /* to be answered with *rcode */
 };
@@ -92,6 +98,20 @@ struct message_error {
  */
 size_t message_build(struct message *message, const struct message_query *query, bool secure,
 	const struct message_error *error, size_t limit, uint8_t *out, size_t room);
+#define MESSAGE_TEXT_MAX 255 /* bytes of a line: a character-string of RFC 1035 3.3 */
+
+/* Lines for TXT records, each with a NUL behind it and at most MESSAGE_TEXT_MAX bytes. */
+struct message_texts {
+	struct strbuf list;
+	size_t count;
+	bool full; /* more would not fit into a message */
+};
+/*
+ * The answer with a TXT record for each line, at most `limit` bytes (512 or
+ * more), else without records and with TC. The length, 0 when it cannot be built.
+ */
+size_t message_build_texts(const struct message_query *query, const struct message_texts *texts,
+	size_t limit, uint8_t *out, size_t room);
 /* An answer without records. */
 size_t message_build_error(const struct message_query *query, int rcode,
 	const struct message_error *error, uint8_t *out, size_t room);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define FLAG_QR 0x8000
+#define FLAG_AA 0x0400
 #define FLAG_TC 0x0200
 #define FLAG_RD 0x0100
 #define FLAG_RA 0x0080
@@ -22,7 +23,9 @@
 #define EDNS_SIZE 1232
 #define EDE_OPTION 15
 #define POINTER 0xc000u
+#define COUNTS_AT 6 /* of answers, RFC 1035 4.1.1 */
 #define QUESTION_NAME_AT HEADER_LEN
+#define TYPE_TXT 16
 #define TYPE_RRSIG 46
 #define TYPE_NSEC 47
 #define TYPE_NSEC3 50
@@ -88,6 +91,40 @@ size_t message_build_error(const struct message_query *query, int rcode,
 	const struct message_error *error, uint8_t *out, size_t room)
 {
 	return build_bare(query, (uint16_t)(query->opcode << 11), rcode, error, out, room);
+}
+
+static void put_texts(struct writer *w, const struct message_texts *texts, uint16_t counts[SECTIONS])
+{
+	struct reader r = reader_init(texts->list.text, texts->list.len);
+
+	while (reader_left(&r) && !w->failed) {
+		size_t len = strnlen((const char *)texts->list.text + r.pos, reader_left(&r));
+
+		writer_u16(w, POINTER | QUESTION_NAME_AT);
+		writer_u16(w, TYPE_TXT);
+		writer_u16(w, MESSAGE_CLASS_CHAOS);
+		writer_u32(w, 0);
+		writer_u16(w, (uint16_t)(len + 1));
+		writer_u8(w, (uint8_t)len);
+		writer_bytes(w, reader_bytes(&r, len), len);
+		reader_skip(&r, 1);
+		counts[SECTION_ANSWER]++;
+	}
+}
+
+size_t message_build_texts(const struct message_query *query, const struct message_texts *texts,
+	size_t limit, uint8_t *out, size_t room)
+{
+	struct writer w = writer_init(out, limit < room ? limit : room);
+	uint16_t counts[SECTIONS] = {0};
+
+	put_head(&w, query, FLAG_AA, counts);
+	put_texts(&w, texts, counts);
+	put_opt(&w, query, 0, NULL);
+	if (w.failed)
+		return build_bare(query, FLAG_AA | FLAG_TC, 0, NULL, out, room);
+	writer_patch_u16(&w, COUNTS_AT, counts[SECTION_ANSWER]);
+	return w.len;
 }
 
 /* --- records one by one --------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #include "resolver/query.h"
 
 #include "lib/mem.h"
+#include "resolver/debug.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -85,11 +86,11 @@ void query_release(struct query *query)
 	give_back(resolver, query);
 }
 
-static size_t limit_of(const struct query *query)
+size_t query_limit(const struct client *client, const struct message_query *question)
 {
-	if (query->client.connection)
+	if (client->connection)
 		return MESSAGE_MAX;
-	return query->question.udp_size < UDP_LIMIT ? query->question.udp_size : UDP_LIMIT;
+	return question->udp_size < UDP_LIMIT ? question->udp_size : UDP_LIMIT;
 }
 
 static void send_and_release(
@@ -121,7 +122,7 @@ static void answer_message(struct query *query)
 			.count = query->hold.count}};
 	static uint8_t out[MESSAGE_MAX];
 	size_t len = message_build(query->answer, &query->question, query->secure, &query->cause,
-		limit_of(query), out, sizeof(out));
+		query_limit(&query->client, &query->question), out, sizeof(out));
 
 	if (len)
 		send_and_release(query, out, len, &event);
@@ -458,7 +459,7 @@ static void begin(struct query *query, struct resolver *resolver, const struct c
 	}
 }
 
-/* A query as it came: MESSAGE_QUERY when it is to be resolved, else it is done with. */
+/* A query as it came. MESSAGE_REPLY: it has been answered. */
 static enum message_parsed admit(struct resolver *resolver, const struct client *client,
 	const uint8_t *data, size_t len, struct message_query *question)
 {
@@ -473,7 +474,7 @@ static enum message_parsed admit(struct resolver *resolver, const struct client 
 		parsed = MESSAGE_REPLY;
 		rcode = MESSAGE_REFUSED;
 	}
-	if (parsed == MESSAGE_QUERY)
+	if (parsed != MESSAGE_REPLY)
 		return parsed;
 	resolver->counters.malformed += rcode == MESSAGE_FORMERR;
 	resolver->counters.refused += rcode == MESSAGE_REFUSED;
@@ -495,11 +496,13 @@ bool query_take(struct resolver *resolver, const struct client *client, const ui
 	struct query *query = take_memory(resolver);
 	enum message_parsed parsed = admit(resolver, client, data, len, &query->question);
 
+	if (parsed == MESSAGE_DEBUG)
+		debug_take(resolver, client, &query->question);
 	if (parsed == MESSAGE_QUERY)
 		fill_key(&query->key, client, &query->question);
 	if (parsed != MESSAGE_QUERY || !is_wanted(resolver, &query->key)) {
 		give_back(resolver, query);
-		return parsed == MESSAGE_REPLY;
+		return parsed == MESSAGE_REPLY || parsed == MESSAGE_DEBUG;
 	}
 	memset(query, 0, offsetof(struct query, question));
 	resolver->counters.queries++;

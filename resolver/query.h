@@ -14,6 +14,7 @@
 #define RESOLVER_QUERY_H
 
 #include "lib/hash.h"
+#include "lib/log.h"
 #include "lib/loop.h"
 #include "resolver/hold.h"
 #include "resolver/listener.h"
@@ -68,11 +69,18 @@ struct resolver {
 	struct query *spare;   /* memory for the next one; NULL: none */
 	uint64_t last_id;
 	size_t held_now;
+	const struct resolver_debug *debug; /* NULL: no debug names */
+	void *debug_arg;
+	struct log_limit debug_limit;
+	struct explanation *explanations; /* debug.c */
+	size_t explanation_count;
 	struct resolver_counters counters;
 };
 
 /* Takes a message that a listener has received; true when it is, or will be, answered (listener_query). */
 bool query_take(struct resolver *resolver, const struct client *client, const uint8_t *data, size_t len);
 void query_release(struct query *query);
+/* How long an answer may be: over UDP what the client takes, and no more than passes without fragments. */
+size_t query_limit(const struct client *client, const struct message_query *question);
 
 #endif

@@ -12,7 +12,6 @@
 #define FLAG_RD 0x0100
 #define FLAG_AD 0x0020
 #define FLAG_CD 0x0010
-#define CLASS_IN 1
 #define EDNS_DO 0x8000
 #define MIN_UDP 512
 
@@ -137,10 +136,11 @@ enum message_parsed message_parse_query(
 		*rcode = MESSAGE_BADVERS;
 		return MESSAGE_REPLY;
 	}
-	/* Classes but IN are for debugging names (A10); zone transfers and the like are for servers. */
-	if (out->class != CLASS_IN || (out->type >= 249 && out->type <= 254)) {
+	/* Zone transfers and the like are for servers. */
+	if ((out->class != MESSAGE_CLASS_IN && out->class != MESSAGE_CLASS_CHAOS) ||
+		(out->type >= 249 && out->type <= 254)) {
 		*rcode = MESSAGE_REFUSED;
 		return MESSAGE_REPLY;
 	}
-	return MESSAGE_QUERY;
+	return out->class == MESSAGE_CLASS_CHAOS ? MESSAGE_DEBUG : MESSAGE_QUERY;
 }

@@ -4,6 +4,7 @@
 
 #include "lib/mem.h"
 #include "lib/strbuf.h"
+#include "resolver/debug.h"
 #include "resolver/owner.h"
 
 #include <errno.h>
@@ -24,6 +25,12 @@ struct resolver *resolver_new(struct loop *loop, const struct resolver_gate *gat
 	return resolver;
 }
 
+void resolver_set_debug(struct resolver *resolver, const struct resolver_debug *debug, void *arg)
+{
+	resolver->debug = debug;
+	resolver->debug_arg = arg;
+}
+
 static void free_config(struct resolver_config *config)
 {
 	free(config->listen);
@@ -40,6 +47,7 @@ void resolver_free(struct resolver *resolver)
 		return;
 	HASH_ITER (hh, resolver->queries, query, next)
 		query_release(query);
+	debug_release(resolver, NULL);
 	for (size_t i = 0; i < resolver->listener_count; i++)
 		listener_close(resolver->listeners[i]);
 	upstream_free(resolver->upstream);
@@ -149,6 +157,7 @@ static void release_queries_of(struct resolver *resolver, const struct listener 
 		if (query->client.listener == listener)
 			query_release(query);
 	}
+	debug_release(resolver, listener);
 }
 
 static void adopt_listeners(struct resolver *resolver, struct listener_set *set)

@@ -44,6 +44,13 @@ struct resolver_gate {
 	void (*want)(void *arg, uint64_t query, const char *qname, const struct addr *addr,
 		resolver_decided decided, void *decided_arg, struct resolver_decision *out,
 		uint64_t *handle);
+	/*
+	 * What `want` would answer, without doing anything (A10): RESOLVER_WAIT
+	 * where it would start or join a negotiation, or wait for the kernel. `why`
+	 * gets a text of what would happen, and the line that says so.
+	 */
+	void (*explain)(void *arg, uint64_t query, const char *qname, const struct addr *addr,
+		struct resolver_decision *out, char *why, size_t room);
 	void (*cancel)(void *arg, uint64_t handle);
 	/* The hold is over (A4): `decided` is to come as soon as the kernel has what the rules say. */
 	void (*hurry)(void *arg, uint64_t handle);
@@ -85,10 +92,21 @@ struct resolver_observer {
 	void (*stage)(void *arg, uint64_t query, const char *qname, const struct resolver_event *event);
 };
 
+/* What the daemon says under the debug names (A10): calls `line` for each line, at most 255 bytes long. */
+typedef void (*resolver_line)(void *arg, const char *text);
+struct resolver_debug {
+	void (*version)(void *arg, resolver_line line, void *line_arg);
+	/* Of one address, in full; of all, when it is NULL. */
+	void (*peers)(void *arg, const struct addr *addr, resolver_line line, void *line_arg);
+	void (*groups)(void *arg, resolver_line line, void *line_arg);
+};
+
 /* Neither gate nor observer is copied: they must outlive the resolver. */
 struct resolver *resolver_new(struct loop *loop, const struct resolver_gate *gate, void *gate_arg,
 	const struct resolver_observer *observer, void *observer_arg);
 void resolver_free(struct resolver *resolver);
+/* Debug names are answered from now on; `debug` is not copied. */
+void resolver_set_debug(struct resolver *resolver, const struct resolver_debug *debug, void *arg);
 
 /*
  * Applies a configuration (start and reload): listeners that stay keep their

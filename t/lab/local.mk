@@ -10,6 +10,7 @@ LAB_TESTS += \
 	t/lab/certs.t \
 	t/lab/container.t \
 	t/lab/crowd.t \
+	t/lab/debug.t \
 	t/lab/degraded.t \
 	t/lab/fallback.t \
 	t/lab/fleet.t \

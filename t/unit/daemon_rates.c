@@ -24,6 +24,9 @@ int main(void)
 	is_int(take(rates, "a", 100, 50 * SECOND + SECOND / 2), 0, "nothing before its time");
 	is_int(take(rates, "a", 100, 53 * SECOND), 3, "three after three intervals");
 	is_int(take(rates, "a", 100, 1000 * SECOND), 10, "never more than the burst");
+	ok(!rates_left(rates, "a", 1, 1000 * SECOND) && rates_left(rates, "a", 1, 1001 * SECOND),
+		"what is left can be seen");
+	is_int(take(rates, "a", 100, 1001 * SECOND), 1, "which takes nothing");
 	/* A thousand busy keys leave most others alone. */
 	for (unsigned i = 0; i < 1000; i++) {
 		char key[16];

@@ -23,7 +23,7 @@ static unsigned begin_for_answer(struct starts *starts, uint64_t query, const ch
 	for (unsigned i = 0; i < 20; i++) {
 		struct addr remote = host(first + i);
 
-		begun += starts_refuse_lookup(starts, query, name, &remote, 100 * SECOND) == NULL;
+		begun += starts_refuse_lookup(starts, query, name, &remote, false, 100 * SECOND) == NULL;
 	}
 	return begun;
 }
@@ -44,9 +44,14 @@ static void test_lookups(void)
 		char name[32];
 
 		snprintf(name, sizeof(name), "name%u.example", (unsigned)query);
-		begun += starts_refuse_lookup(starts, query, name, &remote, 100 * SECOND) == NULL;
+		begun += starts_refuse_lookup(starts, query, name, &remote, false, 100 * SECOND) == NULL;
 	}
 	is_int(begun, 16, "16 for an address, whatever its names");
+	remote = host(9);
+	begun = 0;
+	for (uint64_t query = 200; query < 250; query++)
+		begun += starts_refuse_lookup(starts, query, "look.example", &remote, true, 100 * SECOND) == NULL;
+	is_int(begun, 50, "who only looks takes none");
 	is_int((intmax_t)starts_refused_acquires(starts), 0, "none of them an acquire");
 	starts_free(starts);
 }

@@ -66,11 +66,18 @@ static struct addr addr_of(const char *from)
 	return addr;
 }
 
+/* What is judged before is what is learned then, in the same words. */
 static enum names_word learn(const char *qname, const char *remote, uint64_t now_us)
 {
 	struct addr addr = addr_of(remote);
+	const struct policy_name *name = NULL;
+	char judged_text[NAMES_TEXT];
+	enum names_word judged = names_judge(names, qname, &addr, &name, judged_text);
+	enum names_word learned = names_learn(names, qname, &addr, now_us, text);
 
-	return names_learn(names, qname, &addr, now_us, text);
+	if (judged != learned || strcmp(judged_text, text) != 0 || (learned != NAMES_NOTHING && !name))
+		ok(false, "%s, %s: judged %d, learned %d", qname, remote, (int)judged, (int)learned);
+	return learned;
 }
 
 /* The group of the line that decides for a protocol and port; -1 when none does. */
