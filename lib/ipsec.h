@@ -13,15 +13,30 @@
 
 /*
  * What a flow covers (RFC 4301 4.4.1.1, seen from this host). Ports are host
- * order, 0 is any; proto 0 is any.
+ * order; proto 0 is any. For ICMP a port is type * 256 + code: the local one of
+ * what we send, the remote one of what we receive.
+ *
+ * A mask says which bits of a port count, as the kernel does it; so a range is
+ * one selector when it is a power of two long and begins at a multiple of that.
+ * Mask 0 is the usual: the port alone, or any if the port is 0.
  */
 struct selector {
 	struct prefix local;
 	struct prefix remote;
 	uint8_t proto;
-	uint16_t local_port;
-	uint16_t remote_port;
+	uint16_t local_port, local_mask;
+	uint16_t remote_port, remote_mask;
 };
+
+/* The same without the hosts: one kind of packets between two. */
+struct traffic {
+	uint8_t proto;
+	uint16_t local_port, local_mask;
+	uint16_t remote_port, remote_mask;
+};
+
+/* So many kinds of traffic one SA pair can be negotiated for. */
+#define TRAFFIC_MAX 8
 
 /* Where datagrams of an exchange travel. */
 struct path {
@@ -76,15 +91,34 @@ struct sa_pair {
 	 * Packets that wait for the pair leave after the peer's first (K1).
 	 */
 	bool peer_sends_first;
+	/* The hosts and what they may say to each other; `more` where that is of several kinds. */
 	struct selector selector;
+	struct traffic more[TRAFFIC_MAX - 1];
+	uint8_t more_count;
 };
 
-/* "10.9.0.1/32 <-> 10.9.0.2/32 tcp 0 443". */
+/* "10.9.0.1/32 <-> 10.9.0.2/32 tcp 0 443"; a range of ports is "1024-2047". */
 #define SELECTOR_TEXT 192
 const char *selector_format(const struct selector *selector, char out[SELECTOR_TEXT]);
 bool selector_equal(const struct selector *a, const struct selector *b);
 /* True when every packet of `inner` is one of `outer`. */
 bool selector_within(const struct selector *inner, const struct selector *outer);
+
+/* "tcp 0 443"; "all" for all. */
+#define TRAFFIC_TEXT 48
+const char *traffic_format(const struct traffic *traffic, char out[TRAFFIC_TEXT]);
+bool traffic_equal(const struct traffic *a, const struct traffic *b);
+bool traffic_within(const struct traffic *inner, const struct traffic *outer);
+struct traffic selector_traffic(const struct selector *selector);
+/* The bits of a port that count: what mask 0 stands for is put in. */
+uint16_t port_mask(uint16_t port, uint16_t mask);
+/* ICMP of either family: a port is a type and a code. */
+bool proto_is_icmp(uint8_t proto);
+
+/* What a pair carries, kind by kind: `out` has room for TRAFFIC_MAX; gives how many. */
+size_t sa_pair_traffic(const struct sa_pair *pair, struct traffic out[TRAFFIC_MAX]);
+/* The same hosts, the same kinds in any order. */
+bool sa_pair_same_selectors(const struct sa_pair *a, const struct sa_pair *b);
 void sa_pair_wipe(struct sa_pair *pair);
 /* Keys only; their lengths stay. */
 void sa_pair_wipe_keys(struct sa_pair *pair);

@@ -272,16 +272,11 @@ static void drop_orphans(struct dataplane *dp)
 /* A policy of a host stays while its flow does. */
 static bool flow_keeps(const struct dataplane *dp, const struct mirrored *mirrored)
 {
-	bool out = mirrored->entry.key.dir == ENTRY_OUT;
-	const struct entry_key *entry = &mirrored->entry.key;
-	struct dp_flow key = {.line = entry_tag_line(entry->tag),
-		.local = out ? entry->src.addr : entry->dst.addr,
-		.remote = out ? entry->dst.addr : entry->src.addr};
 	struct flow *flow;
 
 	if (!mirrored->of_flow)
 		return false;
-	HASH_FIND(hh, dp->flows, &key, FLOW_KEY_LEN, flow);
+	HASH_FIND(hh, dp->flows, &mirrored->owner, FLOW_KEY_LEN, flow);
 	return flow != NULL;
 }
 
@@ -306,7 +301,7 @@ static int install(struct dataplane *dp, const struct entry *entry)
 {
 	struct mirrored *mirrored = mirror_find(dp, &entry->key);
 
-	return mirrored && stands(dp, mirrored, entry) ? 0 : mirror_put(dp, entry, false);
+	return mirrored && stands(dp, mirrored, entry) ? 0 : mirror_put(dp, entry, NULL);
 }
 
 static int install_all(struct dataplane *dp, const struct desired *desired)

@@ -49,9 +49,14 @@ struct dp_line {
 /* (129 prefix lengths) * (5 port ranks); see policy/line.h */
 #define DP_SLOTS (129u * 5u)
 
-/* One host under one line, from one of our addresses. */
+/*
+ * One host under one line, from one of our addresses. A tunnel that was granted
+ * for less than the line's traffic is a part, a flow of its own beside the
+ * whole: it has tunnels and no holds or shunts, and comes before the whole.
+ */
 struct dp_flow {
 	uint32_t line; /* dp_line.id */
+	uint32_t part; /* 0: the whole; else any number that the caller gives this part */
 	struct addr local;
 	struct addr remote;
 };
@@ -135,7 +140,8 @@ void dp_idle(struct dataplane *dp, const struct dp_flow *flow, dp_done done, voi
  * policy; releases the held packets; clears larval states (K1, A2 3..7). A
  * second pair for a flow that stands (rekey, crossing negotiations) is added
  * beside the first under the same reqid. On error nothing of the pair stays.
- * `pair` is copied and its copy wiped.
+ * `pair` is copied and its copy wiped. Of a part: for what the first pair's
+ * selectors say.
  */
 void dp_establish(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair,
 	dp_done done, void *arg);

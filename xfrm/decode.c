@@ -42,8 +42,25 @@ static bool to_key(const struct xfrm_selector *sel, uint8_t dir, struct entry_ke
 	out->proto = sel->proto;
 	out->sport = ntohs(sel->sport);
 	out->dport = ntohs(sel->dport);
+	out->sport_mask = ntohs(sel->sport_mask);
+	out->dport_mask = ntohs(sel->dport_mask);
 	return to_prefix(&sel->saddr, sel->family, sel->prefixlen_s, &out->src) &&
 	       to_prefix(&sel->daddr, sel->family, sel->prefixlen_d, &out->dst);
+}
+
+/* Of a packet: what the kernel has in two ports for ICMP is one of ours, and says nothing of the answers. */
+static void decode_ports(const struct xfrm_selector *sel, struct selector *out)
+{
+	uint16_t sport = ntohs(sel->sport), dport = ntohs(sel->dport);
+
+	out->proto = sel->proto;
+	if (proto_is_icmp(sel->proto)) {
+		out->local_port = (uint16_t)(sport << 8 | (dport & 0xff));
+		out->local_mask = UINT16_MAX;
+	} else {
+		out->local_port = sport;
+		out->remote_port = dport;
+	}
 }
 
 bool decode_acquire(const struct nlmsghdr *message, struct decoded_acquire *out)
@@ -56,9 +73,7 @@ bool decode_acquire(const struct nlmsghdr *message, struct decoded_acquire *out)
 		return false;
 	out->tag = acquire.policy.sel.user;
 	out->seq = acquire.seq;
-	selector->proto = acquire.sel.proto;
-	selector->local_port = ntohs(acquire.sel.sport);
-	selector->remote_port = ntohs(acquire.sel.dport);
+	decode_ports(&acquire.sel, selector);
 	return to_prefix(&acquire.sel.saddr, acquire.sel.family, acquire.sel.prefixlen_s,
 		       &selector->local) &&
 	       to_prefix(&acquire.sel.daddr, acquire.sel.family, acquire.sel.prefixlen_d,

@@ -35,17 +35,45 @@ static struct prefix any_of(uint8_t family)
 
 /* --- lines -------------------------------------------------------------------------------------- */
 
+/* The kernel has an ICMP packet's type where others have the source's port, and its code as the other one. */
+static void set_icmp(struct entry_key *key, uint16_t port, uint16_t mask)
+{
+	key->sport = port >> 8;
+	key->sport_mask = mask >> 8;
+	key->dport = port & 0xff;
+	key->dport_mask = mask & 0xff;
+}
+
+void entry_key_set_traffic(struct entry_key *key, const struct traffic *traffic)
+{
+	bool out = key->dir == ENTRY_OUT;
+	uint16_t local_mask = port_mask(traffic->local_port, traffic->local_mask);
+	uint16_t remote_mask = port_mask(traffic->remote_port, traffic->remote_mask);
+
+	key->proto = traffic->proto;
+	if (proto_is_icmp(traffic->proto)) {
+		set_icmp(key, out ? traffic->local_port : traffic->remote_port,
+			out ? local_mask : remote_mask);
+		return;
+	}
+	key->sport = out ? traffic->local_port : traffic->remote_port;
+	key->sport_mask = out ? local_mask : remote_mask;
+	key->dport = out ? traffic->remote_port : traffic->local_port;
+	key->dport_mask = out ? remote_mask : local_mask;
+}
+
 struct entry_key desired_key(const struct dp_line *line, enum entry_dir dir, const struct prefix *local)
 {
+	struct traffic traffic = {.proto = line->proto,
+		.local_port = line->local_port,
+		.remote_port = line->remote_port};
 	struct entry_key key;
 	bool out = dir == ENTRY_OUT;
 
 	memset(&key, 0, sizeof(key));
 	key.tag = entry_tag(line->id, line->closed);
 	key.dir = (uint8_t)dir;
-	key.proto = line->proto;
-	key.sport = out ? line->local_port : line->remote_port;
-	key.dport = out ? line->remote_port : line->local_port;
+	entry_key_set_traffic(&key, &traffic);
 	key.src = out ? *local : line->remote;
 	key.dst = out ? line->remote : *local;
 	return key;
@@ -151,6 +179,8 @@ static void exempt(struct desired *desired, enum entry_dir dir, struct prefix sr
 	entry.key.proto = proto;
 	entry.key.sport = sport;
 	entry.key.dport = dport;
+	entry.key.sport_mask = sport ? UINT16_MAX : 0;
+	entry.key.dport_mask = dport ? UINT16_MAX : 0;
 	entry.key.src = src;
 	entry.key.dst = dst;
 	add(desired, &entry);

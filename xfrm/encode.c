@@ -68,9 +68,9 @@ struct xfrm_selector encode_selector(const struct entry_key *key)
 	sel.prefixlen_d = key->dst.len;
 	sel.proto = key->proto;
 	sel.sport = htons(key->sport);
-	sel.sport_mask = key->sport ? 0xffff : 0;
+	sel.sport_mask = htons(key->sport_mask);
 	sel.dport = htons(key->dport);
-	sel.dport_mask = key->dport ? 0xffff : 0;
+	sel.dport_mask = htons(key->dport_mask);
 	sel.user = key->tag;
 	return sel;
 }

@@ -31,7 +31,7 @@ uint32_t entry_priority(uint32_t slot, enum entry_sub sub)
 	return ENTRY_BAND + 0x1000u + slot * 16u + (uint32_t)sub;
 }
 
-enum entry_sub entry_priority_sub(uint32_t priority)
+bool entry_priority_is_host(uint32_t priority)
 {
-	return (enum entry_sub)(priority & 0xc);
+	return (priority & 0xf) < ENTRY_LINE;
 }

@@ -8,7 +8,8 @@
  *
  *   BAND + 0x100             exemptions (K3)
  *   BAND + 0x1000 + slot*16 + sub
- *       0 established   4 hold, pass or block of one host
+ *       0..2 a tunnel for a part of the line's traffic, the more exact first
+ *       3 established   4 hold, pass or block of one host
  *       8 the line's trap or allow   10 its pass to the masquerading
  *       12 the line's closing block
  *
@@ -27,7 +28,14 @@
 #define ENTRY_REQID_FIRST 0x0e000000u
 #define ENTRY_REQID_LAST 0x0effffffu
 
-enum entry_sub { ENTRY_ESTABLISHED = 0, ENTRY_HOST = 4, ENTRY_LINE = 8, ENTRY_MASQUERADED = 10, ENTRY_CLOSING = 12 };
+enum entry_sub {
+	ENTRY_PART = 0,
+	ENTRY_ESTABLISHED = 3,
+	ENTRY_HOST = 4,
+	ENTRY_LINE = 8,
+	ENTRY_MASQUERADED = 10,
+	ENTRY_CLOSING = 12,
+};
 
 /* The tag: 11 bits of magic, whether the line is closed (K5), the line (0: exemption). */
 #define ENTRY_MAGIC 0x5e9u
@@ -37,7 +45,8 @@ uint32_t entry_tag_line(uint32_t tag);
 bool entry_tag_is_closed(uint32_t tag);
 
 uint32_t entry_priority(uint32_t slot, enum entry_sub sub);
-enum entry_sub entry_priority_sub(uint32_t priority);
+/* Whether one of ours belongs to a host, and not to a line. */
+bool entry_priority_is_host(uint32_t priority);
 
 enum entry_dir { ENTRY_IN = 0, ENTRY_OUT = 1, ENTRY_FWD = 2 }; /* XFRM_POLICY_IN … */
 
@@ -47,6 +56,7 @@ struct entry_key {
 	uint8_t dir;
 	uint8_t proto;
 	uint16_t sport, dport;	 /* host order; for ICMP: type, code */
+	uint16_t sport_mask, dport_mask; /* the bits of them that count */
 	struct prefix src, dst;
 };
 /* What is hashed and compared: without the padding at the end. */

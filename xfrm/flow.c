@@ -3,6 +3,9 @@
  * The sequences of one host under one line (research/kernel.md A2, B). A line
  * of one host shares its trap with the host's policies: there it is one object
  * that changes its meaning by update, and is never deleted and added.
+ *
+ * A part (dataplane.h) is a flow that has nothing but tunnels: its policies come
+ * before those of the whole, which say what becomes of the rest.
  */
 #include "xfrm/plane.h"
 
@@ -88,7 +91,7 @@ static int put_hold(struct dataplane *dp, const struct dp_line *line, const stru
 		return 0;
 	entry.key = host_key(line, flow, ENTRY_OUT);
 	entry.priority = entry_priority(line->slot, ENTRY_HOST);
-	return mirror_put(dp, &entry, true);
+	return mirror_put(dp, &entry, &flow->flow);
 }
 
 /* Packets that came before the host had a policy of its own wait in the line's queue. */
@@ -101,6 +104,23 @@ static void release_line(struct dataplane *dp, const struct dp_line *line, const
 		mirror_touch(dp, &key);
 }
 
+/* A part's packets may wait in the hold of the whole. */
+static struct flow *find_whole(const struct dataplane *dp, const struct flow *flow)
+{
+	struct dp_flow whole = flow->flow;
+
+	whole.part = 0;
+	return find(dp, &whole);
+}
+
+static void release_whole(struct dataplane *dp, const struct dp_line *line, const struct flow *flow)
+{
+	struct entry_key key = host_key(line, flow, ENTRY_OUT);
+
+	if (flow->part_count)
+		mirror_touch(dp, &key);
+}
+
 static void protect(struct entry *entry, const struct flow *flow, bool out)
 {
 	entry->action = ENTRY_PROTECT;
@@ -108,6 +128,27 @@ static void protect(struct entry *entry, const struct flow *flow, bool out)
 	entry->reqid = flow->reqid;
 	entry->tmpl_src = out ? flow->flow.local : flow->flow.remote;
 	entry->tmpl_dst = out ? flow->flow.remote : flow->flow.local;
+}
+
+/* Of parts that overlap the more exact comes first, as among lines (P1). */
+static enum entry_sub part_sub(const struct traffic *part)
+{
+	bool local = port_mask(part->local_port, part->local_mask) != 0;
+	bool remote = port_mask(part->remote_port, part->remote_mask) != 0;
+
+	return (enum entry_sub)(ENTRY_PART + !local + !remote);
+}
+
+static int put_parts(struct dataplane *dp, struct entry *entry, const struct dp_line *line, const struct flow *flow)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < flow->part_count && !error; i++) {
+		entry_key_set_traffic(&entry->key, &flow->parts[i]);
+		entry->priority = entry_priority(line->slot, part_sub(&flow->parts[i]));
+		error = mirror_put(dp, entry, &flow->flow);
+	}
+	return error;
 }
 
 static int put_host(struct dataplane *dp, const struct dp_line *line, const struct flow *flow,
@@ -120,7 +161,25 @@ static int put_host(struct dataplane *dp, const struct dp_line *line, const stru
 		return 0;
 	protect(&entry, flow, dir == ENTRY_OUT);
 	entry.key = host_key(line, flow, dir);
-	return mirror_put(dp, &entry, true);
+	if (flow->part_count)
+		return put_parts(dp, &entry, line, flow);
+	return mirror_put(dp, &entry, &flow->flow);
+}
+
+/* Two parts may have a kind of traffic in common: the policy is the later one's. */
+static void remove_parts(struct dataplane *dp, const struct dp_line *line, const struct flow *flow)
+{
+	static const enum entry_dir dirs[] = {ENTRY_OUT, ENTRY_IN, ENTRY_FWD};
+
+	for (size_t i = 0; i < flow->part_count * ARRAY_LEN(dirs); i++) {
+		struct entry_key key = host_key(line, flow, dirs[i % ARRAY_LEN(dirs)]);
+		const struct mirrored *mirrored;
+
+		entry_key_set_traffic(&key, &flow->parts[i / ARRAY_LEN(dirs)]);
+		mirrored = mirror_find(dp, &key);
+		if (mirrored && mirrored->owner.part == flow->flow.part)
+			mirror_del(dp, &key, NULL);
+	}
 }
 
 static int put_inbound(struct dataplane *dp, const struct dp_line *line, const struct flow *flow)
@@ -140,6 +199,7 @@ static int put_outbound(struct dataplane *dp, const struct dp_line *line, struct
 	loop_timer_stop(dp->loop, &flow->awaited);
 	flow->stance = FLOW_ESTABLISHED;
 	release_line(dp, line, flow);
+	release_whole(dp, line, flow);
 	larval_clear(dp, &flow->flow.remote);
 	return 0;
 }
@@ -228,7 +288,7 @@ int flow_shunt(struct dataplane *dp, const struct dp_flow *wanted, enum dp_stanc
 		return 0;
 	entry.key = host_key(&line->line, flow, ENTRY_OUT);
 	entry.priority = entry_priority(line->line.slot, ENTRY_HOST);
-	error = mirror_put(dp, &entry, true);
+	error = mirror_put(dp, &entry, &flow->flow);
 	if (error)
 		return error;
 	flow->stance = FLOW_SHUNTED;
@@ -293,6 +353,13 @@ static void drop_newest_pair(struct dataplane *dp, struct flow *flow)
 	free(pair);
 }
 
+static bool is_held(const struct dataplane *dp, const struct flow *flow)
+{
+	const struct flow *whole = find_whole(dp, flow);
+
+	return whole && whole->stance == FLOW_HELD;
+}
+
 int flow_establish(struct dataplane *dp, const struct dp_flow *wanted, const struct sa_pair *pair)
 {
 	struct line *line = line_find(dp, wanted->line);
@@ -303,13 +370,15 @@ int flow_establish(struct dataplane *dp, const struct dp_flow *wanted, const str
 	if (!line)
 		return -ENOENT;
 	flow = want(dp, wanted);
+	if (wanted->part && !flow->part_count)
+		flow->part_count = sa_pair_traffic(pair, flow->parts);
 	error = put_states(dp, &line->line, flow, pair);
 	if (error)
 		return error;
 	/* A second pair beside the first is found through the same reqid, if it is in the same mode. */
 	if (flow->stance == FLOW_ESTABLISHED && flow->mode == pair->mode)
 		return 0;
-	waits = flow->stance == FLOW_HELD && pair->peer_sends_first;
+	waits = is_held(dp, flow) && pair->peer_sends_first;
 	flow->mode = pair->mode;
 	error = put_inbound(dp, &line->line, flow);
 	if (!error && waits) {
@@ -385,7 +454,7 @@ static int return_outbound(struct dataplane *dp, const struct dp_line *line, con
 	int error;
 
 	if (is_host_line(line) && desired_out(line, &flow->flow.local, &trap))
-		return mirror_put(dp, &trap, false);
+		return mirror_put(dp, &trap, NULL);
 	error = mirror_del(dp, &key, &heal);
 	if (heal)
 		mirror_heal(dp, key.src.addr.family);
@@ -403,11 +472,23 @@ static void return_inbound(struct dataplane *dp, const struct dp_line *line, con
 			.priority = entry_priority(
 				line->slot, line->in == DP_IN_BLOCK ? ENTRY_CLOSING : ENTRY_LINE)};
 
-		mirror_put(dp, &entry, false);
+		mirror_put(dp, &entry, NULL);
 	} else {
 		mirror_del(dp, &in, NULL);
 	}
 	mirror_del(dp, &fwd, NULL);
+}
+
+/* What its packets meet next are the policies of the whole, which stand already. */
+static void end_part(struct dataplane *dp, const struct line *line, struct flow *flow)
+{
+	struct addr remote = flow->flow.remote;
+
+	if (line)
+		remove_parts(dp, &line->line, flow);
+	delete_pairs(dp, flow);
+	larval_clear(dp, &remote);
+	forget(dp, flow);
 }
 
 int flow_idle(struct dataplane *dp, const struct dp_flow *wanted)
@@ -419,6 +500,10 @@ int flow_idle(struct dataplane *dp, const struct dp_flow *wanted)
 
 	if (!flow)
 		return 0;
+	if (wanted->part) {
+		end_part(dp, line, flow);
+		return 0;
+	}
 	was_established = flow->stance >= FLOW_AWAITED;
 	/* Out first: while SAs and inbound policies go, packets wait in a hold (kernel.md A2, end). */
 	if (line && was_established)
@@ -453,7 +538,7 @@ void flow_policy_expired(struct dataplane *dp, struct mirrored *mirrored)
 	mirror_forget(dp, mirrored);
 	larval_clear(dp, &wanted.remote);
 	if (line && is_host_line(&line->line) && desired_out(&line->line, &wanted.local, &trap))
-		mirror_put(dp, &trap, false);
+		mirror_put(dp, &trap, NULL);
 	else if (entry.action == ENTRY_ALLOW)
 		mirror_heal(dp, entry.key.src.addr.family);
 	if (flow && flow->stance == FLOW_SHUNTED) {

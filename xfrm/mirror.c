@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(ENTRY_KEY_LEN == 10 + 2 * sizeof(struct prefix), "struct entry_key has no padding inside");
+_Static_assert(ENTRY_KEY_LEN == 14 + 2 * sizeof(struct prefix), "struct entry_key has no padding inside");
 
 struct mirrored *mirror_find(struct dataplane *dp, const struct entry_key *key)
 {
@@ -22,7 +22,7 @@ struct mirrored *mirror_find(struct dataplane *dp, const struct entry_key *key)
 	return found;
 }
 
-static struct mirrored *note(struct dataplane *dp, const struct entry *entry, bool of_flow)
+static struct mirrored *note(struct dataplane *dp, const struct entry *entry)
 {
 	struct mirrored *mirrored = mirror_find(dp, &entry->key);
 
@@ -32,18 +32,24 @@ static struct mirrored *note(struct dataplane *dp, const struct entry *entry, bo
 		HASH_ADD(hh, dp->mirror, entry.key, ENTRY_KEY_LEN, mirrored);
 	}
 	mirrored->entry = *entry;
-	mirrored->of_flow = of_flow;
+	mirrored->of_flow = false;
+	mirrored->owner = (struct dp_flow){0};
 	mirrored->stale = false;
 	return mirrored;
 }
 
-int mirror_put(struct dataplane *dp, const struct entry *entry, bool of_flow)
+int mirror_put(struct dataplane *dp, const struct entry *entry, const struct dp_flow *owner)
 {
 	int error = netlink_request(dp->nl, encode_policy(entry));
+	struct mirrored *mirrored;
 
-	if (!error)
-		note(dp, entry, of_flow);
-	return error;
+	if (error)
+		return error;
+	mirrored = note(dp, entry);
+	mirrored->of_flow = owner != NULL;
+	if (owner)
+		mirrored->owner = *owner;
+	return 0;
 }
 
 void mirror_forget(struct dataplane *dp, struct mirrored *mirrored)
@@ -99,14 +105,16 @@ static bool is_ours(const struct entry *entry)
 static void take_policy(void *arg, const struct nlmsghdr *message)
 {
 	struct dataplane *dp = arg;
+	struct mirrored *mirrored;
 	struct entry entry;
 
 	if (message->nlmsg_type != XFRM_MSG_NEWPOLICY || !decode_policy(message, &entry) ||
 		!is_ours(&entry))
 		return;
-	note(dp, &entry, entry_priority_sub(entry.priority) < ENTRY_LINE &&
-				 entry_tag_line(entry.key.tag) != 0)
-		->stale = !encode_is_policy(&entry, message);
+	mirrored = note(dp, &entry);
+	mirrored->stale = !encode_is_policy(&entry, message);
+	mirrored->of_flow =
+		entry_priority_is_host(entry.priority) && entry_tag_line(entry.key.tag) != 0;
 }
 
 int mirror_adopt(struct dataplane *dp)

@@ -17,7 +17,8 @@ struct flow;
 /* A policy of ours that the kernel has. */
 struct mirrored {
 	struct entry entry;
-	bool of_flow; /* belongs to a flow's host, not to a line */
+	bool of_flow; /* belongs to a flow's host, not to a line … */
+	struct dp_flow owner; /* … of this one; nobody's when an earlier run has left it */
 	bool stale;    /* left by an earlier run, and not as we would write it */
 	bool unwanted; /* marked before a sweep */
 	UT_hash_handle hh;
@@ -50,6 +51,9 @@ struct flow {
 	enum flow_stance stance;
 	uint32_t reqid;
 	enum ipsec_mode mode; /* of the pair that is awaited */
+	/* What a part of the line's traffic is; none: all of it. */
+	struct traffic parts[TRAFFIC_MAX];
+	size_t part_count;
 	struct dataplane *dp;
 	struct loop_timer awaited;
 	/* A second pair that we answered: its outbound SA comes when the peer has sent on it (K1). */
@@ -104,8 +108,8 @@ void departing_add(struct dataplane *dp, const struct addr *dst, uint32_t spi);
 void departing_clear(struct dataplane *dp);
 
 /* --- mirror.c: every policy that we write goes through here ------------------------------ */
-/* Installs or replaces one policy, in one step. 0 or -errno. */
-int mirror_put(struct dataplane *dp, const struct entry *entry, bool of_flow);
+/* Installs or replaces one policy, of a flow or (NULL) of a line, in one step. 0 or -errno. */
+int mirror_put(struct dataplane *dp, const struct entry *entry, const struct dp_flow *owner);
 /* Removes it; one that the kernel has not is no error. Says whether a heal is due (K4). */
 int mirror_del(struct dataplane *dp, const struct entry_key *key, bool *heal);
 struct mirrored *mirror_find(struct dataplane *dp, const struct entry_key *key);
@@ -143,6 +147,8 @@ void desired_of(const struct dataplane *dp, const struct dp_line *lines, size_t 
 void desired_clear(struct desired *desired);
 /* The out trap (or other outbound stance) of a line for one of our addresses; false if it has none. */
 bool desired_out(const struct dp_line *line, const struct addr *local, struct entry *out);
+/* Writes protocol and ports as a packet of the key's direction has them. */
+void entry_key_set_traffic(struct entry_key *key, const struct traffic *traffic);
 struct entry_key desired_key(const struct dp_line *line, enum entry_dir dir, const struct prefix *local);
 
 /* --- flow.c -------------------------------------------------------------------------------------- */

@@ -98,6 +98,47 @@ static void test_selector(void)
 	narrow.remote_port = 443;
 	ok(selector_within(&narrow, &wide) && !selector_within(&wide, &narrow), "a host and port lie within a prefix");
 	is_str(selector_format(&narrow, text), "10.9.0.1/32 <-> 10.9.0.2/32 tcp 0 443", "selector as text");
+	narrow.remote_port = 1024;
+	narrow.remote_mask = 0xfc00;
+	is_str(selector_format(&narrow, text), "10.9.0.1/32 <-> 10.9.0.2/32 tcp 0 1024-2047", "a range as text");
+}
+
+static void test_traffic(void)
+{
+	struct traffic all = {0}, tcp = {.proto = 6}, https = {.proto = 6, .remote_port = 443};
+	struct traffic range = {.proto = 6, .remote_port = 256, .remote_mask = 0xff00};
+	struct traffic low = {.proto = 6, .remote_port = 0, .remote_mask = 0xfe00};
+	struct traffic exact = {.proto = 6, .remote_port = 443, .remote_mask = 0xffff};
+	struct traffic reply = {.proto = 1, .local_mask = 0xffff}, icmp = {.proto = 1};
+	char text[TRAFFIC_TEXT];
+
+	ok(traffic_within(&https, &tcp) && traffic_within(&tcp, &all) && !traffic_within(&tcp, &https),
+		"a port lies within its protocol, that within all");
+	ok(traffic_within(&https, &range) && traffic_within(&range, &low) &&
+			!traffic_within(&range, &https) && traffic_within(&low, &tcp),
+		"a port lies within an aligned range of ports");
+	ok(traffic_equal(&https, &exact), "mask 0 of a port is the port");
+	ok(traffic_within(&reply, &icmp) && !traffic_within(&icmp, &reply),
+		"ICMP type 0, code 0 is not any");
+	is_str(traffic_format(&range, text), "tcp 0 256-511", "traffic as text");
+	is_str(traffic_format(&all, text), "all", "all of it");
+}
+
+static void test_pair_selectors(void)
+{
+	static const struct traffic https = {.proto = 6, .remote_port = 443}, dns = {.proto = 17, .remote_port = 53};
+	struct sa_pair a = {.more = {dns}, .more_count = 1}, b = {.more = {https}, .more_count = 1};
+
+	prefix_parse("10.9.0.1", &a.selector.local, NULL);
+	prefix_parse("10.9.0.2", &a.selector.remote, NULL);
+	b.selector = a.selector;
+	a.selector.proto = https.proto;
+	a.selector.remote_port = https.remote_port;
+	b.selector.proto = dns.proto;
+	b.selector.remote_port = dns.remote_port;
+	ok(sa_pair_same_selectors(&a, &b), "the order of several kinds does not count");
+	b.more_count = 0;
+	ok(!sa_pair_same_selectors(&a, &b) && !sa_pair_same_selectors(&b, &a), "their number does");
 }
 
 int main(void)
@@ -126,5 +167,7 @@ int main(void)
 	test_contains();
 	test_sockaddr();
 	test_selector();
+	test_traffic();
+	test_pair_selectors();
 	return tap_done();
 }
