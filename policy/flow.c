@@ -150,6 +150,7 @@ static void enter(struct policy *policy, struct flow *flow)
 	case POLICY_TUNNELLED:
 		flow->info.failures = 0;
 		flow->info.reason[0] = '\0';
+		flow->info.narrowed = false;
 		flow->opened = false;
 		policy->tunnelled++;
 		heap_remove(&policy->due, &flow->due);
@@ -223,6 +224,30 @@ void flow_fail(struct policy *policy, struct flow *flow, const char *reason)
 	flow_set_state(policy, flow, pass ? POLICY_CLEAR_UNTIL : POLICY_BLOCKED_UNTIL, reason);
 }
 
+void flow_narrow(struct policy *policy, struct flow *flow, const char *what)
+{
+	bool pass = flow_conn(policy, flow)->failure_pass;
+
+	if (flow->info.state != POLICY_NEGOTIATING)
+		return;
+	flow->info.narrowed = true;
+	flow->info.failures = 0;
+	flow->info.until_us = POLICY_NEVER;
+	snprintf(flow->info.reason, sizeof(flow->info.reason), "the peer grants no more than %s", what);
+	shunt(policy, flow, pass, 0);
+	flow_set_state(policy, flow, pass ? POLICY_CLEAR_UNTIL : POLICY_BLOCKED_UNTIL,
+		flow->info.reason);
+}
+
+void flow_widen(struct policy *policy, struct flow *flow)
+{
+	if (!flow->info.narrowed)
+		return;
+	flow->info.narrowed = false;
+	flow->info.reason[0] = '\0';
+	flow_set_state(policy, flow, POLICY_IDLE, "what the peer had granted is gone");
+}
+
 bool flow_open_now(struct policy *policy, struct flow *flow)
 {
 	if (flow->info.state != POLICY_NEGOTIATING || !flow_conn(policy, flow)->failure_pass)
@@ -243,7 +268,10 @@ void flow_due(struct policy *policy, struct flow *flow)
 		flow_set_state(policy, flow, POLICY_IDLE, "failure memory ended");
 		break;
 	case POLICY_IDLE:
-		flow_free(policy, flow);
+		if (flow->info.parts)
+			forget_later(policy, flow);
+		else
+			flow_free(policy, flow);
 		break;
 	case POLICY_NEGOTIATING:
 	case POLICY_TUNNELLED:

@@ -79,6 +79,10 @@ void flow_set_state(
 	struct policy *policy, struct flow *flow, enum policy_state state, const char *reason);
 void flow_start(struct policy *policy, struct flow *flow, enum policy_trigger trigger);
 void flow_fail(struct policy *policy, struct flow *flow, const char *reason);
+/* The peer grants a part and no more: the rest is settled for as long as a part stands. */
+void flow_narrow(struct policy *policy, struct flow *flow, const char *what);
+/* The last part is gone. */
+void flow_widen(struct policy *policy, struct flow *flow);
 /* Opens for those who cannot wait, if failureshunt allows; true when it is or will be open (A4). */
 bool flow_open_now(struct policy *policy, struct flow *flow);
 /* Its time has come: the shunt ends, or the flow is forgotten. */

@@ -90,7 +90,8 @@ static enum policy_verdict judge_initiating(
 	case POLICY_CLEAR_UNTIL:
 		return flow->shunt_pending ? POLICY_WAIT : POLICY_OPEN;
 	case POLICY_BLOCKED_UNTIL:
-		return POLICY_WITHHELD;
+		/* Of use for what the peer grants; what else is sent there is dropped. */
+		return flow->info.narrowed ? POLICY_ENCRYPTED : POLICY_WITHHELD;
 	}
 	return POLICY_WITHHELD;
 }
@@ -123,9 +124,11 @@ static uint32_t seconds_left(const struct flow *flow, uint64_t now_us)
 static uint32_t longest_ttl(const struct policy_conn *conn, const struct flow *flow,
 	enum policy_verdict verdict, uint64_t now_us)
 {
-	if (verdict == POLICY_OPEN)
+	bool stands = verdict == POLICY_ENCRYPTED || (flow && flow->info.narrowed);
+
+	if (verdict == POLICY_OPEN && !stands)
 		return seconds_left(flow, now_us);
-	return verdict == POLICY_ENCRYPTED && conn->idle_timeout_s ? conn->idle_timeout_s : UINT32_MAX;
+	return stands && conn->idle_timeout_s ? conn->idle_timeout_s : UINT32_MAX;
 }
 
 static void fill(const struct policy *policy, const struct policy_line *line, const struct flow *flow,
@@ -136,7 +139,7 @@ static void fill(const struct policy *policy, const struct policy_line *line, co
 	out->group = policy->conns[line->conn].group;
 	out->max_ttl_s = longest_ttl(&policy->conns[line->conn], flow, verdict, now_us);
 	out->cause[0] = '\0';
-	if (flow && (verdict == POLICY_OPEN || verdict == POLICY_WITHHELD))
+	if (flow && (verdict == POLICY_OPEN || verdict == POLICY_WITHHELD || flow->info.narrowed))
 		snprintf(out->cause, sizeof(out->cause), "%s",
 			flow->info.reason[0] ? flow->info.reason : "no answer in time");
 }
@@ -328,6 +331,31 @@ void policy_child_down(struct policy *policy, uint64_t id, const char *reason, u
 	policy_settle(policy);
 }
 
+void policy_part_up(struct policy *policy, uint64_t id, bool granted, const char *what, uint64_t now_us)
+{
+	struct flow *flow = flow_find(policy, id);
+
+	policy->now_us = now_us;
+	if (!flow)
+		return;
+	flow->info.parts++;
+	if (granted)
+		flow_narrow(policy, flow, what);
+	policy_settle(policy);
+}
+
+void policy_part_down(struct policy *policy, uint64_t id, uint64_t now_us)
+{
+	struct flow *flow = flow_find(policy, id);
+
+	policy->now_us = now_us;
+	if (!flow || flow->info.parts == 0)
+		return;
+	if (--flow->info.parts == 0)
+		flow_widen(policy, flow);
+	policy_settle(policy);
+}
+
 void policy_failed(struct policy *policy, uint64_t id, const char *reason, uint64_t now_us)
 {
 	struct flow *flow = flow_find(policy, id);
@@ -389,6 +417,9 @@ void policy_forget_failures(struct policy *policy, const struct addr *remote, ui
 		if (remote && !addr_equal(&flow->info.remote, remote))
 			continue;
 		flow->info.failures = 0;
+		/* What a peer grants is no failure. */
+		if (flow->info.narrowed)
+			continue;
 		if (flow->info.state == POLICY_CLEAR_UNTIL ||
 			flow->info.state == POLICY_BLOCKED_UNTIL)
 			flow_set_state(policy, flow, POLICY_IDLE, "failure forgotten");

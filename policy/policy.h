@@ -12,6 +12,11 @@
  *                     └──failed──▶ clear until T (SHOULD) / blocked until T (MUST)
  *
  * A child that the peer brought up makes any of them tunnelled (N2).
+ *
+ * A child may be for a part of the flow (RFC 7296 2.9). One that the peer asked
+ * for changes nothing else. One that is all the peer grants of what we asked for
+ * settles the rest too: it is cleared or blocked as after a failure, and stays
+ * so while a part stands, for that was an authenticated word and no accident.
  * Times are microseconds of the caller's monotonic clock. Ops may be called
  * from inside any policy_ function and must not call back into policy before
  * it has returned.
@@ -43,7 +48,8 @@ const char *policy_trigger_name(enum policy_trigger trigger); /* "dns", "acquire
 
 enum policy_verdict {
 	POLICY_PASS,	  /* no line, clear or clear-or-private without tunnel, or special (G6) */
-	POLICY_ENCRYPTED, /* every initiating flow of the address is tunnelled, or clear-or-private with a tunnel */
+	POLICY_ENCRYPTED, /* every initiating flow of the address is tunnelled, or clear-or-private with a tunnel;
+			   * of a narrowed one a part, and the rest is blocked */
 	POLICY_OPEN,	  /* private-or-clear that failed: the kernel lets it pass, for now */
 	POLICY_WAIT,
 	POLICY_WITHHELD,  /* private that failed, for now */
@@ -63,7 +69,9 @@ struct policy_flow {
 	uint64_t since_us;  /* of the state */
 	uint64_t until_us;  /* of CLEAR_UNTIL and BLOCKED_UNTIL, else POLICY_NEVER */
 	uint32_t failures;  /* in a row (N6) */
-	uint32_t children;
+	uint32_t children; /* for all of it */
+	uint32_t parts;	   /* for less than that */
+	bool narrowed;	   /* the peer grants no more than the parts: CLEAR_UNTIL, BLOCKED_UNTIL is the rest */
 	char reason[POLICY_REASON];    /* of the last failure, "" if none */
 };
 
@@ -144,6 +152,13 @@ void policy_hurry(struct policy *policy, uint64_t handle, uint64_t now_us);
 void policy_child_up(struct policy *policy, uint64_t flow, uint64_t now_us);
 /* A CHILD SA is gone; with the last one the flow is idle again. */
 void policy_child_down(struct policy *policy, uint64_t flow, const char *reason, uint64_t now_us);
+/*
+ * The same for less than the flow. `granted`: our own negotiation, of which the
+ * peer grants no more than `what` ("tcp 0 443"); it is over.
+ */
+void policy_part_up(struct policy *policy, uint64_t flow, bool granted, const char *what, uint64_t now_us);
+/* With the last part the rest is as if nothing had been granted or refused. */
+void policy_part_down(struct policy *policy, uint64_t flow, uint64_t now_us);
 /* Our negotiation failed. No effect when the flow is tunnelled by the peer's. */
 void policy_failed(struct policy *policy, uint64_t flow, const char *reason, uint64_t now_us);
 /* N5: an unauthenticated hint says that it will fail: waiters of `private` need not wait longer. */

@@ -279,6 +279,78 @@ static void test_acquire(void)
 	is_int(asker.answer.verdict, POLICY_ENCRYPTED, "and a blocked port does not deny the address");
 }
 
+/* RFC 7296 2.9: the peer grants less than a flow. */
+static void test_narrowed(void)
+{
+	struct asker asker;
+
+	begin();
+	ask(&asker, "10.1.0.1");
+	policy_part_up(policy, last_start, true, "tcp 0 443", now_us);
+	ok(shunts == 1 && passes == 0 && last_lifetime_s == 0,
+		"private, narrowed: the rest is blocked, for as long as it lasts");
+	policy_shunt_done(policy, last_shunt, true, now_us);
+	run_until(now_us);
+	ok(asker.answers == 1 && asker.answer.verdict == POLICY_ENCRYPTED, "the address is of use");
+	is_str(asker.answer.cause, "the peer grants no more than tcp 0 443", "and it is told for what");
+	run_until(now_us + 7200 * S);
+	policy_forget_failures(policy, NULL, now_us);
+	ok(ask(&asker, "10.1.0.1") == POLICY_ENCRYPTED && starts == 1 && idles == 0,
+		"it is no failure: neither time nor forgetting asks the peer again");
+	policy_part_up(policy, last_start, true, "tcp 0 443", now_us);
+	policy_part_down(policy, last_start, now_us);
+	is_int(idles, 0, "one of two pairs is enough");
+	policy_part_down(policy, last_start, now_us);
+	is_int(idles, 1, "with the last one the flow is its line's again");
+	is_int(ask(&asker, "10.1.0.1"), POLICY_WAIT, "and the next lookup starts anew");
+
+	begin();
+	ask(&asker, "10.2.0.1");
+	policy_part_up(policy, last_start, true, "udp 0 53", now_us);
+	ok(passes == 1 && last_lifetime_s == 0, "private-or-clear: the rest is clear");
+	run_until(now_us);
+	is_int(asker.answers, 0, "the lookup waits for the kernel's word");
+	policy_shunt_done(policy, last_shunt, true, now_us);
+	run_until(now_us);
+	ok(asker.answers == 1 && asker.answer.verdict == POLICY_OPEN &&
+			asker.answer.max_ttl_s == UINT32_MAX,
+		"and does not call it encrypted");
+	policy_child_up(policy, last_start, now_us);
+	is_int(ask(&asker, "10.2.0.1"), POLICY_ENCRYPTED, "until all of it is");
+	policy_child_down(policy, last_start, "deleted", now_us);
+	ok(idles == 1 && ask(&asker, "10.2.0.1") == POLICY_WAIT,
+		"what is lost then is asked for again, the part notwithstanding");
+}
+
+/* The peer asks for less than our line: that says nothing of what it would grant us. */
+static void test_part_of_the_peers(void)
+{
+	struct addr local = addr("192.0.2.1"), remote = addr("10.1.0.1");
+	struct policy_flow flow;
+	struct asker asker;
+	uint64_t id;
+
+	begin();
+	id = policy_flow_want(policy, 1, &local, &remote, now_us);
+	policy_part_up(policy, id, false, "tcp 443 0", now_us);
+	ok(policy_flow_get(policy, id, &flow) && flow.state == POLICY_IDLE && shunts == 0,
+		"a part that the peer asked for leaves the rest as it was");
+	run_until(now_us + 600 * S);
+	ok(policy_flow_get(policy, id, &flow), "it is remembered while it stands");
+	is_int(ask(&asker, "10.1.0.1"), POLICY_WAIT, "a lookup negotiates");
+	policy_part_down(policy, id, now_us);
+	policy_part_down(policy, id, now_us);
+	is_int(idles, 0, "its end does not end the negotiation");
+	policy_failed(policy, last_start, "no answer", now_us);
+	policy_part_up(policy, id, false, "tcp 443 0", now_us);
+	policy_part_down(policy, id, now_us);
+	ok(policy_flow_get(policy, id, &flow) && flow.state == POLICY_BLOCKED_UNTIL,
+		"nor the memory of a failure");
+	run_until(now_us + 600 * S);
+	run_until(now_us + 1200 * S);
+	ok(!policy_flow_get(policy, id, &flow), "in the end it is forgotten");
+}
+
 int main(void)
 {
 	test_groups();
@@ -292,6 +364,8 @@ int main(void)
 	test_inbound();
 	test_acquire();
 	test_explain();
+	test_narrowed();
+	test_part_of_the_peers();
 	policy_free(policy);
 	return tap_done();
 }
