@@ -7,6 +7,7 @@ oe_resolverd_SOURCES = \
 	daemon/daemon.c daemon/daemon.h \
 	daemon/debug.c daemon/debug.h \
 	daemon/gate.c daemon/gate.h \
+	daemon/grant.c daemon/grant.h \
 	daemon/idle.c daemon/idle.h \
 	daemon/jobs.c daemon/jobs.h \
 	daemon/joins.c daemon/joins.h \

@@ -8,6 +8,7 @@
 #include "daemon/load.h"
 #include "daemon/refusals.h"
 #include "daemon/starts.h"
+#include "daemon/tell.h"
 #include "daemon/trigger.h"
 #include "lib/mem.h"
 #include "lib/strbuf.h"
@@ -143,6 +144,13 @@ static void add_counters(const struct daemon *daemon, const struct sa_pair *pair
 	json_object_set_new(peer, "out_packets", json_integer((json_int_t)counters.out_packets));
 }
 
+static void add_tunnel(void *arg, const struct ike_child *child)
+{
+	char text[TRAFFIC_MAX * TRAFFIC_TEXT];
+
+	json_array_append_new(arg, json_string(tell_traffic(&child->pair, text, sizeof(text))));
+}
+
 /* What the tunnel shows once it stands; before, what the connection asks for. */
 static void add_auth(const struct daemon *daemon, const struct policy_flow *flow, json_t *peer)
 {
@@ -153,6 +161,7 @@ static void add_auth(const struct daemon *daemon, const struct policy_flow *flow
 
 	if (trigger_child(daemon->trigger, flow->id, &child)) {
 		bool known = ike_sa_info(trigger_ike(daemon->trigger), child.sa, &info);
+		json_t *tunnels = json_array();
 
 		json_object_set_new(peer, "auth",
 			auth_text(child.local_auth, child.remote_auth, known && info.has_ppk));
@@ -161,6 +170,8 @@ static void add_auth(const struct daemon *daemon, const struct policy_flow *flow
 		json_object_set_new(peer, "spi_in", json_sprintf("0x%08x", child.pair.in.spi));
 		json_object_set_new(peer, "spi_out", json_sprintf("0x%08x", child.pair.out.spi));
 		add_counters(daemon, &child.pair, peer);
+		json_object_set_new(peer, "tunnels", tunnels);
+		trigger_each_child(daemon->trigger, flow->id, add_tunnel, tunnels);
 		json_object_set_new(peer, "ike_sa", json_integer((json_int_t)child.sa));
 		if (known)
 			json_object_set_new(peer, "proposal", json_string(info.proposal));

@@ -30,10 +30,27 @@ char *tell_reason(const struct ike_event *event)
 	return mem_printf("%s%s%s", ike_reason_name(event->reason), *detail ? ": " : "", detail);
 }
 
+const char *tell_traffic(const struct sa_pair *pair, char *out, size_t room)
+{
+	struct traffic kinds[TRAFFIC_MAX];
+	size_t count = sa_pair_traffic(pair, kinds);
+	char text[TRAFFIC_TEXT];
+	int len = 0;
+
+	for (size_t i = 0; i < count && len >= 0 && (size_t)len < room; i++)
+		len += snprintf(out + len, room - (size_t)len, "%s%s", i ? ", " : "",
+			traffic_format(&kinds[i], text));
+	return out;
+}
+
 void tell_up(const struct ike_child *child)
 {
-	char remote[ADDR_TEXT], selector[SELECTOR_TEXT];
+	char remote[ADDR_TEXT], selector[SELECTOR_TEXT], all[TRAFFIC_MAX * TRAFFIC_TEXT];
 
+	if (child->pair.more_count)
+		log_info("peer %s: a tunnel for several kinds of traffic: %s",
+			addr_format(&child->path.remote.addr, remote),
+			tell_traffic(&child->pair, all, sizeof(all)));
 	log_info("peer %s: tunnel up: %s, %s, auth %s/%s, spi in 0x%08x out 0x%08x",
 		addr_format(&child->path.remote.addr, remote),
 		selector_format(&child->pair.selector, selector), role_name(child->role),

@@ -6,11 +6,15 @@
  *   ike: install -> dp_establish -> ike_installed -> UP -> policy_child_up -> waiters
  *   ike: remove -> dp_remove_pair, CHILD_DOWN -> policy_child_down -> idle -> dp_idle
  *
+ * A tunnel that was granted for less than its flow is a part of it: policy is
+ * told by another word, and the data plane keeps it beside the whole.
+ *
  * Flow ids of policy are the `user` words of the engine. What is asked of it from
  * above (reload, flush, other addresses) is in commands.c.
  */
 #include "daemon/trigger.h"
 
+#include "daemon/grant.h"
 #include "daemon/idle.h"
 #include "daemon/jobs.h"
 #include "daemon/joins.h"
@@ -155,48 +159,13 @@ static int take_conn_for(void *arg, const struct path *path)
 	return (int)policy_conn_get(trigger->policy, (size_t)conn)->ike_conn;
 }
 
-/* The hosts of the path themselves, with the line's ports: whatever else is offered is not believed (N9). */
-static bool offer_covers(const struct ike_offer *offer, const struct policy_line *line)
-{
-	return ike_ts_cover(offer->remote_ts, offer->remote_ts_count, &offer->path.remote.addr,
-		       line->proto, line->remote_port) &&
-	       ike_ts_cover(offer->local_ts, offer->local_ts_count, &offer->path.local.addr,
-		       line->proto, line->local_port);
-}
-
-/* Rule N8: anonymous never replaces authenticated. */
-static bool would_weaken(const struct trigger *trigger, uint64_t flow, const struct ike_offer *offer)
-{
-	struct ike_child standing;
-
-	return offer->remote_auth == IKE_AUTH_NULL && trigger_child(trigger, flow, &standing) &&
-	       standing.remote_auth != IKE_AUTH_NULL;
-}
-
 static bool take_narrow(
 	void *arg, const struct ike_offer *offer, struct selector *selector, uint64_t *user)
 {
 	struct trigger *trigger = arg;
-	const struct policy_line *lines[16];
-	size_t count = policy_accepting_lines(
-		trigger->policy, &offer->path.remote.addr, lines, ARRAY_LEN(lines));
 
-	for (size_t i = 0; i < count; i++) {
-		const struct policy_conn *conn = policy_conn_get(trigger->policy, lines[i]->conn);
-		struct policy_flow flow;
-		uint64_t id;
-
-		if (conn->ike_conn != offer->conn || !offer_covers(offer, lines[i]))
-			continue;
-		id = policy_flow_want(trigger->policy, lines[i]->id, &offer->path.local.addr,
-			&offer->path.remote.addr, now(trigger));
-		if (!policy_flow_get(trigger->policy, id, &flow) || would_weaken(trigger, id, offer))
-			continue;
-		*selector = flow.selector;
-		*user = id;
-		return true;
-	}
-	return false;
+	return grant_choose(
+		trigger->policy, &trigger->tunnels, offer, now(trigger), selector, user);
 }
 
 /* An SA pair on its way to the kernel. */
@@ -229,15 +198,29 @@ static void take_install(void *arg, const struct ike_child *child)
 	struct install_request *request = mem_new(struct install_request);
 	struct policy_flow flow;
 	struct dp_flow dp_flow = {0};
+	uint32_t part;
 
 	request->trigger = trigger;
 	request->child = child->id;
 	/* A flow that a reload has taken away is line 0, which the data plane refuses. */
-	if (policy_flow_get(trigger->policy, child->user, &flow))
+	if (policy_flow_get(trigger->policy, child->user, &flow)) {
+		part = tunnels_part(&trigger->tunnels, child, &flow.selector);
 		dp_flow = to_dp_flow(&flow);
+		dp_flow.part = part;
+	}
 	tunnels_add(&trigger->tunnels, child, &dp_flow);
 	keylog_child(trigger->parts.keylog, &child->pair);
 	dp_establish(trigger->parts.dp, &dp_flow, &child->pair, install_done, request);
+}
+
+/* The rest goes back to its line first: what the part has carried must not meet what was for the rest. */
+static void remove_part(
+	struct trigger *trigger, const struct ike_child *child, const struct dp_flow *part, bool up)
+{
+	if (up)
+		policy_part_down(trigger->policy, child->user, now(trigger));
+	if (!tunnels_same(&trigger->tunnels, child))
+		dp_idle(trigger->parts.dp, part, trigger_warn_if_failed, "cannot take down a part of a flow");
 }
 
 static void take_remove(void *arg, const struct ike_child *child)
@@ -245,14 +228,20 @@ static void take_remove(void *arg, const struct ike_child *child)
 	struct trigger *trigger = arg;
 	struct tunnel *tunnel = tunnels_find(&trigger->tunnels, child->id);
 	struct policy_flow flow;
+	struct dp_flow dp_flow;
+	bool up;
 
 	if (!tunnel)
 		return;
+	dp_flow = tunnel->flow;
+	up = tunnel->up;
 	if (policy_flow_get(trigger->policy, child->user, &flow))
-		tunnel->flow = to_dp_flow(&flow);
-	dp_remove_pair(trigger->parts.dp, &tunnel->flow, &child->pair, NULL, NULL);
+		dp_flow.line = flow.line; /* a reload may have given it another number */
+	dp_remove_pair(trigger->parts.dp, &dp_flow, &child->pair, NULL, NULL);
 	idle_forget(trigger->idle, tunnel);
 	tunnels_remove(&trigger->tunnels, tunnel);
+	if (dp_flow.part)
+		remove_part(trigger, child, &dp_flow, up);
 }
 
 static void take_move(void *arg, const struct ike_child *child)
@@ -303,10 +292,19 @@ static void close_idle(void *arg, struct tunnel *tunnel)
 
 static void event_up(struct trigger *trigger, const struct ike_child *child)
 {
+	struct tunnel *tunnel = tunnels_find(&trigger->tunnels, child->id);
+	char what[POLICY_REASON];
+
 	tell_up(child);
 	refusals_forget(trigger->refusals, &child->path.remote.addr);
 	watch_use(trigger, child);
-	policy_child_up(trigger->policy, child->user, now(trigger));
+	if (tunnel && tunnel->flow.part) {
+		tunnel->up = true;
+		policy_part_up(trigger->policy, child->user, child->role == IKE_INITIATOR,
+			tell_traffic(&child->pair, what, sizeof(what)), now(trigger));
+	} else {
+		policy_child_up(trigger->policy, child->user, now(trigger));
+	}
 }
 
 static void event_failed(struct trigger *trigger, const struct ike_event *event)
@@ -330,12 +328,16 @@ static void event_moved(struct trigger *trigger, const struct ike_child *child)
 
 static void event_child_down(struct trigger *trigger, const struct ike_event *event)
 {
+	struct policy_flow flow;
 	char remote[ADDR_TEXT];
 
 	log_info("peer %s: tunnel down: %s", addr_format(&event->path.remote.addr, remote),
 		ike_reason_name(event->reason));
-	policy_child_down(
-		trigger->policy, event->child->user, ike_reason_name(event->reason), now(trigger));
+	/* Of a part policy was told when it was removed. */
+	if (policy_flow_get(trigger->policy, event->child->user, &flow) &&
+		!tunnel_is_part(event->child, &flow.selector))
+		policy_child_down(trigger->policy, flow.id, ike_reason_name(event->reason),
+			now(trigger));
 }
 
 static void take_event(void *arg, const struct ike_event *event)
@@ -519,4 +521,13 @@ bool trigger_child(const struct trigger *trigger, uint64_t flow, struct ike_chil
 	if (tunnel)
 		*out = tunnel->child;
 	return tunnel != NULL;
+}
+
+void trigger_each_child(const struct trigger *trigger, uint64_t flow,
+	void (*each)(void *arg, const struct ike_child *child), void *arg)
+{
+	const struct tunnel *tunnel = tunnels_of_flow(&trigger->tunnels, flow);
+
+	for (; tunnel; tunnel = tunnel->next)
+		each(arg, &tunnel->child);
 }

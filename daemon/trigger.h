@@ -73,5 +73,8 @@ const struct ike *trigger_ike(const struct trigger *trigger);
 bool trigger_flushed(const struct trigger *trigger);
 /* The youngest CHILD SA of a flow; false when it has none. */
 bool trigger_child(const struct trigger *trigger, uint64_t flow, struct ike_child *out);
+/* All of them, youngest first: while one is replaced, and where parts of the flow have their own. */
+void trigger_each_child(const struct trigger *trigger, uint64_t flow,
+	void (*each)(void *arg, const struct ike_child *child), void *arg);
 
 #endif

@@ -88,6 +88,33 @@ struct tunnel *tunnels_of_flow(const struct tunnels *tunnels, uint64_t flow)
 	return siblings ? siblings->list : NULL;
 }
 
+struct tunnel *tunnels_same(const struct tunnels *tunnels, const struct ike_child *child)
+{
+	struct tunnel *tunnel = tunnels_of_flow(tunnels, child->user);
+
+	for (; tunnel; tunnel = tunnel->next) {
+		if (tunnel->child.id != child->id &&
+			sa_pair_same_selectors(&tunnel->child.pair, &child->pair))
+			return tunnel;
+	}
+	return NULL;
+}
+
+bool tunnel_is_part(const struct ike_child *child, const struct selector *flow)
+{
+	return child->pair.more_count || !selector_equal(&child->pair.selector, flow);
+}
+
+uint32_t tunnels_part(struct tunnels *tunnels, const struct ike_child *child, const struct selector *flow)
+{
+	const struct tunnel *same;
+
+	if (!tunnel_is_part(child, flow))
+		return 0;
+	same = tunnels_same(tunnels, child);
+	return same ? same->flow.part : ++tunnels->last_part;
+}
+
 struct tunnel *tunnels_inbound(const struct tunnels *tunnels, uint32_t spi)
 {
 	struct tunnel *tunnel;

@@ -14,6 +14,7 @@
 struct tunnel {
 	struct ike_child child; /* its pair has no keys */
 	struct dp_flow flow;	/* that it was installed for: policy may have forgotten it by the end */
+	bool up; /* of a part: policy counts it */
 	struct idle_watch watch; /* idle.c only */
 	/* tunnels.c only */
 	uint8_t out_key[sizeof(uint32_t) + 1 + 16]; /* SPI and destination: bytes without padding */
@@ -26,6 +27,7 @@ struct tunnel {
 struct tunnels {
 	struct tunnel *by_id, *by_in_spi, *by_out;
 	struct flow_tunnels *flows;
+	uint32_t last_part;
 };
 
 /* Copies the child without its keys. */
@@ -37,6 +39,11 @@ void tunnels_clear(struct tunnels *tunnels);
 /* NULL when there is none. Of a flow: the youngest. */
 struct tunnel *tunnels_find(const struct tunnels *tunnels, uint64_t child);
 struct tunnel *tunnels_of_flow(const struct tunnels *tunnels, uint64_t flow);
+/* Whether one carries less than its flow; the number of that part, the same for parts that carry the same (0: no part). */
+bool tunnel_is_part(const struct ike_child *child, const struct selector *flow);
+uint32_t tunnels_part(struct tunnels *tunnels, const struct ike_child *child, const struct selector *flow);
+/* Another one for the same of the same flow. */
+struct tunnel *tunnels_same(const struct tunnels *tunnels, const struct ike_child *child);
 /* By our inbound SPI; by the outbound one, which is unique at its destination. */
 struct tunnel *tunnels_inbound(const struct tunnels *tunnels, uint32_t spi);
 struct tunnel *tunnels_outbound(const struct tunnels *tunnels, const struct addr *dst, uint32_t spi);

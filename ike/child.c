@@ -129,6 +129,11 @@ bool ike_sa_has_child(const struct ike_sa *sa)
 	return sa->children != NULL;
 }
 
+bool ike_child_same(const struct ike_child_sa *a, const struct ike_child_sa *b)
+{
+	return a->pub.user == b->pub.user && sa_pair_same_selectors(&a->pub.pair, &b->pub.pair);
+}
+
 /* --- keys ------------------------------------------------------------------------------------- */
 
 static bool derive_keys(struct ike_child_sa *child, const struct ike_child_seed *seed)
@@ -152,20 +157,21 @@ static bool replaces_lost(const struct ike_child_sa *child)
 		ike_children_of_user(child->sa->ike, child->pub.user);
 
 	for (; other; other = other->user_next) {
-		if (other->sa != child->sa && other->sa->role == IKE_RESPONDER)
+		if (other->sa != child->sa && other->sa->role == IKE_RESPONDER &&
+			ike_child_same(other, child))
 			return true;
 	}
 	return false;
 }
 
-static void fill_pair(struct ike_child_sa *child, const struct selector *selector,
+static void fill_pair(struct ike_child_sa *child, const struct ike_scope *scope,
 	enum ipsec_mode mode, bool initiator)
 {
 	struct sa_pair *pair = &child->pub.pair;
 	struct ike_sa *sa = child->sa;
 
 	pair->mode = mode;
-	pair->selector = *selector;
+	ike_scope_put(scope, pair);
 	pair->encr = child->esp.encr;
 	pair->integ = child->esp.integ;
 	pair->esn = child->esp.esn;
@@ -182,7 +188,7 @@ static void fill_pair(struct ike_child_sa *child, const struct selector *selecto
 	pair->encap_remote_port = sa->nat ? sa->path.remote.port : 0;
 }
 
-bool ike_child_install(struct ike_child_sa *child, const struct selector *selector,
+bool ike_child_install(struct ike_child_sa *child, const struct ike_scope *scope,
 	enum ipsec_mode mode, const struct ike_chosen *esp, const struct ike_child_seed *seed)
 {
 	struct ike_sa *sa = child->sa;
@@ -196,7 +202,7 @@ bool ike_child_install(struct ike_child_sa *child, const struct selector *select
 	pub->remote_auth = conn->remote_auth;
 	pub->conn = sa->conn;
 	child->esp = *esp;
-	fill_pair(child, selector, mode, seed->initiator);
+	fill_pair(child, scope, mode, seed->initiator);
 	if (esp->spi < 256 || esp->spi > UINT32_MAX || !derive_keys(child, seed))
 		return false;
 	child->state = IKE_CHILD_INSTALLING;

@@ -109,6 +109,7 @@ void ike_rekey_child(struct ike_child_sa *old, uint16_t group, unsigned tries)
 	struct ike_sa *sa = old->sa;
 	struct ike_create *create = begin(sa, IKE_CREATE_REKEY_CHILD, group, tries);
 	struct ike_suite suite = suite_in_use(&old->esp, create->kex.group);
+	struct ike_scope scope = ike_scope_of(&old->pub.pair);
 	uint8_t inner[IKE_MESSAGE_MAX];
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
@@ -122,7 +123,7 @@ void ike_rekey_child(struct ike_child_sa *old, uint16_t group, unsigned tries)
 		ike_notify_build(&chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
 	ike_proposal_offer(&chain, IKE_PROTOCOL_ESP, &suite, create->child->pub.pair.in.spi, 4);
 	build_nonce_and_ke(&chain, &create->ni, &create->kex);
-	ike_build_selectors(&chain, &old->pub.pair.selector, true);
+	ike_build_selectors(&chain, &scope, true);
 	ike_send_sealed_request(sa, IKE_EXCHANGE_CREATE_CHILD_SA, &chain);
 }
 
@@ -297,20 +298,17 @@ struct child_request {
 	struct ike_selectors selectors;
 };
 
-/* What is granted: the selector of the one before it, or what the caller's policy says. */
-static bool grant(struct ike_sa *sa, const struct child_request *request, struct selector *selector,
+/* What is granted: the scope of the one before it, or what the caller's policy says. 0, or the refusal. */
+static uint16_t grant(struct ike_sa *sa, const struct child_request *request, struct ike_scope *scope,
 	uint64_t *user)
 {
-	const struct ike_selectors *asked = &request->selectors;
+	const struct sa_pair *pair = request->old ? &request->old->pub.pair : NULL;
 
-	if (!request->old)
-		return ike_grant(sa, asked, selector, user);
-	*selector = request->old->pub.pair.selector;
+	if (!pair)
+		return ike_grant(sa, &request->selectors, scope, user);
+	*scope = ike_scope_of(pair);
 	*user = request->old->pub.user;
-	return ike_ts_cover(asked->local, asked->local_count, &selector->local.addr, selector->proto,
-		       selector->local_port) &&
-	       ike_ts_cover(asked->remote, asked->remote_count, &selector->remote.addr,
-		       selector->proto, selector->remote_port);
+	return ike_still_asks(&request->selectors, pair) ? 0 : IKE_NOTIFY_TS_UNACCEPTABLE;
 }
 
 static void install_theirs(struct ike_sa *sa, const struct child_request *request,
@@ -320,11 +318,12 @@ static void install_theirs(struct ike_sa *sa, const struct child_request *reques
 	bool asked = request->selectors.transport;
 	bool transport = request->old ? asked && request->old->pub.pair.mode == IPSEC_TRANSPORT
 				      : ike_in_transport(sa, asked);
-	struct selector selector;
+	struct ike_scope scope;
 	uint64_t user;
+	uint16_t refusal = grant(sa, request, &scope, &user);
 
-	if (!grant(sa, request, &selector, &user)) {
-		refuse(sa, create->message_id, IKE_NOTIFY_TS_UNACCEPTABLE, NULL, 0);
+	if (refusal) {
+		refuse(sa, create->message_id, refusal, NULL, 0);
 		return;
 	}
 	seed.shared = create->chosen.ke ? shared : NULL;
@@ -333,7 +332,7 @@ static void install_theirs(struct ike_sa *sa, const struct child_request *reques
 	sa->theirs->child = ike_child_new(sa, user);
 	sa->theirs->child->replaces = request->old ? request->old->pub.id : 0;
 	ike_low_nonce(&create->ni, &create->nr, sa->theirs->child->low_nonce);
-	if (ike_child_install(sa->theirs->child, &selector,
+	if (ike_child_install(sa->theirs->child, &scope,
 		    transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL, &create->chosen, &seed))
 		return;
 	ike_child_remove(sa->theirs->child, IKE_REASON_CRYPTO);
@@ -428,6 +427,7 @@ void ike_take_create_request(struct ike_sa *sa, const struct ike_message *inner)
 static void answer_child(struct ike_sa *sa, const struct ike_create *create)
 {
 	const struct sa_pair *pair = &create->child->pub.pair;
+	struct ike_scope scope = ike_scope_of(pair);
 	uint8_t inner[IKE_MESSAGE_MAX];
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
@@ -435,7 +435,7 @@ static void answer_child(struct ike_sa *sa, const struct ike_create *create)
 		ike_notify_build(&chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
 	ike_proposal_answer(&chain, &create->chosen, pair->in.spi, 4);
 	build_nonce_and_ke(&chain, &create->nr, &create->kex);
-	ike_build_selectors(&chain, &pair->selector, false);
+	ike_build_selectors(&chain, &scope, false);
 	ike_send_sealed_response(sa, IKE_EXCHANGE_CREATE_CHILD_SA, create->message_id, &chain);
 }
 
@@ -545,16 +545,18 @@ static void take_child_response(struct ike_sa *sa, const struct ike_message *inn
 	struct ike_child_seed seed = {.ni = &create->ni, .nr = &create->nr, .initiator = true};
 	struct secret shared = {0};
 	struct ike_selectors answer;
+	struct ike_scope scope;
 	bool good = read_response(sa, inner, create, IKE_PROTOCOL_ESP, &shared) &&
 		    ike_read_selectors(sa, inner, true, &answer) &&
-		    ike_is_granted(&answer, &old->pub.pair.selector) &&
+		    ike_still_grants(&answer, &old->pub.pair) &&
 		    answer.transport == (old->pub.pair.mode == IPSEC_TRANSPORT);
 
 	if (good) {
 		ike_low_nonce(&create->ni, &create->nr, child->low_nonce);
 		seed.shared = create->kex.group ? &shared : NULL;
-		good = ike_child_install(child, &old->pub.pair.selector, old->pub.pair.mode,
-			&create->chosen, &seed);
+		scope = ike_scope_of(&old->pub.pair);
+		good = ike_child_install(
+			child, &scope, old->pub.pair.mode, &create->chosen, &seed);
 	}
 	secret_clear(&shared);
 	if (good)

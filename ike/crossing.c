@@ -58,7 +58,8 @@ void ike_settle_crossing(struct ike_child_sa *child)
 
 	for (; other; other = next) {
 		next = other->user_next;
-		if (other->sa != child->sa && other->sa->state == IKE_SA_ESTABLISHED)
+		if (other->sa != child->sa && other->sa->state == IKE_SA_ESTABLISHED &&
+			ike_child_same(other, child))
 			settle_pair(child->sa, other->sa);
 	}
 }
@@ -69,23 +70,33 @@ static bool is_sure(const struct ike_sa *sa)
 	return sa->state == IKE_SA_ESTABLISHED && sa->confirmed && sa->delete_us == IKE_NEVER;
 }
 
-void ike_drop_redundant(struct ike_sa *sa)
+/* Whether another SA carries what a CHILD SA does; `sure`: without doubt. */
+static bool is_carried(const struct ike_child_sa *child, bool sure)
 {
-	struct ike_child_sa *other = ike_children_of_user(sa->ike, sa->user);
-	bool alone = true;
+	const struct ike_child_sa *other = ike_children_of_user(child->sa->ike, child->pub.user);
 
 	for (; other; other = other->user_next) {
-		if (other->sa == sa)
-			continue;
-		alone = false;
-		if (is_sure(other->sa))
-			break;
+		if (other->sa != child->sa && ike_child_same(other, child) &&
+			(!sure || is_sure(other->sa)))
+			return true;
+	}
+	return false;
+}
+
+void ike_drop_redundant(struct ike_sa *sa)
+{
+	const struct ike_child_sa *child;
+	bool sure = true, alone = !sa->children;
+
+	for (child = sa->children; child; child = child->next) {
+		sure = sure && is_carried(child, true);
+		alone = alone || !is_carried(child, false);
 	}
 	sa->delete_us = IKE_NEVER;
-	if (other)
-		ike_sa_delete(sa, IKE_REASON_REDUNDANT);
-	else if (!alone) /* the other one's probe is not answered yet */
-		delete_later(sa);
-	else
+	if (alone)
 		ike_sa_schedule(sa);
+	else if (sure)
+		ike_sa_delete(sa, IKE_REASON_REDUNDANT);
+	else /* the other one's probe is not answered yet */
+		delete_later(sa);
 }

@@ -105,9 +105,7 @@ struct ike_ts {
 	struct addr start, end;
 };
 
-/* Whether one of the selectors holds all of a host's packets of a protocol and port (0: any). */
-bool ike_ts_cover(const struct ike_ts *ts, size_t count, const struct addr *host, uint8_t proto,
-	uint16_t port);
+struct ike_selectors;
 
 /* What a responder is asked to accept, after the peer's AUTH verified. */
 struct ike_offer {
@@ -116,12 +114,17 @@ struct ike_offer {
 	struct path path;
 	enum ike_auth remote_auth;
 	const struct ike_id *remote_id;
-	bool transport; /* the peer asks for it */
-	const struct ike_ts *remote_ts; /* TSi */
-	size_t remote_ts_count;
-	const struct ike_ts *local_ts; /* TSr */
-	size_t local_ts_count;
+	const struct ike_selectors *selectors;
 };
+
+/* How much of an offer a selector of one host and another would grant (RFC 7296 2.9), the best last. */
+enum ike_fit {
+	IKE_FIT_NONE,
+	IKE_FIT_PART,
+	IKE_FIT_FIRST, /* something of the peer's first choice */
+	IKE_FIT_ALL,   /* all that the offer has for these hosts */
+};
+enum ike_fit ike_offer_fit(const struct ike_offer *offer, const struct selector *allowed);
 
 /*
  * Slow work (DESIGN: jobs). The engine fills `run`, a pure function of
@@ -151,8 +154,9 @@ struct ike_ops {
 	/* Which connection answers a stranger on this path; -1: none, stay silent. Rules N2, N3. */
 	int (*conn_for)(void *arg, const struct path *path);
 	/*
-	 * Chooses what to grant of an offer: fills *selector and *user, or false
-	 * for TS_UNACCEPTABLE.
+	 * Chooses what may be granted of an offer, one host to another: fills
+	 * *selector and *user, or false for TS_UNACCEPTABLE. What the offer has
+	 * within it is granted, and TS_UNACCEPTABLE is the answer when that is nothing.
 	 */
 	bool (*narrow)(void *arg, const struct ike_offer *offer, struct selector *selector,
 		uint64_t *user);

@@ -76,6 +76,7 @@ static enum ike_reason reason_of(uint16_t notify)
 	case IKE_NOTIFY_AUTHENTICATION_FAILED:
 		return IKE_REASON_AUTHENTICATION;
 	case IKE_NOTIFY_TS_UNACCEPTABLE:
+	case IKE_NOTIFY_SINGLE_PAIR_REQUIRED: /* we never ask for more than a pair of addresses */
 		return IKE_REASON_TS_UNACCEPTABLE;
 	case IKE_NOTIFY_INVALID_SYNTAX:
 		return IKE_REASON_INVALID_SYNTAX;
@@ -244,6 +245,7 @@ static void build_auth_request(struct ike_sa *sa, struct ike_builder *chain)
 {
 	const struct ike_conn *conn = ike_sa_conn(sa);
 	struct ike_suite suite = ike_suite_defaults(&conn->esp, IKE_PROTOCOL_ESP);
+	struct ike_scope scope = {.selector = sa->selector};
 
 	ike_build_proof(sa, chain, IKE_PAYLOAD_IDi);
 	ike_build_certreq(sa, chain);
@@ -254,7 +256,7 @@ static void build_auth_request(struct ike_sa *sa, struct ike_builder *chain)
 		ike_notify_build(chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
 	sa->handshake->child = ike_child_new(sa, sa->user);
 	ike_proposal_offer(chain, IKE_PROTOCOL_ESP, &suite, sa->handshake->child->pub.pair.in.spi, 4);
-	ike_build_selectors(chain, &sa->selector, true);
+	ike_build_selectors(chain, &scope, true);
 }
 
 void ike_initiator_signed(struct ike_sa *sa)
@@ -318,6 +320,7 @@ void ike_initiator_verified(struct ike_sa *sa)
 {
 	struct ike_handshake *h = sa->handshake;
 	struct ike_child_seed seed;
+	struct ike_scope scope;
 	bool transport = ike_in_transport(sa, h->work->selectors.transport);
 
 	h->run_peer = false;
@@ -337,14 +340,14 @@ void ike_initiator_verified(struct ike_sa *sa)
 		ike_sa_delete(sa, IKE_REASON_NO_PROPOSAL);
 		return;
 	}
-	if (!ike_is_granted(&h->work->selectors, &sa->selector)) {
+	if (!ike_is_granted(&h->work->selectors, &sa->selector, &scope)) {
 		ike_sa_delete(sa, IKE_REASON_TS_UNACCEPTABLE);
 		return;
 	}
 	seed = (struct ike_child_seed){.ni = &h->work->ni, .nr = &h->work->nr, .initiator = true};
 	ike_sa_set_state(sa, IKE_SA_INSTALLING);
-	if (!ike_child_install(h->child, &sa->selector, transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL,
-		    &h->work->esp, &seed))
+	if (!ike_child_install(h->child, &scope, transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL, &h->work->esp,
+		    &seed))
 		ike_sa_delete(sa, IKE_REASON_CRYPTO);
 }
 

@@ -34,6 +34,7 @@ libike_a_SOURCES = \
 	ike/keys.c ike/keys.h \
 	ike/message.c ike/message.h \
 	ike/nat.c ike/nat.h \
+	ike/narrow.c \
 	ike/negotiate.c \
 	ike/payload.c ike/payload.h \
 	ike/ppk.c \
@@ -61,7 +62,7 @@ LINT_TESTS += t/lint/vectors.t
 EXTRA_DIST += t/unit/ike_vectors.py
 
 sim_world = t/sim/world.c t/sim/world.h t/tap.h
-UNIT_TESTS += t/sim/addke t/sim/kem t/sim/two t/sim/algorithms t/sim/life t/sim/requests t/sim/crossing t/sim/contact t/sim/certs t/sim/fragments t/sim/nat t/sim/ppk t/sim/rekey t/sim/flood t/sim/fleet
+UNIT_TESTS += t/sim/addke t/sim/kem t/sim/two t/sim/algorithms t/sim/life t/sim/requests t/sim/crossing t/sim/contact t/sim/certs t/sim/fragments t/sim/nat t/sim/ppk t/sim/rekey t/sim/selectors t/sim/flood t/sim/fleet
 t_sim_addke_SOURCES = t/sim/addke.c t/pki.c t/pki.h $(sim_world)
 t_sim_addke_LDADD = $(IKE_LIBS)
 t_sim_kem_SOURCES = t/sim/kem.c $(sim_world)
@@ -86,6 +87,8 @@ t_sim_two_SOURCES = t/sim/two.c $(sim_world)
 t_sim_two_LDADD = $(IKE_LIBS)
 t_sim_life_SOURCES = t/sim/life.c $(sim_world)
 t_sim_life_LDADD = $(IKE_LIBS)
+t_sim_selectors_SOURCES = t/sim/selectors.c $(sim_world)
+t_sim_selectors_LDADD = $(IKE_LIBS)
 t_sim_requests_SOURCES = t/sim/requests.c $(sim_world)
 t_sim_requests_LDADD = $(IKE_LIBS)
 t_sim_contact_SOURCES = t/sim/contact.c $(sim_world)

@@ -88,8 +88,21 @@ bool ike_read_selectors(const struct ike_sa *sa, const struct ike_message *inner
 	return true;
 }
 
-bool ike_grant(struct ike_sa *sa, const struct ike_selectors *asked, struct selector *selector,
-	uint64_t *user)
+/* 2.23.1: across a NAT the address of one host can be put right, that of a range cannot. */
+static bool is_one_pair(const struct ike_selectors *asked)
+{
+	for (size_t i = 0; i < asked->local_count; i++) {
+		if (!addr_equal(&asked->local[i].start, &asked->local[i].end))
+			return false;
+	}
+	for (size_t i = 0; i < asked->remote_count; i++) {
+		if (!addr_equal(&asked->remote[i].start, &asked->remote[i].end))
+			return false;
+	}
+	return true;
+}
+
+uint16_t ike_grant(struct ike_sa *sa, const struct ike_selectors *asked, struct ike_scope *scope, uint64_t *user)
 {
 	struct ike_id peer_id = ike_sa_peer_id(sa);
 	struct ike_offer offer = {.sa = sa->id,
@@ -97,67 +110,20 @@ bool ike_grant(struct ike_sa *sa, const struct ike_selectors *asked, struct sele
 		.path = sa->path,
 		.remote_auth = ike_sa_conn(sa)->remote_auth,
 		.remote_id = &peer_id,
-		.transport = asked->transport,
-		.remote_ts = asked->remote,
-		.remote_ts_count = asked->remote_count,
-		.local_ts = asked->local,
-		.local_ts_count = asked->local_count};
+		.selectors = asked};
+	struct selector allowed;
 
-	return ike_nat_permits(sa, asked->transport) &&
-	       sa->ike->ops.narrow(sa->ike->arg, &offer, selector, user) &&
-	       !ike_nat_is_taken(sa, *user);
+	if (!ike_nat_permits(sa, asked->transport))
+		return IKE_NOTIFY_TS_UNACCEPTABLE;
+	if (sa->nat && !is_one_pair(asked))
+		return IKE_NOTIFY_SINGLE_PAIR_REQUIRED;
+	if (!sa->ike->ops.narrow(sa->ike->arg, &offer, &allowed, user) ||
+		!ike_narrow(asked, &allowed, scope) || ike_nat_is_taken(sa, *user))
+		return IKE_NOTIFY_TS_UNACCEPTABLE;
+	return 0;
 }
 
-static bool is_host(const struct ike_ts *ts, const struct prefix *host)
+enum ike_fit ike_offer_fit(const struct ike_offer *offer, const struct selector *allowed)
 {
-	return addr_equal(&ts->start, &host->addr) && addr_equal(&ts->end, &host->addr);
-}
-
-static uint16_t port_of(const struct ike_ts *ts)
-{
-	return ts->port_start == ts->port_end ? ts->port_start : 0;
-}
-
-bool ike_is_granted(const struct ike_selectors *answer, const struct selector *asked)
-{
-	const struct ike_ts *local = &answer->local[0], *remote = &answer->remote[0];
-
-	/* A flow that is less than its line would leave the rest in no tunnel: take it whole or not. */
-	return answer->local_count == 1 && answer->remote_count == 1 &&
-	       is_host(local, &asked->local) && is_host(remote, &asked->remote) &&
-	       local->proto == asked->proto && remote->proto == asked->proto &&
-	       port_of(local) == asked->local_port && port_of(remote) == asked->remote_port;
-}
-
-/* Selectors of flows are hosts: start and end are one address. */
-static struct ike_ts ts_of(const struct prefix *host, uint8_t proto, uint16_t port)
-{
-	return (struct ike_ts){.proto = proto,
-		.port_start = port,
-		.port_end = port ? port : UINT16_MAX,
-		.start = host->addr,
-		.end = host->addr};
-}
-
-void ike_build_selectors(struct ike_builder *chain, const struct selector *selector, bool initiator)
-{
-	struct ike_ts local = ts_of(&selector->local, selector->proto, selector->local_port);
-	struct ike_ts remote = ts_of(&selector->remote, selector->proto, selector->remote_port);
-
-	ike_ts_build(chain, IKE_PAYLOAD_TSi, initiator ? &local : &remote, 1);
-	ike_ts_build(chain, IKE_PAYLOAD_TSr, initiator ? &remote : &local, 1);
-}
-
-bool ike_ts_cover(const struct ike_ts *ts, size_t count, const struct addr *host, uint8_t proto,
-	uint16_t port)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (ts[i].start.family == host->family && addr_compare(&ts[i].start, host) <= 0 &&
-			addr_compare(host, &ts[i].end) <= 0 &&
-			(ts[i].proto == 0 || ts[i].proto == proto) &&
-			(port ? ts[i].port_start <= port && port <= ts[i].port_end
-			      : ts[i].port_start == 0 && ts[i].port_end == UINT16_MAX))
-			return true;
-	}
-	return false;
+	return ike_fit(offer->selectors, allowed);
 }

@@ -282,14 +282,16 @@ static void answer_without_child(struct ike_sa *sa, uint16_t error)
 	ike_sa_forget_handshake(sa);
 	sa->delete_us = sa->ike->now_us + ((sa->nat || !error) && known ? IKE_SPARE_LIFE_US
 									  : IKE_CHILDLESS_LIFE_US);
-	sa->delete_reason = error == IKE_NOTIFY_TS_UNACCEPTABLE ? IKE_REASON_TS_UNACCEPTABLE
-								 : IKE_REASON_NO_PROPOSAL;
+	sa->delete_reason = error == IKE_NOTIFY_TS_UNACCEPTABLE || error == IKE_NOTIFY_SINGLE_PAIR_REQUIRED
+				    ? IKE_REASON_TS_UNACCEPTABLE
+				    : IKE_REASON_NO_PROPOSAL;
 	ike_sa_schedule(sa);
 }
 
 static void answer_with_child(struct ike_sa *sa)
 {
 	struct ike_handshake *h = sa->handshake;
+	struct ike_scope scope = ike_scope_of(&h->child->pub.pair);
 	uint8_t inner[IKE_MESSAGE_MAX];
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
@@ -298,7 +300,7 @@ static void answer_with_child(struct ike_sa *sa)
 	if (h->child->pub.pair.mode == IPSEC_TRANSPORT)
 		ike_notify_build(&chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
 	ike_proposal_answer(&chain, &h->work->esp, h->child->pub.pair.in.spi, 4);
-	ike_build_selectors(&chain, &h->child->pub.pair.selector, false);
+	ike_build_selectors(&chain, &scope, false);
 	ike_send_sealed_response(sa, IKE_EXCHANGE_IKE_AUTH, h->auth_message_id, &chain);
 }
 
@@ -306,7 +308,8 @@ void ike_responder_checked(struct ike_sa *sa)
 {
 	struct ike_handshake *h = sa->handshake;
 	struct ike_child_seed seed;
-	struct selector selector;
+	struct ike_scope scope;
+	uint16_t refusal;
 	bool transport = ike_in_transport(sa, h->work->selectors.transport);
 
 	if (!ike_peer_auth_good(sa) || !h->work->own_auth.good) {
@@ -324,15 +327,16 @@ void ike_responder_checked(struct ike_sa *sa)
 		answer_without_child(sa, IKE_NOTIFY_NO_PROPOSAL_CHOSEN);
 		return;
 	}
-	if (!ike_grant(sa, &h->work->selectors, &selector, &sa->user)) {
+	refusal = ike_grant(sa, &h->work->selectors, &scope, &sa->user);
+	if (refusal) {
 		ike_tell_refused(sa, sa->nat ? IKE_REASON_NAT : IKE_REASON_TS_UNACCEPTABLE);
-		answer_without_child(sa, IKE_NOTIFY_TS_UNACCEPTABLE);
+		answer_without_child(sa, refusal);
 		return;
 	}
 	h->child = ike_child_new(sa, sa->user);
 	seed = (struct ike_child_seed){.ni = &h->work->ni, .nr = &h->work->nr};
 	ike_sa_set_state(sa, IKE_SA_INSTALLING);
-	if (!ike_child_install(h->child, &selector, transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL, &h->work->esp,
+	if (!ike_child_install(h->child, &scope, transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL, &h->work->esp,
 		    &seed))
 		refuse_auth(sa, h->auth_message_id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 }

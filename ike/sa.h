@@ -80,6 +80,13 @@ struct ike_selectors {
 	bool transport; /* asked for, or granted */
 };
 
+/* What a CHILD SA is granted for: the first kind of traffic with the hosts, and more of them. */
+struct ike_scope {
+	struct selector selector;
+	struct traffic more[TRAFFIC_MAX - 1];
+	uint8_t more_count;
+};
+
 /* What IKE_AUTH needs and a half-open SA does not: nearly all of a handshake's memory. */
 struct ike_auth_work {
 	struct ike_sa *sa;
@@ -352,12 +359,14 @@ struct ike_child_seed {
 	bool initiator; /* we began the exchange */
 };
 /* Fills it with keys and hands it to the data plane; false when keys fail. */
-bool ike_child_install(struct ike_child_sa *child, const struct selector *selector,
+bool ike_child_install(struct ike_child_sa *child, const struct ike_scope *scope,
 	enum ipsec_mode mode, const struct ike_chosen *esp, const struct ike_child_seed *seed);
 /* The data plane has it: UP is told. */
 void ike_child_set_up(struct ike_child_sa *child);
 /* Takes it out of the data plane, tells if it was up, and frees it. */
 void ike_child_remove(struct ike_child_sa *child, enum ike_reason reason);
+/* Both are for one flow, and for the same of it. */
+bool ike_child_same(const struct ike_child_sa *a, const struct ike_child_sa *b);
 void ike_children_remove(struct ike_sa *sa, enum ike_reason reason);
 /* Those that stand, to another IKE SA of the same peer (2.8: a rekeyed one's are inherited). */
 void ike_children_move(struct ike_sa *from, struct ike_sa *to);
@@ -588,15 +597,26 @@ void ike_sa_derive_keys(struct ike_sa *sa, struct secret *shared);
  */
 bool ike_read_selectors(const struct ike_sa *sa, const struct ike_message *inner, bool ours,
 	struct ike_selectors *out);
-/* What we grant of a peer's proposal, by the caller's policy and N9; false: TS_UNACCEPTABLE. */
-bool ike_grant(struct ike_sa *sa, const struct ike_selectors *asked, struct selector *selector,
-	uint64_t *user);
-/* Whether an answer grants what we asked for (2.9). */
-bool ike_is_granted(const struct ike_selectors *answer, const struct selector *asked);
-/* TSi and TSr of a selector, as the exchange's initiator or its responder writes them. */
-void ike_build_selectors(struct ike_builder *chain, const struct selector *selector, bool initiator);
+/* What we grant of a peer's proposal, by the caller's policy and N9: 0, or the notify that refuses it. */
+uint16_t ike_grant(struct ike_sa *sa, const struct ike_selectors *asked, struct ike_scope *scope, uint64_t *user);
 bool ike_take_nonce(const struct ike_message *message, struct ike_nonce *out);
 struct crypto_random ike_random(struct ike *ike);
+
+/* --- narrow.c: traffic selectors (2.9) ---------------------------------------------------------------------- */
+/* What a proposal has within a selector of ours, or as much of it as can be expressed; false: nothing. */
+bool ike_narrow(const struct ike_selectors *asked, const struct selector *allowed, struct ike_scope *out);
+enum ike_fit ike_fit(const struct ike_selectors *asked, const struct selector *allowed);
+/* Whether an answer grants some of what we asked for and nothing else: what it grants. */
+bool ike_is_granted(
+	const struct ike_selectors *answer, const struct selector *asked, struct ike_scope *out);
+/* 2.8: whether a request to replace a pair asks for all that it has; whether an answer grants just that. */
+bool ike_still_asks(const struct ike_selectors *asked, const struct sa_pair *pair);
+bool ike_still_grants(const struct ike_selectors *answer, const struct sa_pair *pair);
+/* To and from a pair. */
+void ike_scope_put(const struct ike_scope *scope, struct sa_pair *pair);
+struct ike_scope ike_scope_of(const struct sa_pair *pair);
+/* TSi and TSr, as the exchange's initiator or its responder writes them. */
+void ike_build_selectors(struct ike_builder *chain, const struct ike_scope *scope, bool initiator);
 
 /* Bounds */
 #define IKE_HALF_OPEN_LIFE_US 10000000u

@@ -171,6 +171,19 @@ static bool ts_equal(const struct ike_ts *a, const struct ike_ts *b)
 	       addr_equal(&a->start, &b->start) && addr_equal(&a->end, &b->end);
 }
 
+/* What is granted of them between two hosts of the same address never has more kinds than a pair holds. */
+static void narrow(const struct ike_ts *ts, size_t count, const struct addr *host)
+{
+	struct selector all = {.local = prefix_of_host(host), .remote = prefix_of_host(host)};
+	struct ike_selectors asked = {.local_count = count, .remote_count = count};
+	struct ike_scope scope = {0};
+
+	memcpy(asked.local, ts, count * sizeof(*ts));
+	memcpy(asked.remote, ts, count * sizeof(*ts));
+	if (ike_narrow(&asked, &all, &scope))
+		demand(scope.more_count < TRAFFIC_MAX && addr_equal(&scope.selector.local.addr, host));
+}
+
 static void read_ts(const struct ike_payload *payload)
 {
 	struct ike_ts ts[IKE_TS_MAX], same[IKE_TS_MAX];
@@ -182,8 +195,7 @@ static void read_ts(const struct ike_payload *payload)
 	demand(count <= IKE_TS_MAX);
 	for (size_t i = 0; i < count; i++) {
 		demand(addr_compare(&ts[i].start, &ts[i].end) <= 0);
-		if (addr_equal(&ts[i].start, &ts[i].end))
-			ike_ts_cover(ts, count, &ts[i].start, ts[i].proto, ts[i].port_start);
+		narrow(ts, count, &ts[i].start);
 	}
 	if (count == 0) /* only kinds that we skip */
 		return;

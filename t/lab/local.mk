@@ -23,6 +23,7 @@ LAB_TESTS += \
 	t/lab/libreswan.t \
 	t/lab/matrix.t \
 	t/lab/names.t \
+	t/lab/narrow.t \
 	t/lab/nat-peers.t \
 	t/lab/nat.t \
 	t/lab/null.t \

@@ -219,9 +219,11 @@ static bool take_narrow(void *arg, const struct ike_offer *offer, struct selecto
 	struct host *host = arg;
 	const struct policy_line *line;
 	struct policy_flow flow;
+	struct selector allowed = {.local = prefix_of_host(&offer->path.local.addr),
+		.remote = prefix_of_host(&offer->path.remote.addr)};
 
 	if (!policy_accepting_lines(host->policy, &offer->path.remote.addr, &line, 1) ||
-		!ike_ts_cover(offer->remote_ts, offer->remote_ts_count, &offer->path.remote.addr, 0, 0))
+		ike_offer_fit(offer, &allowed) != IKE_FIT_ALL)
 		return false;
 	*user = policy_flow_want(host->policy, line->id, &offer->path.local.addr,
 		&offer->path.remote.addr, clock_of(host));

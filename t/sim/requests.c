@@ -109,14 +109,14 @@ static void forge_rekey(uint32_t spi, uint16_t group)
 	uint8_t room[512];
 	struct ike_builder chain = ike_build_chain(room, sizeof(room));
 	struct ike_suite suite = {.encr = {{IKE_ENCR_AES_GCM_16, 256}}, .encr_count = 1};
-	struct selector selector = world_selector(&world, 1);
+	struct ike_scope scope = {.selector = world_selector(&world, 1)};
 
 	suite.ke[0] = group;
 	suite.ke_count = group ? 1 : 0;
 	ike_notify_build_esp(&chain, IKE_NOTIFY_REKEY_SA, spi);
 	ike_proposal_offer(&chain, IKE_PROTOCOL_ESP, &suite, 0x12345678, 4);
 	ike_build_payload(&chain, IKE_PAYLOAD_NONCE, zero, sizeof(zero));
-	ike_build_selectors(&chain, &selector, true);
+	ike_build_selectors(&chain, &scope, true);
 	forge(IKE_EXCHANGE_CREATE_CHILD_SA, &chain, 0);
 }
 
@@ -127,17 +127,17 @@ static void test_further_child(void)
 	uint8_t room[512];
 	struct ike_builder chain = ike_build_chain(room, sizeof(room));
 	struct ike_suite suite = {.encr = {{IKE_ENCR_AES_GCM_16, 256}}, .encr_count = 1};
-	struct selector selector;
+	struct ike_scope scope = {0};
 
 	establish(33);
-	selector = world_selector(&world, 1);
+	scope.selector = world_selector(&world, 1);
 	ike_delete_build_esp(&chain, B->children[0].child.pair.in.spi);
 	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
 	is_int((int)A->child_count, 0, "the peer deletes the only CHILD SA");
 	chain = ike_build_chain(room, sizeof(room));
 	ike_proposal_offer(&chain, IKE_PROTOCOL_ESP, &suite, 0x12345678, 4);
 	ike_build_payload(&chain, IKE_PAYLOAD_NONCE, nonce, sizeof(nonce));
-	ike_build_selectors(&chain, &selector, true);
+	ike_build_selectors(&chain, &scope, true);
 	forge(IKE_EXCHANGE_CREATE_CHILD_SA, &chain, 1);
 	is_int((int)A->child_count, 1, "and asks for another");
 	world_run_for(&world, 5000 * WORLD_MS);
@@ -156,11 +156,11 @@ static void test_many_children(void)
 	for (uint32_t n = 0; n < 60; n++) {
 		uint8_t room[512];
 		struct ike_builder chain = ike_build_chain(room, sizeof(room));
-		struct selector selector = world_selector(&world, 1);
+		struct ike_scope scope = {.selector = world_selector(&world, 1)};
 
 		ike_proposal_offer(&chain, IKE_PROTOCOL_ESP, &suite, 0x10000 + n, 4);
 		ike_build_payload(&chain, IKE_PAYLOAD_NONCE, nonce, sizeof(nonce));
-		ike_build_selectors(&chain, &selector, true);
+		ike_build_selectors(&chain, &scope, true);
 		forge(IKE_EXCHANGE_CREATE_CHILD_SA, &chain, n);
 		most = A->child_count > most ? (unsigned)A->child_count : most;
 	}

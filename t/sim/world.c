@@ -164,17 +164,22 @@ static bool take_narrow(
 	void *arg, const struct ike_offer *offer, struct selector *selector, uint64_t *user)
 {
 	struct world_host *host = arg;
-	const struct ike_ts *ts = &offer->remote_ts[0];
 
-	if (host->refuses_narrow || offer->remote_ts_count == 0 || offer->local_ts_count == 0 ||
-		!addr_equal(&ts->start, &offer->path.remote.addr) || !addr_equal(&ts->start, &ts->end))
+	if (host->refuses_narrow)
 		return false;
 	*selector = world_selector(host->world, (size_t)(host - host->world->hosts));
 	/* Behind a NAT the peer is who the path says. */
 	selector->local.addr = offer->path.local.addr;
 	selector->remote.addr = offer->path.remote.addr;
+	if (host->allows.proto) {
+		selector->proto = host->allows.proto;
+		selector->local_port = host->allows.local_port;
+		selector->local_mask = host->allows.local_mask;
+		selector->remote_port = host->allows.remote_port;
+		selector->remote_mask = host->allows.remote_mask;
+	}
 	*user = 7;
-	return true;
+	return ike_offer_fit(offer, selector) != IKE_FIT_NONE;
 }
 
 static struct world_child *find_child(struct world_host *host, uint64_t id)

@@ -57,6 +57,7 @@ struct world_host {
 	bool silent;	     /* it receives nothing and its clock stands */
 	bool refuses_install;
 	bool refuses_narrow;
+	struct traffic allows; /* as responder; protocol 0: all */
 	bool ignores_strangers;
 	uint64_t install_us, job_us; /* how long these take */
 	/* What happened. */
