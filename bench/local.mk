@@ -5,7 +5,7 @@ CLEANFILES += $(BENCHES) bench/initiate bench/ask
 EXTRA_DIST += bench/load.py bench/dns.py
 bench_handshake_SOURCES = bench/handshake.c t/pki.c t/pki.h
 bench_handshake_LDADD = $(IKE_LIBS)
-bench_initiate_SOURCES = bench/initiate.c
+bench_initiate_SOURCES = bench/initiate.c t/initiator.c t/initiator.h
 bench_initiate_LDADD = $(IKE_LIBS)
 bench_ask_SOURCES = bench/ask.c
 
