@@ -145,6 +145,8 @@ size_t cert_trust_key_hashes(const struct cert_trust *trust, uint8_t *out, size_
 
 /* --- the check ------------------------------------------------------------------------------ */
 
+#define NAME_CONSTRAINTS "2.5.29.30"
+
 /* The first of these that is set is the reason to tell. */
 static const struct {
 	unsigned status;
@@ -157,7 +159,7 @@ static const struct {
 	{GNUTLS_CERT_REVOKED, "it is revoked"},
 	{GNUTLS_CERT_EXPIRED, "it or its issuer has expired"},
 	{GNUTLS_CERT_NOT_ACTIVATED, "it or its issuer is not valid yet"},
-	{GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE, "its CA's constraints forbid it"},
+	{GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE, NULL}, /* constraint_of() */
 	{GNUTLS_CERT_UNKNOWN_CRIT_EXTENSIONS, "it has a critical extension that is not known here"},
 	{GNUTLS_CERT_PURPOSE_MISMATCH, "it is for another purpose"},
 };
@@ -170,6 +172,34 @@ static void tell(gnutls_x509_crt_t leaf, const char *reason, char why[CERT_WHY])
 	snprintf(why, CERT_WHY, "certificate %s: %.80s", name, reason);
 }
 
+/*
+ * Which limit of a CA above it: GnuTLS has one status for three of them. What a
+ * root of ours limits is not in `certs`.
+ */
+static const char *constraint_of(gnutls_x509_crt_t *certs, size_t count)
+{
+	const char *found = "its CA's constraints forbid it";
+
+	for (size_t i = 1; i < count; i++) {
+		gnutls_datum_t names = {0};
+		unsigned usage, critical, is_ca;
+		int path_len;
+
+		if (gnutls_x509_crt_get_key_usage(certs[i], &usage, &critical) == 0 &&
+			!(usage & GNUTLS_KEY_KEY_CERT_SIGN))
+			return "its issuer may not sign certificates";
+		if (gnutls_x509_crt_get_basic_constraints(certs[i], &critical, &is_ca, &path_len) >= 0 &&
+			path_len >= 0 && (size_t)path_len < i - 1)
+			return "its chain is longer than a CA in it permits";
+		if (gnutls_x509_crt_get_extension_by_oid2(
+			    certs[i], NAME_CONSTRAINTS, 0, &names, NULL) < 0)
+			continue;
+		gnutls_free(names.data);
+		found = "a CA above it may not give it its names";
+	}
+	return found;
+}
+
 static bool path_good(const struct cert_trust *trust, gnutls_x509_crt_t *certs, size_t count,
 	char why[CERT_WHY])
 {
@@ -180,10 +210,10 @@ static bool path_good(const struct cert_trust *trust, gnutls_x509_crt_t *certs, 
 	if (rc == 0 && status == 0)
 		return true;
 	for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
-		if (status & reasons[i].status) {
-			tell(certs[0], reasons[i].text, why);
-			return false;
-		}
+		if (!(status & reasons[i].status))
+			continue;
+		tell(certs[0], reasons[i].text ? reasons[i].text : constraint_of(certs, count), why);
+		return false;
 	}
 	tell(certs[0], "its chain cannot be checked", why);
 	return false;

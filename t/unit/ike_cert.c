@@ -145,10 +145,12 @@ static void test_chains(void)
 		"an intermediate that has expired: %s", why);
 	bad = middle;
 	bad.permitted_dns = "elsewhere.example";
-	ok(!verify_below(&bad, &leaf, true, why), "a name that the CA may not give: %s", why);
+	ok(!verify_below(&bad, &leaf, true, why) && strstr(why, "may not give it"),
+		"a name that the CA may not give: %s", why);
 	bad = middle;
 	bad.usage = 128; /* digitalSignature */
-	ok(!verify_below(&bad, &leaf, true, why), "a CA that may not sign certificates: %s", why);
+	ok(!verify_below(&bad, &leaf, true, why) && strstr(why, "may not sign certificates"),
+		"a CA that may not sign certificates: %s", why);
 	bad = middle;
 	bad.key = PKI_RSA_1024;
 	ok(!verify_below(&bad, &leaf, true, why) && strstr(why, "weak"), "a weak intermediate: %s", why);
@@ -165,7 +167,8 @@ static void test_path_length(void)
 	struct cert_chain chain = {.certs = {leaf->der, second->der, first->der}, .count = 3};
 	char why[CERT_WHY];
 
-	ok(!verify(&chain, IKE_ID_FQDN, fqdn, strlen(fqdn), why), "longer than its CA permits: %s", why);
+	ok(!verify(&chain, IKE_ID_FQDN, fqdn, strlen(fqdn), why) && strstr(why, "longer than"),
+		"longer than its CA permits: %s", why);
 	pki_free(leaf);
 	pki_free(second);
 	pki_free(first);
