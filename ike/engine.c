@@ -130,6 +130,8 @@ static void take_malformed(struct ike_sa *sa, bool is_response, uint32_t id, uin
 	struct ike_builder chain = ike_build_chain(buffer, sizeof(buffer));
 
 	sa->ike->counters.malformed++;
+	if (sa->state == IKE_SA_HALF_OPEN)
+		ike_tell_refused(sa, IKE_REASON_INVALID_SYNTAX);
 	if (!is_response) {
 		ike_notify_build(&chain, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 		ike_send_sealed_response(sa, exchange, id, &chain);

@@ -138,6 +138,20 @@ static bool belongs(struct ike_sa *sa, const struct ike_header *header, const st
 	return true;
 }
 
+/*
+ * Authentic pieces of more than we take. An SA that stands drops them; a
+ * stranger's negotiation, whose IKE_AUTH this is, has no other message to come.
+ * True when that is so and *result says it.
+ */
+static bool is_too_long(struct ike_sa *sa, enum ike_sk_result *result)
+{
+	if (sa->state != IKE_SA_HALF_OPEN)
+		return false;
+	ike_note_detail(sa, "the peer's message is longer than we take");
+	*result = IKE_SK_MALFORMED;
+	return true;
+}
+
 /* True when this piece was the last that was missing. */
 static bool add_piece(struct ike_sa *sa, const struct ike_message *outer,
 	const struct ike_place *place, const uint8_t *plain, size_t len)
@@ -145,10 +159,6 @@ static bool add_piece(struct ike_sa *sa, const struct ike_message *outer,
 	struct ike_pieces *set = sa->pieces;
 
 	set->bytes += len;
-	if (set->bytes > IKE_MESSAGE_MAX) {
-		ike_pieces_clear(sa);
-		return false;
-	}
 	if (place->number == 1)
 		set->first = outer->sk_first;
 	ike_kept_set(&set->pieces[place->number - 1], plain, len);
@@ -176,12 +186,20 @@ bool ike_take_piece(struct ike_sa *sa, const struct ike_message *outer, const ui
 	uint8_t first;
 
 	*result = IKE_SK_FORGED;
-	if (!sa->fragments || !ike_skf_place(outer, &place) || place.total > IKE_FRAGMENTS_MAX)
+	if (!sa->fragments || !ike_skf_place(outer, &place))
 		return true;
 	*result = ike_skf_open(sa->keys, data, len, outer, plain, &plain_len);
 	if (*result != IKE_SK_OPENED)
 		return true;
-	if (!belongs(sa, &outer->header, &place) || !add_piece(sa, outer, &place, plain, plain_len))
+	if (place.total > IKE_FRAGMENTS_MAX)
+		return is_too_long(sa, result);
+	if (!belongs(sa, &outer->header, &place))
+		return false;
+	if (sa->pieces->bytes + plain_len > IKE_MESSAGE_MAX) {
+		ike_pieces_clear(sa);
+		return is_too_long(sa, result);
+	}
+	if (!add_piece(sa, outer, &place, plain, plain_len))
 		return false;
 	first = sa->pieces->first;
 	plain_len = join(sa, plain);

@@ -243,10 +243,13 @@ void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner)
 	}
 	ike_begin_auth_work(sa);
 	if (inner->unsupported) {
+		ike_note_detail(sa, "a critical payload that we do not know");
+		ike_tell_refused(sa, IKE_REASON_INVALID_SYNTAX);
 		refuse_auth(sa, id, IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD, &inner->unsupported, 1);
 		return;
 	}
 	if (!read_auth_request(sa, inner)) {
+		ike_tell_refused(sa, IKE_REASON_INVALID_SYNTAX);
 		refuse_auth(sa, id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 		return;
 	}

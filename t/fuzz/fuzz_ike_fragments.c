@@ -158,7 +158,7 @@ static void send_piece(struct reader *r)
 	uint8_t content[PIECE_MAX];
 	enum ike_sk_result result;
 	size_t len;
-	bool done, fits;
+	bool done, is_place;
 
 	memset(content, fill, sizeof(content));
 	if (given)
@@ -167,15 +167,17 @@ static void send_piece(struct reader *r)
 	demand(len > 0);
 	done = take(sealed, len, &result);
 	/* 2.5: numbers from 1 to the total; the type is there in the first one only. */
-	fits = place.number > 0 && place.number <= place.total && place.total <= IKE_FRAGMENTS_MAX;
-	if (fits && (result == IKE_SK_OPENED || result == IKE_SK_MALFORMED || !done)) {
+	is_place = place.number > 0 && place.number <= place.total;
+	if (!is_place) {
+		demand(done && result == IKE_SK_FORGED);
+	} else if (place.total > IKE_FRAGMENTS_MAX) {
+		demand(!done); /* by an SA that stands; so is this one */
+	} else {
 		bool whole = model_take(&header, &place, content, want);
 
 		demand(whole == done);
 		if (whole)
 			model_compare();
-	} else {
-		demand(done && !fits && result == IKE_SK_FORGED);
 	}
 }
 

@@ -176,20 +176,26 @@ static struct ike_sa *only_sa(const struct world_host *host)
 	return host->ike->by_id;
 }
 
-static void send_piece(uint16_t number, uint16_t total, const void *content, size_t len)
+static void inject_piece(uint8_t exchange, uint32_t id, uint16_t number, uint16_t total,
+	const void *content, size_t len)
 {
 	struct ike_sa *sa = only_sa(A);
 	struct ike_header header = {.spi_i = sa->spi_i,
 		.spi_r = sa->spi_r,
-		.exchange = IKE_EXCHANGE_INFORMATIONAL,
+		.exchange = exchange,
 		.flags = IKE_FLAG_INITIATOR,
-		.id = sa->next_request};
+		.id = id};
 	struct ike_place place = {number, total};
 	uint8_t out[2048];
 	size_t out_len = ike_sk_seal(sa->keys, &header, ++sa->iv, IKE_PAYLOAD_NONE, &place, content,
 		len, out, sizeof(out));
 
 	world_inject(&world, 0, out, out_len, 0);
+}
+
+static void send_piece(uint16_t number, uint16_t total, const void *content, size_t len)
+{
+	inject_piece(IKE_EXCHANGE_INFORMATIONAL, only_sa(A)->next_request, number, total, content, len);
 	world_run_for(&world, 10 * WORLD_MS);
 }
 
@@ -231,6 +237,42 @@ static void test_by_hand(void)
 	world_clear(&world);
 }
 
+/* In the place of IKE_AUTH: pieces of something so large. */
+static bool swell(struct world *w, struct packet *packet)
+{
+	static const uint8_t full[1200];
+	uint16_t total = *(uint16_t *)w->filter_arg;
+
+	if (packet->from != 0 || packet->exchange != IKE_EXCHANGE_IKE_AUTH ||
+		only_sa(A)->state != IKE_SA_AUTH_SENT)
+		return true;
+	if (w->filter_count++ > 0)
+		return w->filter_count > total + 1u;
+	for (uint16_t n = 1; n <= total; n++)
+		inject_piece(IKE_EXCHANGE_IKE_AUTH, 1, n, total, full, sizeof(full));
+	return false;
+}
+
+/* Who shows 64 KiB of noise instead of a certificate is told so, and so is the operator. */
+static void test_too_long(void)
+{
+	static const uint16_t totals[] = {20, 32, 33, 55};
+
+	for (size_t i = 0; i < ARRAY_LEN(totals); i++) {
+		uint16_t total = totals[i];
+
+		begin(310 + i, swell);
+		world.filter_arg = &total;
+		go();
+		ok(B->refusals == 1 && strstr(B->refused_detail, "longer than"),
+			"%u pieces of IKE_AUTH are too many: %s", total, B->refused_detail);
+		ok(A->faileds == 1 && A->failed_reason == IKE_REASON_INVALID_SYNTAX,
+			"and the peer is told");
+		is_int((int)ike_counters(B->ike).sas, 0, "nothing is left of it");
+		world_clear(&world);
+	}
+}
+
 int main(void)
 {
 	struct pki_spec root = {.key = PKI_RSA_2048, .is_ca = true}, host = {.key = PKI_RSA_2048};
@@ -246,6 +288,7 @@ int main(void)
 	test_weather();
 	test_forged();
 	test_by_hand();
+	test_too_long();
 	cert_identity_free(identities[0]);
 	cert_trust_free(trusts[0]);
 	pki_free(cert);
