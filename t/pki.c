@@ -2,11 +2,10 @@
 /* Certificates for tests (pki.h). */
 #include "t/pki.h"
 
+#include "ike/crypto/cert_gnutls.h"
 #include "lib/mem.h"
 
-#include <gnutls/abstract.h>
 #include <gnutls/x509-ext.h>
-#include <gnutls/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +146,46 @@ struct pki_cert *pki_make(const struct pki_spec *spec, const struct pki_cert *is
 	made->key_pem = mem_strndup((char *)text.data, text.size);
 	gnutls_free(text.data);
 	return made;
+}
+
+struct pki_cert *pki_load(const char *cert_pem, const char *key_pem)
+{
+	gnutls_datum_t cert = cert_datum(cert_pem, strlen(cert_pem));
+	gnutls_datum_t key = cert_datum(key_pem, strlen(key_pem));
+	struct pki_cert *made = mem_new(struct pki_cert);
+	gnutls_x509_crt_t crt;
+	gnutls_x509_privkey_t private;
+
+	must(gnutls_x509_crt_init(&crt));
+	must(gnutls_x509_crt_import(crt, &cert, GNUTLS_X509_FMT_PEM));
+	must(gnutls_x509_privkey_init(&private));
+	must(gnutls_x509_privkey_import2(private, &key, GNUTLS_X509_FMT_PEM, NULL, 0));
+	made->cert = crt;
+	made->key = private;
+	return made;
+}
+
+struct cert_identity *pki_identity(const struct pki_cert *own, const struct cert_chain *sent)
+{
+	struct cert_identity *identity = mem_new(struct cert_identity);
+	gnutls_pubkey_t public;
+	gnutls_datum_t der;
+	char why[CERT_WHY];
+
+	must(gnutls_x509_privkey_export2_pkcs8(
+		own->key, GNUTLS_X509_FMT_DER, NULL, GNUTLS_PKCS_PLAIN, &der));
+	identity->key_der = mem_dup(der.data, der.size);
+	identity->key_der_len = der.size;
+	gnutls_free(der.data);
+	must(gnutls_privkey_init(&identity->key));
+	must(gnutls_privkey_import_x509(identity->key, own->key, GNUTLS_PRIVKEY_IMPORT_COPY));
+	must(gnutls_pubkey_init(&public));
+	must(gnutls_pubkey_import_x509(public, own->cert, 0));
+	cert_key_judge(public, &identity->kind, &identity->curve, identity->text, why);
+	gnutls_pubkey_deinit(public);
+	for (size_t i = 0; i < sent->count; i++)
+		cert_chain_add(&identity->chain, sent->certs[i].data, sent->certs[i].len);
+	return identity;
 }
 
 void pki_free(struct pki_cert *cert)

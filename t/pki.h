@@ -41,6 +41,10 @@ struct pki_cert {
 
 /* Self-signed when `issuer` is NULL. */
 struct pki_cert *pki_make(const struct pki_spec *spec, const struct pki_cert *issuer);
+/* One that another program made: certificate and key in PEM. It can issue; `der` is empty. */
+struct pki_cert *pki_load(const char *cert_pem, const char *key_pem);
+/* Signs with the key of `own` and shows what `sent` has (copied), whether that fits or not. */
+struct cert_identity *pki_identity(const struct pki_cert *own, const struct cert_chain *sent);
 void pki_free(struct pki_cert *cert);
 
 #endif

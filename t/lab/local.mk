@@ -38,6 +38,11 @@ LAB_TESTS += \
 	t/lab/strongswan.t \
 	t/lab/stubs.t
 
+# A peer that shows whatever certificates bad-certs.t wants.
+check_PROGRAMS += t/lab/present
+t_lab_present_SOURCES = t/lab/present.c t/initiator.c t/initiator.h t/pki.c t/pki.h
+t_lab_present_LDADD = $(IKE_LIBS)
+
 EXTRA_DIST += $(LAB_TESTS) quickstart packages.list .ci/run \
 	t/lab/connect.c \
 	t/lab/demo.py \
