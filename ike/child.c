@@ -192,14 +192,13 @@ bool ike_child_install(struct ike_child_sa *child, const struct ike_scope *scope
 	enum ipsec_mode mode, const struct ike_chosen *esp, const struct ike_child_seed *seed)
 {
 	struct ike_sa *sa = child->sa;
-	const struct ike_conn *conn = ike_sa_conn(sa);
 	struct ike_child *pub = &child->pub;
 
 	pub->sa = sa->id;
 	pub->role = seed->initiator ? IKE_INITIATOR : IKE_RESPONDER;
 	pub->path = sa->path;
-	pub->local_auth = conn->local_auth;
-	pub->remote_auth = conn->remote_auth;
+	pub->local_auth = sa->local_auth;
+	pub->remote_auth = sa->remote_auth;
 	pub->conn = sa->conn;
 	child->esp = *esp;
 	fill_pair(child, scope, mode, seed->initiator);

@@ -34,7 +34,7 @@ void ike_contact_add(struct ike_sa *sa)
 	struct ike *ike = sa->ike;
 	struct ike_peer *peer;
 
-	if (!sa->peer_id.len || ike_sa_conn(sa)->remote_auth == IKE_AUTH_NULL)
+	if (!sa->peer_id.len || sa->remote_auth == IKE_AUTH_NULL)
 		return;
 	HASH_FIND(hh, ike->peers, sa->peer_id.data, sa->peer_id.len, peer);
 	if (!peer)
@@ -72,7 +72,7 @@ void ike_contact_obey(struct ike_sa *fresh)
 	struct ike_sa *sa, *next;
 	struct ike_peer *peer;
 
-	if (ike_sa_conn(fresh)->remote_auth == IKE_AUTH_NULL)
+	if (fresh->remote_auth == IKE_AUTH_NULL)
 		return;
 	HASH_FIND(hh, fresh->ike->peers, fresh->peer_id.data, fresh->peer_id.len, peer);
 	for (sa = peer ? peer->sas : NULL; sa; sa = next) {

@@ -150,6 +150,8 @@ static struct ike_sa *successor(struct ike_sa *old, const struct ike_create *cre
 	struct ike_keys keys = {0};
 
 	ike_sa_forget_handshake(sa);
+	sa->local_auth = old->local_auth;
+	sa->remote_auth = old->remote_auth;
 	sa->user = old->user;
 	sa->selector = old->selector;
 	ike_kept_set(&sa->peer_id, old->peer_id.data, old->peer_id.len);

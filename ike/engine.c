@@ -492,28 +492,6 @@ void ike_shutdown(struct ike *ike, uint64_t now_us)
 	ike_settle(ike);
 }
 
-/* SAs whose connection is gone are deleted; the others learn its new place. */
-void ike_reconfigure(struct ike *ike, const struct ike_config *config, uint64_t now_us)
-{
-	struct ike_config old = ike->config, fresh;
-	struct ike_sa *sa, *next;
-
-	ike->now_us = now_us;
-	ike_config_copy(&fresh, config);
-	HASH_ITER (by_id, ike->by_id, sa, next) {
-		size_t conn = ike_config_find(&fresh, ike_sa_conn(sa)->name);
-
-		if (conn == SIZE_MAX)
-			ike_sa_delete_now(sa, IKE_REASON_DELETED);
-		/* Still there without a connection: it says goodbye, see ike_sa_conn(). */
-		sa->conn = conn;
-	}
-	ike->config = fresh;
-	ike_retire(ike, &old);
-	ike_config_clear(&old);
-	ike_settle(ike);
-}
-
 struct ike_counters ike_counters(const struct ike *ike)
 {
 	return ike->counters;
@@ -530,8 +508,8 @@ bool ike_sa_info(const struct ike *ike, uint64_t id, struct ike_sa_info *out)
 		.role = sa->role,
 		.path = sa->path,
 		.established = sa->state == IKE_SA_ESTABLISHED,
-		.local_auth = ike_sa_conn(sa)->local_auth,
-		.remote_auth = ike_sa_conn(sa)->remote_auth,
+		.local_auth = sa->local_auth,
+		.remote_auth = sa->remote_auth,
 		.remote_id = ike_sa_peer_id(sa),
 		.has_ppk = sa->has_ppk};
 	ike_proposal_format(&sa->chosen, out->proposal);

@@ -181,8 +181,9 @@ struct ike *ike_new(const struct ike_ops *ops, void *arg, const struct ike_confi
 /* Frees all without a word on the wire. Jobs must have ended. */
 void ike_free(struct ike *ike);
 /*
- * A new configuration. SAs keep the connection that they were made with if one
- * of the same name remains (then its new index counts), else they are deleted.
+ * A new configuration (C4). SAs keep the connection that they were made with if one of the
+ * same name remains that would still give them to the same peer in the same way (reconfigure.c;
+ * its new index counts). The others are deleted; what we had begun to negotiate begins again.
  */
 void ike_reconfigure(struct ike *ike, const struct ike_config *config, uint64_t now_us);
 

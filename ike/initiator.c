@@ -214,7 +214,7 @@ void ike_take_init_response(
 		ike_sa_end(sa, IKE_REASON_UNAVAILABLE);
 	else if (!sa->keys)
 		ike_sa_end(sa, IKE_REASON_CRYPTO);
-	else if ((sa->nat & IKE_NAT_THERE) && ike_sa_conn(sa)->remote_auth == IKE_AUTH_NULL) /* N9 */
+	else if ((sa->nat & IKE_NAT_THERE) && sa->remote_auth == IKE_AUTH_NULL) /* N9 */
 		ike_sa_end(sa, IKE_REASON_NAT);
 	else if (!ike_ppk_agreed(sa, message))
 		ike_sa_end(sa, IKE_REASON_AUTHENTICATION);

@@ -40,6 +40,7 @@ libike_a_SOURCES = \
 	ike/ppk.c \
 	ike/proof.c \
 	ike/proposal.c ike/proposal.h \
+	ike/reconfigure.c \
 	ike/rekey.c \
 	ike/responder.c \
 	ike/retired.c \

@@ -108,7 +108,7 @@ uint16_t ike_grant(struct ike_sa *sa, const struct ike_selectors *asked, struct 
 	struct ike_offer offer = {.sa = sa->id,
 		.conn = sa->conn,
 		.path = sa->path,
-		.remote_auth = ike_sa_conn(sa)->remote_auth,
+		.remote_auth = sa->remote_auth,
 		.remote_id = &peer_id,
 		.selectors = asked};
 	struct selector allowed;

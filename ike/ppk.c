@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The initiator's, from its AUTH to the answer: a new configuration changes nothing in between. */
+/* The initiator's, from its AUTH to the answer. */
 struct ike_ppk_work {
 	struct secret secret;
 	struct ike_kept name;
@@ -129,8 +129,7 @@ bool ike_ppk_take_response(struct ike_sa *sa, const struct ike_message *inner)
 		sa->has_ppk = ike_keys_with_ppk(sa->keys, &ppk->secret);
 		return sa->has_ppk;
 	}
-	/* Whoever has insisted, then or by now. */
-	if (ppk->may_miss && ike_sa_conn(sa)->ppk != IKE_PPK_INSIST)
+	if (ppk->may_miss)
 		return true;
 	note_name(sa, "the peer does not use the PPK %s, and ppk=insist", &name);
 	return false;

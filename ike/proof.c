@@ -191,18 +191,15 @@ bool ike_peer_id_good(struct ike_sa *sa)
 
 /* --- tasks --------------------------------------------------------------------------------------- */
 
-/*
- * The PSK of one side's AUTH. The peer's identity counts as far as it is known:
- * for our own AUTH as an initiator, only what the connection expects.
- */
-static const struct secret *psk_of(const struct ike_sa *sa, const struct ike_id *ours, bool own)
+const struct secret *ike_sa_psk(const struct ike_sa *sa, const struct ike_config *config,
+	const struct ike_id *ours, bool own)
 {
 	const struct ike_id_spec *spec = &ike_sa_conn(sa)->remote_id;
 	const struct ike_id *expected = spec->kind == IKE_ID_KIND_EXACT ? &spec->id : NULL;
 	struct ike_id claimed = ike_sa_peer_id(sa);
 
-	return ike_psk_find(&sa->ike->config, ours,
-		own && sa->role == IKE_INITIATOR ? expected : &claimed, &sa->path.remote.addr);
+	return ike_psk_find(config, ours, own && sa->role == IKE_INITIATOR ? expected : &claimed,
+		&sa->path.remote.addr);
 }
 
 /* Says how the task goes about it; false when we cannot. */
@@ -218,7 +215,7 @@ static bool choose_way(struct ike_sa *sa, struct auth_task *task, bool own)
 		auth_task_by_secret(task, NULL);
 		return true;
 	case IKE_AUTH_PSK:
-		psk = psk_of(sa, &sa->handshake->work->own_id, own);
+		psk = ike_sa_psk(sa, &sa->ike->config, &sa->handshake->work->own_id, own);
 		if (psk)
 			auth_task_by_secret(task, psk);
 		else
@@ -295,7 +292,7 @@ bool ike_can_authenticate(const struct ike_sa *sa)
 	if (conn->local_auth != IKE_AUTH_PSK && conn->remote_auth != IKE_AUTH_PSK)
 		return true;
 	ours = ike_sa_own_id(sa);
-	return psk_of(sa, &ours, true);
+	return ike_sa_psk(sa, &sa->ike->config, &ours, true);
 }
 
 /*

@@ -270,7 +270,7 @@ void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner)
 static void answer_without_child(struct ike_sa *sa, uint16_t error)
 {
 	/* Many such are somebody's attack, or mistake. */
-	bool known = ike_sa_conn(sa)->remote_auth != IKE_AUTH_NULL &&
+	bool known = sa->remote_auth != IKE_AUTH_NULL &&
 		     sa->ike->counters.sas < IKE_SPARE_MAX;
 	uint8_t inner[IKE_MESSAGE_MAX];
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));

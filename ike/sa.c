@@ -136,6 +136,8 @@ struct ike_sa *ike_sa_new(struct ike *ike, enum ike_role role, const struct path
 	sa->state = role == IKE_INITIATOR ? IKE_SA_INITIATING : IKE_SA_HALF_OPEN;
 	sa->path = *path;
 	sa->conn = conn;
+	sa->local_auth = (uint8_t)ike_sa_conn(sa)->local_auth;
+	sa->remote_auth = (uint8_t)ike_sa_conn(sa)->remote_auth;
 	sa->fail_us = sa->delete_us = sa->expire_us = sa->rekey_us = IKE_NEVER;
 	sa->created_us = sa->heard_us = ike->now_us;
 	sa->handshake = mem_new(struct ike_handshake);

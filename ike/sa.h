@@ -184,6 +184,8 @@ struct ike_sa {
 	bool is_replaced;   /* a successor has its CHILD SAs; it waits for its DELETE */
 	bool peer_tracked;  /* it is in ike.by_peer */
 	uint8_t nat;	    /* who is behind one: IKE_NAT_HERE, IKE_NAT_THERE (nat.h) */
+	/* enum ike_auth: how each end shows, and when established has shown, who it is. */
+	uint8_t local_auth, remote_auth;
 	struct path path;
 	size_t conn;
 	uint64_t user;
@@ -576,6 +578,13 @@ struct ike_id ike_sa_own_id(const struct ike_sa *sa);
 struct ike_id ike_sa_peer_id(const struct ike_sa *sa);
 /* Both peers have said to be the same. */
 bool ike_sa_same_peer(const struct ike_sa *a, const struct ike_sa *b);
+/*
+ * The PSK of one side's AUTH in a configuration; NULL if there is none. `ours`: what we call
+ * ourselves. The peer's identity counts as far as it is known: for our own AUTH as an initiator,
+ * only what the connection expects.
+ */
+const struct secret *ike_sa_psk(const struct ike_sa *sa, const struct ike_config *config,
+	const struct ike_id *ours, bool own);
 /* Prepares the AUTH task of one side; false when there is no PSK. */
 bool ike_prepare_auth(struct ike_sa *sa, bool own);
 /* False when a PSK or PPK is needed that we do not have: nothing need be sent then (G7). */

@@ -70,7 +70,7 @@ bool ike_nat_permits(struct ike_sa *sa, bool transport)
 
 	if (!sa->nat)
 		return true;
-	if ((sa->nat & IKE_NAT_THERE) && ike_sa_conn(sa)->remote_auth == IKE_AUTH_NULL)
+	if ((sa->nat & IKE_NAT_THERE) && sa->remote_auth == IKE_AUTH_NULL)
 		why = "the peer is behind a NAT and anonymous";
 	else if (!transport)
 		why = "a NAT is between and the peer asks for tunnel mode";

@@ -359,6 +359,20 @@ struct cert_identity *cert_identity_copy(const struct cert_identity *from)
 	return identity;
 }
 
+/* The key belongs to the first certificate: that need not be compared. */
+bool cert_identity_equal(const struct cert_identity *a, const struct cert_identity *b)
+{
+	if (a->chain.count != b->chain.count)
+		return false;
+	for (size_t i = 0; i < a->chain.count; i++) {
+		const struct cert_der *x = &a->chain.certs[i], *y = &b->chain.certs[i];
+
+		if (x->len != y->len || memcmp(x->data, y->data, x->len) != 0)
+			return false;
+	}
+	return true;
+}
+
 void cert_identity_free(struct cert_identity *identity)
 {
 	if (!identity)

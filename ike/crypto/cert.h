@@ -46,6 +46,8 @@ struct cert_identity *cert_identity_new(const void *certs, size_t certs_len, con
 	size_t key_len, int64_t now, char **why);
 struct cert_identity *cert_identity_copy(const struct cert_identity *identity);
 void cert_identity_free(struct cert_identity *identity);
+/* Same key and same certificates. */
+bool cert_identity_equal(const struct cert_identity *a, const struct cert_identity *b);
 enum cert_key cert_identity_key(const struct cert_identity *identity);
 /* "RSA-3072", "ECDSA-256", "Ed25519". */
 const char *cert_identity_key_text(const struct cert_identity *identity);
@@ -79,6 +81,8 @@ void cert_trust_free(struct cert_trust *trust);
 /* Adds the CAs of a file (PEM or DER). How many; 0 with *why (caller frees) when there is none. */
 size_t cert_trust_add(struct cert_trust *trust, const void *data, size_t len, char **why);
 size_t cert_trust_count(const struct cert_trust *trust);
+/* Whether every CA of `some` is in `trust`. */
+bool cert_trust_includes(const struct cert_trust *trust, const struct cert_trust *some);
 /* A new set of those CAs whose subject is `dn` (DER); it may be empty. */
 struct cert_trust *cert_trust_of_subject(const struct cert_trust *trust, const uint8_t *dn, size_t len);
 /* A new set of the CA that our own chain ends at; it may be empty. */

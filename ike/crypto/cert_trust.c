@@ -83,6 +83,24 @@ size_t cert_trust_count(const struct cert_trust *trust)
 	return trust->count;
 }
 
+static bool has_ca(const struct cert_trust *trust, gnutls_x509_crt_t ca)
+{
+	for (size_t i = 0; i < trust->count; i++) {
+		if (gnutls_x509_crt_equals(trust->cas[i], ca))
+			return true;
+	}
+	return false;
+}
+
+bool cert_trust_includes(const struct cert_trust *trust, const struct cert_trust *some)
+{
+	for (size_t i = 0; i < some->count; i++) {
+		if (!has_ca(trust, some->cas[i]))
+			return false;
+	}
+	return true;
+}
+
 struct cert_trust *cert_trust_of_subject(const struct cert_trust *trust, const uint8_t *dn, size_t len)
 {
 	struct cert_trust *some = cert_trust_new();

@@ -90,3 +90,31 @@ d.write(f"{OE_DIR}/policies/.clear.swp", "scratch")
 is_(d.ping(e, count=8, interval=0.1), 8, "watch: the tunnel stays")
 is_(len(wire.negotiations(d, e)), 1, "watch: and is the same")
 is_(len(watcher.wait_log("reloading")), before, "watch: an editor's scratch file is none")
+
+# --- another authentication ---------------------------------------------------------------------
+g, h = wire.host("g", v6=False), wire.host("h", v6=False)
+GROUPS = {"private": "192.0.2.0/24", "clear": dns.v4}
+
+
+def spis(host, peer):
+    return set(re.findall(rf"src {host} dst {peer}\n\s+proto esp spi (0x(?!00000000)\w+)", host.xfrm_states()))
+
+
+def reload(host, auth):
+    host.oe_configure(policies=GROUPS, forward=dns, auth=auth, secrets=SECRET)
+    return host.oectl_run("reload").returncode
+
+
+for host in (g, h):
+    host.oe(policies=GROUPS, forward=dns, auth="null", secrets=SECRET)
+is_(g.ping(h, limit=3), 1, "authentication: an anonymous tunnel is up")
+anonymous = spis(g, h)
+is_(reload(g, "null"), 0, "authentication: a reload of the same")
+is_((len(anonymous), spis(g, h)), (1, anonymous), "authentication: leaves its SAs")
+is_(reload(g, "secret"), 0, "authentication: null becomes secret")
+ok(wait_for(lambda: not spis(g, h) & anonymous and not spis(h, g), 5), "authentication: the anonymous SAs go on both ends")
+is_(g.ping(h, count=2, limit=1), 0, "authentication: and who has no secret gets no other")
+is_(reload(h, "secret"), 0, "authentication: until the peer has it too")
+ok(wait_for(lambda: g.ping(h, limit=0.5), 10), "authentication: then there is a tunnel again")
+is_(g.peer(h).get("auth"), "psk", "authentication: of a peer that has proved itself")
+is_(len(wire.clear(g, h)), 0, "authentication: nothing in the clear, ever")

@@ -252,12 +252,46 @@ static void test_reload(void)
 	take_back(&a);
 	a = fresh;
 	world_run_for(&world, 8000 * WORLD_MS);
-	/* Its proof is by the old key, its certificate the new one: the next attempt is good. */
-	ok(is_up() || has_failed(), "a reload while our proof is made");
+	ok(is_up(), "a reload while our proof is made: the negotiation begins again by the new key");
 	world_initiate(&world, 0);
 	world_run_for(&world, 8000 * WORLD_MS);
 	ok(A->ups >= 1 && A->child_count >= 1 && world_agrees(&world), "and the next negotiation is up");
 	finish();
+}
+
+/* C4: what a host's new configuration leaves of its tunnel. */
+static bool stays(void)
+{
+	ike_reconfigure(A->ike, &A->config, world.now_us);
+	world_run_for(&world, 100 * WORLD_MS);
+	return is_up();
+}
+
+static void test_reload_trust(void)
+{
+	struct cert_trust *both = believe(ca), *ours = NULL;
+	struct cert_identity *renewed = issue(PKI_P256, ca);
+	char *why = NULL;
+
+	cert_trust_add(both, other_ca->cert_pem, strlen(other_ca->cert_pem), &why);
+	free(why);
+	begin(61, PKI_P256, IKE_AUTH_CERT, IKE_AUTH_CERT);
+	go();
+	ours = a.trust;
+	ok(stays(), "reload: the same keys and CAs keep their tunnels");
+	a.trust = both;
+	ok(stays(), "reload: so does one CA more");
+	a.trust = ours;
+	ok(!stays() && A->downs == 1 && B->downs == 1, "reload: one CA less does not");
+	finish();
+
+	begin(62, PKI_P256, IKE_AUTH_CERT, IKE_AUTH_CERT);
+	go();
+	cert_identity_free(a.identity);
+	a.identity = renewed;
+	ok(!stays() && A->downs == 1, "reload: nor does another certificate of ours");
+	finish();
+	cert_trust_free(both);
 }
 
 int main(void)
@@ -274,6 +308,7 @@ int main(void)
 	test_downgrade();
 	test_identity();
 	test_reload();
+	test_reload_trust();
 	pki_free(other_ca);
 	pki_free(ca);
 	return tap_done();

@@ -51,22 +51,33 @@ static bool say_it(struct world *w, struct packet *packet)
 	return false;
 }
 
-static void negotiate(bool says_it)
+static void negotiate_by(size_t conn, bool says_it)
 {
-	uint64_t sa = world_initiate(&world, 0);
+	struct path path = world_path(&world, 0);
+	struct selector selector = world_selector(&world, 0);
+	uint64_t sa = ike_initiate(A->ike, conn, &path, &selector, 7, 0, world.now_us);
 
 	speaker = says_it ? sa : 0;
 	world_run_for(&world, 1000 * WORLD_MS);
 }
 
-/* Host 0 calls itself so from now on; its SAs stay. */
-static void rename_host(const char *name)
+static void negotiate(bool says_it)
 {
-	struct ike_id_spec *spec = &A->conns[0].local_id;
+	negotiate_by(0, says_it);
+}
 
+/* Host 0 has a second connection, by which it calls itself so. */
+static void add_name(const char *name)
+{
+	static char other[] = "other";
+	struct ike_id_spec *spec = &A->conns[1].local_id;
+
+	A->conns[1] = A->conns[0];
+	A->conns[1].name = other;
 	spec->kind = IKE_ID_KIND_EXACT;
 	spec->id = (struct ike_id){.type = IKE_ID_FQDN, .len = (uint16_t)strlen(name)};
 	memcpy(spec->id.data, name, strlen(name));
+	A->config.conn_count = 2;
 	ike_reconfigure(A->ike, &A->config, world.now_us);
 }
 
@@ -94,10 +105,10 @@ static void test_same_peer(void)
 static void test_other_peer(void)
 {
 	begin(2, IKE_AUTH_PSK);
-	rename_host("other.example");
-	negotiate(true);
+	add_name("other.example");
+	negotiate_by(1, true);
 	is_int((int)ike_counters(B->ike).sas, 2, "an SA of another identity stays");
-	negotiate(true);
+	negotiate_by(1, true);
 	is_int((int)ike_counters(B->ike).sas, 2, "when its own ends");
 	world_clear(&world);
 }

@@ -201,6 +201,102 @@ static void test_reconfigure(void)
 	world_clear(&world);
 }
 
+/* What a host's configuration is from now on; true when its tunnel went, and the peer was told. */
+static bool loses_tunnel(void)
+{
+	unsigned downs_here = A->downs, downs_there = B->downs;
+
+	ike_reconfigure(A->ike, &A->config, world.now_us);
+	world_run_for(&world, 10 * WORLD_MS);
+	return A->downs == downs_here + 1 && A->down_reason == IKE_REASON_DELETED &&
+	       B->downs == downs_there + 1 && all_gone();
+}
+
+static bool keeps_tunnel(void)
+{
+	unsigned downs = A->downs;
+	size_t sent = world.wire_count;
+
+	ike_reconfigure(A->ike, &A->config, world.now_us);
+	world_run_for(&world, 10 * WORLD_MS);
+	return A->downs == downs && world.wire_count == sent && world_up_count(&world, 0) == 1 &&
+	       world_agrees(&world);
+}
+
+/* C4: who would get no SA by the new configuration does not keep that of the old one. */
+static void test_reconfigure_auth(void)
+{
+	struct ike_conn *conn = &A->conns[0];
+
+	establish(18, IKE_AUTH_NULL);
+	conn->dpd_delay_ms = 20000;
+	conn->ike_lifetime_s = 1800;
+	ok(keeps_tunnel(), "reload: other times are no reason");
+	conn->local_auth = conn->remote_auth = IKE_AUTH_PSK;
+	ok(loses_tunnel(), "reload: who proved to be nobody goes where a PSK is demanded");
+	world_clear(&world);
+
+	establish(19, IKE_AUTH_PSK);
+	ok(keeps_tunnel(), "reload: a PSK that is the same keeps its tunnel");
+	conn->local_auth = IKE_AUTH_NULL;
+	ok(loses_tunnel(), "reload: our own side of it counts as well");
+	world_clear(&world);
+
+	establish(24, IKE_AUTH_NULL);
+	conn->remote_id.kind = IKE_ID_KIND_EXACT;
+	conn->remote_id.id = (struct ike_id){.type = 2, .len = 4, .data = "else"};
+	ok(loses_tunnel(), "reload: another identity is demanded");
+	world_clear(&world);
+
+	establish(25, IKE_AUTH_NULL);
+	conn->esp = (struct ike_suite){.encr = {{28, 0}}, .encr_count = 1};
+	ok(loses_tunnel(), "reload: other algorithms are demanded");
+	world_clear(&world);
+}
+
+static void test_reconfigure_secrets(void)
+{
+	struct ike_id other = {.type = 2, .len = 5, .data = "other"};
+	struct ike_psk psks[2] = {0};
+
+	establish(26, IKE_AUTH_PSK);
+	psks[0].ids = &other;
+	psks[0].id_count = 1;
+	secret_set(&psks[0].secret, "of others", 9);
+	psks[1] = A->psk;
+	A->config.psks = psks;
+	A->config.psk_count = 2;
+	ok(keeps_tunnel(), "reload: the PSK of others has come");
+	A->config.psk_count = 1;
+	ok(loses_tunnel(), "reload: a PSK has gone, and its tunnel with it");
+	world_clear(&world);
+
+	establish(27, IKE_AUTH_PSK);
+	secret_set(&A->psk.secret, "close sesame", 12);
+	ok(loses_tunnel(), "reload: or it is another one");
+	world_clear(&world);
+}
+
+/* Both ends are reloaded while a negotiation is under way: it is had once more, by the new rule. */
+static void test_reconfigure_negotiation(void)
+{
+	world_init(&world, 28, IKE_AUTH_NULL);
+	world_initiate(&world, 0);
+	world_run_for(&world, 1 * WORLD_MS);
+	for (size_t i = 0; i < 2; i++) {
+		struct world_host *host = &world.hosts[i];
+
+		host->conns[0].local_auth = host->conns[0].remote_auth = IKE_AUTH_PSK;
+		ike_reconfigure(host->ike, &host->config, world.now_us);
+	}
+	world_run_for(&world, 12000 * WORLD_MS);
+	ok(A->ups == 1 && A->faileds == 0 && B->ups == 1 && A->child_count == 1 &&
+			world_agrees(&world),
+		"reload: a negotiation under way begins again");
+	is_int(A->children[0].child.remote_auth, IKE_AUTH_PSK, "reload: by the new rule");
+	world_clear(&world);
+}
+
 /* --- liveness --------------------------------------------------------------------------------------------- */
 
 static void test_liveness(void)
@@ -345,6 +441,9 @@ int main(void)
 	test_delete_behind_probe();
 	test_shutdown();
 	test_reconfigure();
+	test_reconfigure_auth();
+	test_reconfigure_secrets();
+	test_reconfigure_negotiation();
 	test_liveness();
 	test_no_liveness();
 	test_restart(IKE_AUTH_NULL);
