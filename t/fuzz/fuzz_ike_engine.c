@@ -179,6 +179,9 @@ static void set_behaviour(struct reader *r, struct world_host *host)
 	host->silent = bits & 4;
 	host->install_us = bits & 8 ? 300 * WORLD_MS : 0;
 	host->job_us = bits & 16 ? 300 * WORLD_MS : 0;
+	host->allows = (struct traffic){.proto = bits & 32 ? 6 : 0,
+		.local_port = 1024,
+		.local_mask = bits & 64 ? 0xfc00 : 0};
 }
 
 static void arm(struct reader *r, struct spoiler *spoiler)

@@ -388,8 +388,156 @@ static void test_rekey_changed(void)
 	}
 }
 
+/* --- at random ---------------------------------------------------------------------------------- */
+
+/* A packet between the two hosts, as host 1 sends or receives it. */
+static bool ts_holds(const struct ike_ts *ts, const struct addr *host, uint8_t proto, uint16_t port)
+{
+	return ts->start.family == host->family && addr_compare(&ts->start, host) <= 0 &&
+	       addr_compare(host, &ts->end) <= 0 && (ts->proto == 0 || ts->proto == proto) &&
+	       ts->port_start <= port && port <= ts->port_end;
+}
+
+static bool selectors_hold(const struct ike_selectors *selectors, const struct traffic *packet)
+{
+	bool local = false, remote = false;
+
+	for (size_t i = 0; i < selectors->local_count; i++)
+		local = local || ts_holds(&selectors->local[i], &B->addr, packet->proto, packet->local_port);
+	for (size_t i = 0; i < selectors->remote_count; i++)
+		remote = remote ||
+			 ts_holds(&selectors->remote[i], &A->addr, packet->proto, packet->remote_port);
+	return local && remote;
+}
+
+static bool kinds_hold(const struct sa_pair *pair, const struct traffic *packet)
+{
+	struct traffic kinds[TRAFFIC_MAX], exact = *packet;
+	size_t count = sa_pair_traffic(pair, kinds);
+
+	exact.local_mask = exact.remote_mask = UINT16_MAX;
+	for (size_t i = 0; i < count; i++) {
+		if (traffic_within(&exact, &kinds[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Few protocols and few ports, so that things meet; an end before its start now and then. */
+static struct ike_ts random_ts(const struct addr *host)
+{
+	uint8_t proto = world_random(&world) % 3 ? 6 : world_random(&world) % 2 ? 17 : 0;
+	bool any = proto == 0 || world_random(&world) % 3 == 0;
+	uint16_t start = (uint16_t)(world_random(&world) % 40);
+
+	return (struct ike_ts){.proto = proto,
+		.start = *host,
+		.end = *host,
+		.port_start = any ? 0 : start,
+		.port_end = any ? UINT16_MAX : (uint16_t)(start + world_random(&world) % 20 - 1)};
+}
+
+static struct traffic random_kind(void)
+{
+	static const uint16_t masks[] = {0, 0xffff, 0xfffe, 0xfff8, 0xffe0};
+	uint16_t local = masks[world_random(&world) % 5], remote = masks[world_random(&world) % 5];
+	struct traffic kind = {.proto = world_random(&world) % 3 ? 6 : 0};
+
+	if (kind.proto) {
+		kind.local_port = (uint16_t)(world_random(&world) % 40 & local);
+		kind.local_mask = local;
+		kind.remote_port = (uint16_t)(world_random(&world) % 40 & remote);
+		kind.remote_mask = remote;
+	}
+	return kind;
+}
+
+static bool take_ts(const uint8_t **at, struct ike_ts out[IKE_TS_MAX], size_t *count)
+{
+	size_t len = (size_t)((*at)[2] << 8 | (*at)[3]);
+	struct ike_payload payload = {.data = *at + 4, .len = len - 4};
+
+	*at += len;
+	return ike_ts_parse(&payload, out, count);
+}
+
+/* What goes on the wire means what is granted: no more (the pairs of all TSi with all TSr), no less. */
+static bool read_back(const struct ike_scope *scope, struct ike_selectors *out)
+{
+	uint8_t room[1024];
+	const uint8_t *at = room;
+	struct ike_builder chain = ike_build_chain(room, sizeof(room));
+
+	ike_build_selectors(&chain, scope, false);
+	ike_build_finish(&chain);
+	return take_ts(&at, out->remote, &out->remote_count) && take_ts(&at, out->local, &out->local_count);
+}
+
+/* How many packets of some thousand are judged wrongly. */
+static unsigned judge_packets(const struct ike_selectors *asked, const struct selector *allowed,
+	const struct ike_scope *scope, const struct ike_selectors *wire)
+{
+	struct traffic may = selector_traffic(allowed);
+	struct sa_pair pair = {.mode = IPSEC_TUNNEL};
+	unsigned wrong = 0;
+
+	ike_scope_put(scope, &pair);
+	for (unsigned n = 0; n < 500; n++) {
+		struct traffic packet = {.proto = n % 2 ? 6 : 17,
+			.local_port = (uint16_t)(world_random(&world) % 64),
+			.remote_port = (uint16_t)(world_random(&world) % 64)};
+		struct traffic exact = packet;
+		bool both, granted = kinds_hold(&pair, &packet);
+
+		exact.local_mask = exact.remote_mask = UINT16_MAX;
+		both = selectors_hold(asked, &packet) && traffic_within(&exact, &may);
+		/* One kind alone may be all that could be expressed. */
+		wrong += (granted && !both) || (both && !granted && pair.more_count) ||
+			 granted != selectors_hold(wire, &packet);
+	}
+	return wrong;
+}
+
+static void test_at_random(void)
+{
+	unsigned wrong = 0, granted = 0, several = 0;
+
+	begin(600, IKE_AUTH_NULL);
+	for (unsigned n = 0; n < 3000; n++) {
+		struct selector allowed = world_selector(&world, 1);
+		struct traffic kind = random_kind();
+		struct ike_selectors asked, wire;
+		struct ike_scope scope;
+		struct sa_pair pair = {.mode = IPSEC_TUNNEL};
+
+		asked.local_count = 1 + world_random(&world) % 3;
+		asked.remote_count = 1 + world_random(&world) % 3;
+		for (size_t i = 0; i < 3; i++) {
+			asked.local[i] = random_ts(&B->addr);
+			asked.remote[i] = random_ts(&A->addr);
+		}
+		allowed.proto = kind.proto;
+		allowed.local_port = kind.local_port;
+		allowed.local_mask = kind.local_mask;
+		allowed.remote_port = kind.remote_port;
+		allowed.remote_mask = kind.remote_mask;
+		if (!ike_narrow(&asked, &allowed, &scope))
+			continue;
+		granted++;
+		several += scope.more_count > 0;
+		ike_scope_put(&scope, &pair);
+		wrong += !read_back(&scope, &wire) || judge_packets(&asked, &allowed, &scope, &wire) > 0 ||
+			 !ike_still_asks(&asked, &pair) || !ike_still_grants(&wire, &pair);
+	}
+	ok(granted > 1000 && several > 300, "3000 proposals at random, %u granted, %u as several kinds", granted,
+		several);
+	is_int(wrong, 0, "each for what is asked and allowed, and so on the wire");
+	world_clear(&world);
+}
+
 int main(void)
 {
+	test_at_random();
 	test_granted();
 	test_refused_answers();
 	test_grants();
