@@ -99,10 +99,16 @@ struct flow *flow_want(struct policy *policy, const struct policy_line *line,
 	return flow;
 }
 
+/* A tunnel stands, be it for a part. */
+static bool carries(const struct flow *flow)
+{
+	return flow->info.state == POLICY_TUNNELLED || flow->info.parts;
+}
+
 void flow_free(struct policy *policy, struct flow *flow)
 {
 	policy->negotiating -= flow->info.state == POLICY_NEGOTIATING;
-	policy->tunnelled -= flow->info.state == POLICY_TUNNELLED;
+	policy->tunnelled -= carries(flow);
 	heap_remove(&policy->due, &flow->due);
 	HASH_DELETE(by_id, policy->by_id, flow);
 	HASH_DELETE(by_key, policy->by_key, flow);
@@ -152,7 +158,6 @@ static void enter(struct policy *policy, struct flow *flow)
 		flow->info.reason[0] = '\0';
 		flow->info.narrowed = false;
 		flow->opened = false;
-		policy->tunnelled++;
 		heap_remove(&policy->due, &flow->due);
 		break;
 	case POLICY_CLEAR_UNTIL:
@@ -170,8 +175,9 @@ void flow_set_state(
 	if (!(successors(old) & BIT(state)))
 		return;
 	policy->negotiating -= old == POLICY_NEGOTIATING;
-	policy->tunnelled -= old == POLICY_TUNNELLED;
+	policy->tunnelled -= carries(flow);
 	flow->info.state = state;
+	policy->tunnelled += carries(flow);
 	flow->info.since_us = policy->now_us;
 	if (state != POLICY_CLEAR_UNTIL && state != POLICY_BLOCKED_UNTIL)
 		flow->info.until_us = POLICY_NEVER;
@@ -222,6 +228,13 @@ void flow_fail(struct policy *policy, struct flow *flow, const char *reason)
 	/* The kernel's own end of the shunt comes a second after ours, for the case that we die. */
 	shunt(policy, flow, pass, lifetime_s + 1);
 	flow_set_state(policy, flow, pass ? POLICY_CLEAR_UNTIL : POLICY_BLOCKED_UNTIL, reason);
+}
+
+void flow_set_parts(struct policy *policy, struct flow *flow, uint32_t parts)
+{
+	policy->tunnelled -= carries(flow);
+	flow->info.parts = parts;
+	policy->tunnelled += carries(flow);
 }
 
 void flow_narrow(struct policy *policy, struct flow *flow, const char *what)

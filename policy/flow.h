@@ -65,7 +65,7 @@ struct policy {
 	struct waiter *ready;
 	uint64_t timer_us;
 	uint64_t now_us; /* of the call under way */
-	size_t negotiating, tunnelled;
+	size_t negotiating, tunnelled; /* flows: a part is enough for the latter */
 };
 
 /* --- flow.c -------------------------------------------------------------------------- */
@@ -79,6 +79,8 @@ void flow_set_state(
 	struct policy *policy, struct flow *flow, enum policy_state state, const char *reason);
 void flow_start(struct policy *policy, struct flow *flow, enum policy_trigger trigger);
 void flow_fail(struct policy *policy, struct flow *flow, const char *reason);
+/* So many tunnels for a part stand now. */
+void flow_set_parts(struct policy *policy, struct flow *flow, uint32_t parts);
 /* The peer grants a part and no more: the rest is settled for as long as a part stands. */
 void flow_narrow(struct policy *policy, struct flow *flow, const char *what);
 /* The last part is gone. */

@@ -338,7 +338,7 @@ void policy_part_up(struct policy *policy, uint64_t id, bool granted, const char
 	policy->now_us = now_us;
 	if (!flow)
 		return;
-	flow->info.parts++;
+	flow_set_parts(policy, flow, flow->info.parts + 1);
 	if (granted)
 		flow_narrow(policy, flow, what);
 	policy_settle(policy);
@@ -351,7 +351,8 @@ void policy_part_down(struct policy *policy, uint64_t id, uint64_t now_us)
 	policy->now_us = now_us;
 	if (!flow || flow->info.parts == 0)
 		return;
-	if (--flow->info.parts == 0)
+	flow_set_parts(policy, flow, flow->info.parts - 1);
+	if (flow->info.parts == 0)
 		flow_widen(policy, flow);
 	policy_settle(policy);
 }

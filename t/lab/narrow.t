@@ -39,8 +39,20 @@ secrets {{
 }}
 """
 
+LIBRESWAN = """conn part
+	left={me}
+	right={peer}
+	leftprotoport=tcp/443
+	rightprotoport=tcp
+	authby=secret
+	ikev2=insist
+	narrowing=yes
+	leftupdown="%disabled"
+	auto=add
+"""
+
 wire = Wire()
-NAMES = ("web", "open", "two", "theirs", "icmp", "six", "rekey", "own")
+NAMES = ("web", "open", "two", "theirs", "icmp", "six", "rekey", "own", "echo", "lsw", "lsw2")
 pairs = {name: (wire.host(f"o-{name}"), wire.host(f"s-{name}")) for name in NAMES}
 dns = wire.dns_host({f"{name}.example": pair[1].v6 if name == "six" else pair[1].v4
                      for name, pair in pairs.items()})
@@ -180,7 +192,36 @@ is_(tries(ours, theirs, WEB, theirs.v4), (True, "esp"), "the port goes in the tu
 is_(tries(ours, theirs, OTHER, theirs.v4, 1), (False, "none"), "another one does not go")
 is_(theirs.peer(ours)["state"], "tunnelled", "for the other end it is the whole line")
 
-for name in ("web", "two", "theirs", "six", "rekey", "own"):
+ours, theirs = pairs["echo"]
+ours.oe(policies={"private": f"{theirs.v4} icmp {8 * 256} 0"}, forward=dns, auth="secret", secrets=SECRET)
+theirs.oe(policies={"private": f"{ours.v4} icmp 0 {8 * 256}"}, forward=dns, auth="secret", secrets=SECRET)
+before = policies(ours)
+is_(tries(ours, theirs, "ping", theirs.v4, 5), (True, "esp"), "a line of ICMP type and code: held, then in the tunnel")
+is_((ours.peer(theirs)["state"], theirs.peer(ours)["state"]), ("tunnelled", "tunnelled"), "all of it, for both")
+
+# --- libreswan
+
+for name in ("lsw", "lsw2"):
+    ours, theirs = pairs[name]
+    label = f"libreswan, {'we ask' if name == 'lsw' else 'it asks'}"
+    for port in (WEB, OTHER):
+        theirs.serve(port)
+    ours.oe(policies={"private": theirs.v4}, forward=dns, auth="secret", secrets=SECRET)
+    before = policies(ours)
+    theirs.start_libreswan(conf=LIBRESWAN.format(me=theirs.v4, peer=ours.v4), secrets=SECRET)
+    ok(wait_for(lambda t=theirs: '"part"' in t.whack("--status").stdout, 10), f"{label}: it has its conn")
+    if name == "lsw":
+        is_(ours.dns("lsw.example").addresses, [theirs.v4], f"{label}: the lookup is answered")
+    else:
+        theirs.whack("--initiate", "--name", "part", "--asynchronous")
+    ok(ours.has_sa(theirs), f"{label}: the SAs stand")
+    is_(tries(ours, theirs, WEB, theirs.v4), (True, "esp"), f"{label}: what is granted goes in the tunnel")
+    is_(ours.peer(theirs)["tunnels"], [f"tcp 0 {WEB}"], f"{label}: oectl says what that is")
+    is_(tries(ours, theirs, OTHER, theirs.v4, 1), (False, "none"), f"{label}: another port is dropped")
+    theirs.whack("--delete", "--name", "part")
+    ok(wait_for(lambda o=ours, b=before: policies(o) == b, 5), f"{label}: deleted, the kernel has what it had")
+
+for name in ("web", "two", "theirs", "six", "rekey", "own", "echo", "lsw", "lsw2"):
     ours, theirs = pairs[name]
     mine = {ours.v4, ours.v6}
     is_([p for p in wire.clear(ours, theirs) if p.src in mine], [], f"{name}: nothing in the clear from us, ever")

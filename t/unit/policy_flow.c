@@ -293,6 +293,7 @@ static void test_narrowed(void)
 	run_until(now_us);
 	ok(asker.answers == 1 && asker.answer.verdict == POLICY_ENCRYPTED, "the address is of use");
 	is_str(asker.answer.cause, "the peer grants no more than tcp 0 443", "and it is told for what");
+	is_int((intmax_t)policy_counters(policy).tunnelled, 1, "it counts as a tunnel");
 	run_until(now_us + 7200 * S);
 	policy_forget_failures(policy, NULL, now_us);
 	ok(ask(&asker, "10.1.0.1") == POLICY_ENCRYPTED && starts == 1 && idles == 0,
@@ -349,6 +350,7 @@ static void test_part_of_the_peers(void)
 	run_until(now_us + 600 * S);
 	run_until(now_us + 1200 * S);
 	ok(!policy_flow_get(policy, id, &flow), "in the end it is forgotten");
+	is_int((intmax_t)policy_counters(policy).tunnelled, 0, "and no tunnel is counted");
 }
 
 int main(void)
