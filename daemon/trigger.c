@@ -256,6 +256,17 @@ static void take_move(void *arg, const struct ike_child *child)
 		"cannot follow a NAT's new port");
 }
 
+/* What cannot be read is none: the SA is not, or not yet, in the kernel. */
+static void take_traffic(void *arg, const struct ike_child *child, struct ike_traffic *out)
+{
+	struct trigger *trigger = arg;
+	struct dp_counters counters = {0};
+
+	dp_read_counters(trigger->parts.dp, &child->pair, &counters);
+	out->in_packets = counters.in_packets;
+	out->out_packets = counters.out_packets;
+}
+
 static void take_job(void *arg, const struct ike_job *job)
 {
 	struct trigger *trigger = arg;
@@ -462,6 +473,7 @@ struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf
 		.remove = take_remove,
 		.move = take_move,
 		.keepalive = take_keepalive,
+		.traffic = take_traffic,
 		.job = take_job,
 		.keyed = take_keyed,
 		.random = random_fill};

@@ -187,7 +187,7 @@ static void take_protected(
 			take_protected_response(sa, &inner);
 		else {
 			ike_nat_follow(sa);
-			sa->heard_us = sa->ike->now_us;
+			ike_live_heard(sa);
 			take_protected_request(sa, &inner);
 			ike_sa_schedule(sa);
 		}
@@ -344,7 +344,7 @@ static void sa_tick(struct ike_sa *sa)
 	else if (sa->request.message.data)
 		ike_request_tick(sa);
 	else if (!ike_rekey_tick(sa))
-		ike_send_probe(sa);
+		ike_live_tick(sa);
 }
 
 void ike_tick(struct ike *ike, uint64_t now_us)
@@ -390,7 +390,7 @@ uint64_t ike_initiate(struct ike *ike, size_t conn, const struct path *path,
 	sa = ike_sa_new(ike, IKE_INITIATOR, path, conn);
 	sa->selector = *selector;
 	sa->user = user;
-	sa->rtt_us = rtt_us;
+	sa->rtt_us = (uint32_t)(rtt_us < UINT32_MAX ? rtt_us : UINT32_MAX);
 	ike->counters.initiated++;
 	begin_negotiation(sa);
 	ike_settle(ike);

@@ -6,20 +6,28 @@
  */
 #include "ike/sa.h"
 
+#define INTERVAL_MAX_US (1000 * UINT32_C(1000000))
+
 /* N4: 250 ms, or twice the round trip that we know. */
-static uint64_t first_interval_us(const struct ike_sa *sa)
+static uint32_t first_interval_us(const struct ike_sa *sa)
 {
-	return sa->rtt_us ? 2 * sa->rtt_us
-			  : ike_sa_conn(sa)->retransmit_interval_ms * UINT64_C(1000);
+	uint64_t interval_us = sa->rtt_us ? 2 * (uint64_t)sa->rtt_us
+					  : ike_sa_conn(sa)->retransmit_interval_ms * UINT64_C(1000);
+
+	return (uint32_t)(interval_us < INTERVAL_MAX_US ? interval_us : INTERVAL_MAX_US);
+}
+
+static uint64_t budget_us(const struct ike_sa *sa)
+{
+	return ike_sa_conn(sa)->retransmit_timeout_ms * UINT64_C(1000);
 }
 
 /* A negotiation shares one budget from its start; a later exchange has its own. */
 static uint64_t give_up_us(const struct ike_sa *sa)
 {
-	uint64_t budget = ike_sa_conn(sa)->retransmit_timeout_ms * UINT64_C(1000);
 	bool later = sa->state == IKE_SA_ESTABLISHED || sa->state == IKE_SA_DELETING;
 
-	return (later ? sa->ike->now_us : sa->created_us) + budget;
+	return (later ? sa->ike->now_us : sa->created_us) + budget_us(sa);
 }
 
 void ike_send_request(struct ike_sa *sa, const uint8_t *data, size_t len)
@@ -31,6 +39,9 @@ void ike_send_request(struct ike_sa *sa, const uint8_t *data, size_t len)
 	request->interval_us = first_interval_us(sa);
 	request->next_us = sa->ike->now_us + request->interval_us;
 	request->give_up_us = give_up_us(sa);
+	/* What comes in from now on is from a peer that is there. */
+	if (sa->state == IKE_SA_ESTABLISHED)
+		ike_live_look(sa);
 	ike_send_kept(sa, &request->message);
 }
 
@@ -39,7 +50,7 @@ void ike_request_answered(struct ike_sa *sa)
 	ike_kept_clear(&sa->request.message);
 	ike_pieces_clear(sa);
 	sa->next_request = sa->request.id + 1;
-	sa->heard_us = sa->ike->now_us;
+	ike_live_heard(sa);
 	/* The peer lives: a hint that it would fail (N5) is disproved. */
 	sa->soft_failed = false;
 	sa->fail_us = IKE_NEVER;
@@ -123,12 +134,32 @@ void ike_request_resend(struct ike_sa *sa)
 	ike_tell_stage(sa, IKE_STAGE_RETRANSMIT);
 }
 
+/*
+ * Nobody answers, but what the CHILD SAs carry says that the peer is there: its daemon is dead, or
+ * somebody lets ESP pass and not IKE. What works is not torn down for that (K6); we ask on.
+ */
+static bool asks_on(struct ike_sa *sa)
+{
+	struct ike_request *request = &sa->request;
+	uint64_t now_us = sa->ike->now_us, budget = budget_us(sa);
+
+	if (sa->state != IKE_SA_ESTABLISHED || !ike_live_look(sa))
+		return false;
+	request->interval_us = (uint32_t)(budget < INTERVAL_MAX_US ? budget : INTERVAL_MAX_US) / 2;
+	request->next_us = now_us + request->interval_us;
+	request->give_up_us = now_us + budget;
+	ike_sa_schedule(sa);
+	return true;
+}
+
 void ike_request_tick(struct ike_sa *sa)
 {
 	struct ike_request *request = &sa->request;
 	uint64_t now_us = sa->ike->now_us;
 
 	if (!request->message.data)
+		return;
+	if (now_us >= request->give_up_us && asks_on(sa))
 		return;
 	if (now_us >= request->give_up_us) {
 		ike_sa_end(sa, sa->established_us ? IKE_REASON_DEAD_PEER : IKE_REASON_TIMEOUT);
@@ -137,7 +168,8 @@ void ike_request_tick(struct ike_sa *sa)
 	if (now_us < request->next_us)
 		return;
 	ike_request_resend(sa);
-	request->interval_us *= 2;
+	if (request->interval_us < INTERVAL_MAX_US)
+		request->interval_us *= 2;
 	request->next_us = now_us + request->interval_us;
 	ike_sa_schedule(sa);
 }

@@ -75,6 +75,11 @@ struct ike_child {
 	struct sa_pair pair;
 };
 
+/* What a CHILD SA has carried since it was installed. */
+struct ike_traffic {
+	uint64_t in_packets, out_packets;
+};
+
 enum ike_event_kind {
 	IKE_EVENT_STAGE,	/* stage; every exchange, both roles */
 	IKE_EVENT_UP,		/* child is installed, the exchange done */
@@ -168,6 +173,11 @@ struct ike_ops {
 	void (*move)(void *arg, const struct ike_child *child);
 	/* Sends a NAT keepalive (RFC 3948 2.3) as it is: no non-ESP marker, whatever the port. */
 	void (*keepalive)(void *arg, const struct path *path, const uint8_t *data, size_t len);
+	/*
+	 * Fills in what an installed one has carried; `out` is all zero, and stays so where that cannot
+	 * be told. May be NULL: then only IKE shows that a peer lives, and every silence is asked about.
+	 */
+	void (*traffic)(void *arg, const struct ike_child *child, struct ike_traffic *out);
 	/* Runs the job elsewhere, then ike_job_done(). */
 	void (*job)(void *arg, const struct ike_job *job);
 	/* An IKE SA has its keys: for a key log. May be NULL. */

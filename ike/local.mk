@@ -32,6 +32,7 @@ libike_a_SOURCES = \
 	ike/intermediate.c \
 	ike/initiator.c \
 	ike/keys.c ike/keys.h \
+	ike/liveness.c \
 	ike/message.c ike/message.h \
 	ike/nat.c ike/nat.h \
 	ike/narrow.c \

@@ -59,16 +59,6 @@ static uint64_t earliest(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* DPD by silence (N7): only an established SA that has nothing in flight. */
-static uint64_t probe_time(const struct ike_sa *sa)
-{
-	const struct ike_conn *conn = ike_sa_conn(sa);
-
-	if (sa->state != IKE_SA_ESTABLISHED || sa->request.message.data || !conn->dpd_delay_ms)
-		return IKE_NEVER;
-	return sa->heard_us + conn->dpd_delay_ms * UINT64_C(1000);
-}
-
 void ike_sa_schedule(struct ike_sa *sa)
 {
 	uint64_t due = earliest(sa->fail_us, earliest(sa->delete_us, sa->expire_us));
@@ -81,7 +71,7 @@ void ike_sa_schedule(struct ike_sa *sa)
 		due = earliest(due, sa->forget_response_us);
 	if (sa->state == IKE_SA_ESTABLISHED && !sa->request.message.data)
 		due = earliest(due, ike_rekey_due(sa));
-	due = earliest(due, probe_time(sa));
+	due = earliest(due, ike_live_due(sa));
 	due = earliest(due, ike_keepalive_due(sa));
 	heap_set(&sa->ike->due, &sa->due, due);
 }
@@ -291,7 +281,7 @@ static void enter_established(struct ike_sa *sa)
 {
 	struct ike *ike = sa->ike;
 
-	sa->established_us = sa->heard_us = ike->now_us;
+	sa->established_us = sa->heard_us = sa->looked_us = ike->now_us;
 	sa->expire_us = IKE_NEVER;
 	ike_rekey_plan_sa(sa);
 	ike_contact_add(sa);

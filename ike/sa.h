@@ -55,8 +55,8 @@ struct ike_kept {
 struct ike_request {
 	struct ike_kept message; /* data NULL: none in flight */
 	uint32_t id;
+	uint32_t interval_us;
 	uint64_t next_us; /* next retransmission */
-	uint64_t interval_us;
 	uint64_t give_up_us;
 };
 
@@ -155,6 +155,7 @@ struct ike_child_sa {
 	uint64_t rekey_us;	/* we replace it then; IKE_NEVER */
 	uint64_t delete_us;	/* we delete it then; IKE_NEVER */
 	bool deleting;		/* our DELETE for it is in flight */
+	struct ike_traffic traffic; /* that it had carried at the last look (liveness.c) */
 	UT_hash_handle by_id;
 	UT_hash_handle by_spi; /* our SPI */
 	struct ike_child_sa *user_prev, *user_next; /* in ike_user.children */
@@ -216,8 +217,11 @@ struct ike_sa {
 	uint8_t rekey_nonce[IKE_LOW_NONCE]; /* lower nonce of the exchange that made it (rekeyed_by_us) */
 	uint64_t successor;	 /* id of the IKE SA that has taken its place; 0: none */
 	uint64_t expire_us; /* half-open or without a child: gone then; IKE_NEVER */
-	uint64_t created_us, established_us, heard_us, sent_us;
-	uint64_t rtt_us;
+	uint64_t created_us, established_us, sent_us;
+	/* Liveness (N7): when the peer was last heard, for sure; when the data plane was last looked at. */
+	uint64_t heard_us, looked_us;
+	uint32_t rtt_us; /* 0: not known */
+	bool unanswered; /* since then we have sent, and nothing came */
 
 	struct heap_node due;
 
@@ -310,6 +314,15 @@ void ike_send_sealed_response(
 void ike_request_tick(struct ike_sa *sa);
 /* Sends the request in flight once more at once (N5). */
 void ike_request_resend(struct ike_sa *sa);
+
+/* --- liveness.c ---------------------------------------------------------------------------- */
+/* When the peer is to be looked after; IKE_NEVER. At that time: looks, and asks it if need be. */
+uint64_t ike_live_due(const struct ike_sa *sa);
+void ike_live_tick(struct ike_sa *sa);
+/* The peer has said something authentic. */
+void ike_live_heard(struct ike_sa *sa);
+/* Looks at what the CHILD SAs carry; true when something came in since the last look. */
+bool ike_live_look(struct ike_sa *sa);
 
 /* --- fragment.c ---------------------------------------------------------------------------- */
 /* Room for a sealed message in as many pieces as it takes. */

@@ -21,6 +21,7 @@ LAB_TESTS += \
 	t/lab/keylog.t \
 	t/lab/leak.t \
 	t/lab/libreswan.t \
+	t/lab/liveness.t \
 	t/lab/matrix.t \
 	t/lab/names.t \
 	t/lab/narrow.t \

@@ -299,19 +299,89 @@ static void test_reconfigure_negotiation(void)
 
 /* --- liveness --------------------------------------------------------------------------------------------- */
 
-static void test_liveness(void)
+/* dpddelay + retransmit-timeout of a host. */
+#define FOUND_US (34000 * WORLD_MS)
+
+static bool still_together(void)
+{
+	return A->downs == 0 && B->downs == 0 && world_up_count(&world, 0) == 1 && world_agrees(&world);
+}
+
+/* N7: only who sends and hears nothing asks. */
+static void test_no_probes(void)
 {
 	establish(20, IKE_AUTH_NULL);
 	world_run_for(&world, 300000 * WORLD_MS);
-	ok(A->downs == 0 && B->downs == 0 && world_up_count(&world, 0) == 1,
-		"two quiet hosts stay together");
-	ok(world.wire_count > 10 && world.wire_count < 60, "by a probe now and then (%zu datagrams)",
-		world.wire_count);
+	ok(still_together() && world.wire_count == 4, "two that talk are not asked whether they live");
+	A->quiet = B->quiet = true;
+	world_run_for(&world, 300000 * WORLD_MS);
+	ok(still_together() && world.wire_count == 4, "nor are two that keep quiet");
+	B->quiet = false;
+	world_run_for(&world, 300000 * WORLD_MS);
+	ok(still_together() && world_sent(&world, 0, IKE_EXCHANGE_INFORMATIONAL, false) == 0,
+		"nor is who sends by whom that only listens");
+	is_int((int)world_sent(&world, 1, IKE_EXCHANGE_INFORMATIONAL, false), 10,
+		"but who hears nothing asks, each dpddelay");
+	world_clear(&world);
+}
+
+static void test_dead_peer(void)
+{
+	uint64_t since_us;
+
+	establish(20, IKE_AUTH_NULL);
+	world_run_for(&world, 310000 * WORLD_MS);
 	B->silent = true;
-	world_run_for(&world, 40000 * WORLD_MS);
-	ok(A->downs == 1 && A->down_reason == IKE_REASON_DEAD_PEER,
+	since_us = world.now_us;
+	world_run_for(&world, 60000 * WORLD_MS);
+	ok(A->downs == 1 && A->down_reason == IKE_REASON_DEAD_PEER && A->down_us - since_us <= FOUND_US,
 		"a vanished peer is found within dpddelay + retransmit-timeout (N7)");
 	ok(ike_counters(A->ike).sas == 0 && A->timer_us == IKE_NEVER, "nothing stays");
+	world_clear(&world);
+
+	establish(20, IKE_AUTH_NULL);
+	A->quiet = B->quiet = true;
+	B->silent = true;
+	world_run_for(&world, 310000 * WORLD_MS);
+	is_int(A->downs, 0, "one that nobody talks to is not");
+	A->quiet = false;
+	since_us = world.now_us;
+	world_run_for(&world, 60000 * WORLD_MS);
+	ok(A->downs == 1 && A->down_us - since_us <= FOUND_US, "but as soon as somebody does");
+	world_clear(&world);
+}
+
+static bool drop_all(struct world *w, struct packet *packet)
+{
+	(void)w;
+	(void)packet;
+	return false;
+}
+
+/* K6: what the kernels carry stays, whatever IKE does. */
+static void test_dead_daemon(void)
+{
+	establish(20, IKE_AUTH_NULL);
+	B->no_daemon = true;
+	world_run_for(&world, 300000 * WORLD_MS);
+	ok(still_together() && world.wire_count == 4, "a dead daemon is not noticed while its kernel carries on");
+	A->conns[0].child_lifetime_s = 20;
+	ike_reconfigure(A->ike, &A->config, world.now_us);
+	ike_rekey(A->ike, A->children[0].child.id, world.now_us);
+	world_run_for(&world, 300000 * WORLD_MS);
+	ok(still_together() && world.wire_count > 50 && world.wire_count < 120,
+		"nor is it by who would like to rekey, and asks now and then (%zu datagrams)",
+		world.wire_count);
+	B->no_daemon = false;
+	world_run_for(&world, 10000 * WORLD_MS);
+	ok(A->ups >= 2 && world_agrees(&world), "until the daemon is back");
+	world_clear(&world);
+
+	establish(20, IKE_AUTH_NULL);
+	world.filter = drop_all;
+	A->quiet = true;
+	world_run_for(&world, 120000 * WORLD_MS);
+	ok(A->downs == 0 && B->downs == 1, "without IKE who hears stays, and who only sends has no sign");
 	world_clear(&world);
 }
 
@@ -444,7 +514,9 @@ int main(void)
 	test_reconfigure_auth();
 	test_reconfigure_secrets();
 	test_reconfigure_negotiation();
-	test_liveness();
+	test_no_probes();
+	test_dead_peer();
+	test_dead_daemon();
 	test_no_liveness();
 	test_restart(IKE_AUTH_NULL);
 	test_restart(IKE_AUTH_PSK);

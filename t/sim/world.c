@@ -236,6 +236,32 @@ static void take_keepalive(void *arg, const struct path *path, const uint8_t *da
 	host->keepalives++;
 }
 
+/* Of our inbound SA the other end has the outbound one. */
+static bool peer_sends(const struct world_host *host, const struct ike_child *child)
+{
+	const struct world *world = host->world;
+	const struct world_host *peer = &world->hosts[host == &world->hosts[0]];
+
+	for (size_t i = 0; i < peer->child_count && !peer->quiet && !peer->silent; i++) {
+		if (peer->children[i].installed &&
+			peer->children[i].child.pair.out.spi == child->pair.in.spi)
+			return true;
+	}
+	return false;
+}
+
+static void take_traffic(void *arg, const struct ike_child *child, struct ike_traffic *out)
+{
+	struct world_host *host = arg;
+	struct world_child *known = find_child(host, child->id);
+
+	if (!known || !known->installed)
+		abort();
+	known->traffic.out_packets += !host->quiet;
+	known->traffic.in_packets += peer_sends(host, child);
+	*out = known->traffic;
+}
+
 static void take_job(void *arg, const struct ike_job *job)
 {
 	struct world_host *host = arg;
@@ -316,6 +342,7 @@ static const struct ike_ops ops = {.send = take_send,
 	.remove = take_remove,
 	.move = take_move,
 	.keepalive = take_keepalive,
+	.traffic = take_traffic,
 	.job = take_job,
 	.random = take_random};
 
@@ -426,7 +453,7 @@ static void take_packet(struct world *world, struct world_event *event)
 	struct world_host *host = &world->hosts[event->host];
 	struct path path = {.local = event->packet.path.remote, .remote = event->packet.path.local};
 
-	if (!host->silent)
+	if (!host->silent && !host->no_daemon)
 		ike_datagram(
 			host->ike, &path, event->packet.data, event->packet.len, world->now_us);
 }
@@ -471,7 +498,7 @@ static struct world_host *first_timer(struct world *world, uint64_t *at_us)
 	for (size_t i = 0; i < 2; i++) {
 		struct world_host *host = &world->hosts[i];
 
-		if (!host->silent && host->timer_us < *at_us) {
+		if (!host->silent && !host->no_daemon && host->timer_us < *at_us) {
 			first = host;
 			*at_us = host->timer_us;
 		}

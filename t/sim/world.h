@@ -43,6 +43,7 @@ struct wire_entry {
 struct world_child {
 	struct ike_child child;
 	bool installed, up;
+	struct ike_traffic traffic; /* something more at each look, while somebody sends */
 };
 
 struct world_host {
@@ -55,6 +56,8 @@ struct world_host {
 	uint64_t timer_us;
 	/* How the host behaves. */
 	bool silent;	     /* it receives nothing and its clock stands */
+	bool no_daemon;	     /* so does its daemon; but its data plane carries on */
+	bool quiet;	     /* nobody on it sends; else somebody does, at every moment */
 	bool refuses_install;
 	bool refuses_narrow;
 	struct traffic allows; /* as responder; protocol 0: all */
