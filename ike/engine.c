@@ -58,6 +58,11 @@ static struct ike_sa *find_by_spi(struct ike *ike, uint64_t spi)
 	return sa;
 }
 
+static uint64_t own_spi_in(const struct ike_header *header)
+{
+	return header->flags & IKE_FLAG_INITIATOR ? header->spi_r : header->spi_i;
+}
+
 /*
  * The SA that a message belongs to. The sender's role, both SPIs and the
  * peer's address must fit: there is no MOBIKE here (N10). An initiator may go
@@ -67,7 +72,7 @@ static struct ike_sa *find_sa(
 	struct ike *ike, const struct path *path, const struct ike_header *header)
 {
 	bool from_initiator = header->flags & IKE_FLAG_INITIATOR;
-	struct ike_sa *sa = find_by_spi(ike, from_initiator ? header->spi_r : header->spi_i);
+	struct ike_sa *sa = find_by_spi(ike, own_spi_in(header));
 
 	if (!sa || from_initiator != (sa->role == IKE_RESPONDER) || header->spi_i != sa->spi_i ||
 		!addr_equal(&sa->path.remote.addr, &path->remote.addr) ||
@@ -276,6 +281,24 @@ static bool is_our_version(
 	return (header.version & MAJOR_VERSION) == IKE_VERSION;
 }
 
+/* 2.21.4. An SA that is there, and does not fit the sender, is nobody's business. */
+static void take_unknown(struct ike *ike, const struct path *path, const struct ike_header *header)
+{
+	ike->counters.unknown_spi++;
+	if (!find_by_spi(ike, own_spi_in(header)))
+		ike_refuse_spi(ike, path, header);
+}
+
+/* An unprotected INVALID_IKE_SPI. */
+static bool doubts(const struct ike_message *message)
+{
+	struct ike_notify notify;
+
+	return (message->header.flags & IKE_FLAG_RESPONSE) &&
+	       message->header.exchange != IKE_EXCHANGE_IKE_SA_INIT &&
+	       ike_notify_find(message, IKE_NOTIFY_INVALID_IKE_SPI, &notify);
+}
+
 static void dispatch(struct ike *ike, const struct path *path, const uint8_t *data, size_t len)
 {
 	struct ike_message message;
@@ -292,7 +315,9 @@ static void dispatch(struct ike *ike, const struct path *path, const uint8_t *da
 	}
 	sa = find_sa(ike, path, &message.header);
 	if (!sa)
-		ike->counters.unknown_spi++;
+		take_unknown(ike, path, &message.header);
+	else if (doubts(&message))
+		ike_live_doubt(sa);
 	else if (message.header.flags & IKE_FLAG_RESPONSE)
 		take_response(sa, &message, data, len);
 	else

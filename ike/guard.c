@@ -211,15 +211,15 @@ bool ike_guard_admits(struct ike *ike, const struct path *path, const struct ike
 	return true;
 }
 
-void ike_refuse_init(struct ike *ike, const struct path *path, const struct ike_message *message,
-	uint16_t type, const void *data, size_t len)
+/* --- errors that keep no state ---------------------------------------------------------------- */
+
+/* One notify, and no more of them than serve anybody as a mirror. */
+static void refuse(struct ike *ike, const struct path *path, const struct ike_header *request,
+	const struct ike_header *header, uint16_t type, const void *data, size_t len)
 {
 	struct ike_guard *guard = guard_of(ike);
-	struct ike_header header = {.spi_i = message->header.spi_i,
-		.exchange = IKE_EXCHANGE_IKE_SA_INIT,
-		.flags = IKE_FLAG_RESPONSE};
 	uint8_t out[256];
-	struct ike_builder b = ike_build_message(out, sizeof(out), &header);
+	struct ike_builder b = ike_build_message(out, sizeof(out), header);
 	size_t out_len;
 
 	if (ike->now_us - guard->refusals_since_us >= REFUSAL_US) {
@@ -230,6 +230,28 @@ void ike_refuse_init(struct ike *ike, const struct path *path, const struct ike_
 		return;
 	ike_notify_build(&b, type, data, len);
 	out_len = ike_build_finish(&b);
-	if (out_len && out_len <= message->header.len)
+	if (out_len && out_len <= request->len)
 		ike->ops.send(ike->arg, path, out, out_len);
+}
+
+void ike_refuse_init(struct ike *ike, const struct path *path, const struct ike_message *message,
+	uint16_t type, const void *data, size_t len)
+{
+	struct ike_header header = {.spi_i = message->header.spi_i,
+		.exchange = IKE_EXCHANGE_IKE_SA_INIT,
+		.flags = IKE_FLAG_RESPONSE};
+
+	refuse(ike, path, &message->header, &header, type, data, len);
+}
+
+/* 1.5: all is as in the request, seen from the other end. Whom no line covers is not told (N3). */
+void ike_refuse_spi(struct ike *ike, const struct path *path, const struct ike_header *request)
+{
+	struct ike_header header = *request;
+
+	if ((request->flags & IKE_FLAG_RESPONSE) || request->exchange == IKE_EXCHANGE_IKE_SA_INIT ||
+		ike->ops.conn_for(ike->arg, path) < 0)
+		return;
+	header.flags = IKE_FLAG_RESPONSE | ((request->flags & IKE_FLAG_INITIATOR) ^ IKE_FLAG_INITIATOR);
+	refuse(ike, path, request, &header, IKE_NOTIFY_INVALID_IKE_SPI, NULL, 0);
 }

@@ -238,8 +238,10 @@ void ike_take_intermediate_response(struct ike_sa *sa, const struct ike_message 
 /* --- IKE_AUTH ----------------------------------------------------------------------------- */
 
 /*
- * Without INITIAL_CONTACT: the peer may be our initiator at this instant, and
- * would delete the SA that crosses this one (ikev2.md 1b).
+ * Without INITIAL_CONTACT, although N7 has it for the case that we hold nothing for the peer: at that
+ * very instant the peer may be our initiator, and a strongSwan or libreswan would then end the SA
+ * that crosses this one (ikev2.md 1b); ours would spare it (contact.c). What we have forgotten the
+ * peer finds without it: a second SA for the same flow makes it ask for the first (crossing.c).
  */
 static void build_auth_request(struct ike_sa *sa, struct ike_builder *chain)
 {

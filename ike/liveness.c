@@ -15,6 +15,8 @@
  */
 #include "ike/sa.h"
 
+#define DOUBT_US UINT64_C(1000000)
+
 static uint64_t delay_us(const struct ike_sa *sa)
 {
 	return ike_sa_conn(sa)->dpd_delay_ms * UINT64_C(1000);
@@ -85,4 +87,13 @@ void ike_live_tick(struct ike_sa *sa)
 		}
 	}
 	ike_send_probe(sa);
+}
+
+/* While a request is in flight, that asks; and who has just been heard is not asked again for every forgery. */
+void ike_live_doubt(struct ike_sa *sa)
+{
+	if (sa->state == IKE_SA_AUTH_SENT)
+		ike_soft_failure(sa, IKE_REASON_PEER_ERROR); /* N5 */
+	else if (sa->ike->now_us - sa->heard_us >= DOUBT_US)
+		ike_send_probe(sa);
 }

@@ -321,6 +321,8 @@ uint64_t ike_live_due(const struct ike_sa *sa);
 void ike_live_tick(struct ike_sa *sa);
 /* The peer has said something authentic. */
 void ike_live_heard(struct ike_sa *sa);
+/* 2.21.4: somebody says that the peer knows nothing of the SA. Anybody may: no more than a question follows. */
+void ike_live_doubt(struct ike_sa *sa);
 /* Looks at what the CHILD SAs carry; true when something came in since the last look. */
 bool ike_live_look(struct ike_sa *sa);
 
@@ -484,6 +486,8 @@ bool ike_guard_admits(struct ike *ike, const struct path *path, const struct ike
 /* Counts a half-open SA to its source; the end of being half-open takes it back. */
 void ike_guard_count(struct ike_sa *sa);
 void ike_guard_uncount(struct ike_sa *sa);
+/* Tells who sends a request to an SPI that is not ours that we know nothing of it (2.21.4). */
+void ike_refuse_spi(struct ike *ike, const struct path *path, const struct ike_header *request);
 void ike_guard_free(struct ike *ike);
 
 /* --- intermediate.c: IKE_INTERMEDIATE (RFC 9242) with additional key exchanges (RFC 9370) -------------------- */

@@ -7,6 +7,7 @@
 #include "t/tap.h"
 
 #include "ike/message.h"
+#include "ike/sa.h"
 
 static struct world world;
 
@@ -412,14 +413,99 @@ static void test_restart(enum ike_auth auth)
 	world_clear(&world);
 }
 
-/* Who lost its state is addressed by its peer: it says so, and the peer checks at once (N7). */
+/* Unprotected INVALID_IKE_SPI that host 1 has sent. */
+static size_t unknown_told(void)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < world.wire_count; i++) {
+		const struct wire_entry *entry = &world.wire[i];
+
+		count += entry->from == 1 && entry->answer && entry->len == IKE_HEADER_LEN + 8;
+	}
+	return count;
+}
+
+/* Who lost its state is addressed by its peer and says so (2.21.4); the peer's own question decides. */
 static void test_unknown_spi(void)
 {
-	establish(23, IKE_AUTH_NULL);
+	uint64_t sa = establish(23, IKE_AUTH_NULL);
+
 	world_restart(&world, 1);
 	world_run_for(&world, 36000 * WORLD_MS);
-	ok(A->downs == 1 && A->down_reason == IKE_REASON_DEAD_PEER, "unknown SPIs end a dead SA");
-	ok(ike_counters(B->ike).unknown_spi > 0, "and are counted");
+	ok(A->downs == 1 && A->down_reason == IKE_REASON_DEAD_PEER && ike_counters(B->ike).unknown_spi > 0,
+		"unknown SPIs end a dead SA");
+	is_int((int)unknown_told(), (int)ike_counters(B->ike).unknown_spi, "and each time the sender is told");
+	world_clear(&world);
+
+	sa = establish(24, IKE_AUTH_NULL);
+	world_restart(&world, 1);
+	B->ignores_strangers = true;
+	ike_delete(A->ike, sa, world.now_us);
+	world_run_for(&world, 5000 * WORLD_MS);
+	ok(ike_counters(B->ike).unknown_spi > 0 && unknown_told() == 0, "whom no line covers is not");
+	world_clear(&world);
+}
+
+static void build_header(uint8_t out[64], size_t *len, struct ike_header header, bool doubt)
+{
+	struct ike_builder b = ike_build_message(out, 64, &header);
+
+	if (doubt)
+		ike_notify_build(&b, IKE_NOTIFY_INVALID_IKE_SPI, NULL, 0);
+	else /* as long as the answer */
+		ike_build_payload(&b, IKE_PAYLOAD_SK, "xxxxxxxxxxxxxxxxxxxx", 20);
+	*len = ike_build_finish(&b);
+}
+
+/* A flood of requests with invented SPIs is answered at a rate, and responses never. */
+static void test_unknown_spi_flood(void)
+{
+	struct ike_header header = {.spi_i = 1, .spi_r = 2, .exchange = IKE_EXCHANGE_INFORMATIONAL};
+	uint8_t data[64];
+	size_t len;
+
+	establish(31, IKE_AUTH_NULL);
+	for (unsigned i = 0; i < 1000; i++) {
+		header.id = i;
+		header.flags = IKE_FLAG_RESPONSE | (i & 1 ? IKE_FLAG_INITIATOR : 0);
+		build_header(data, &len, header, i & 2);
+		world_inject(&world, 0, data, len, 0);
+	}
+	world_run_for(&world, 10 * WORLD_MS);
+	is_int((int)unknown_told(), 0, "a response is never answered");
+	header.flags = IKE_FLAG_INITIATOR;
+	for (unsigned i = 0; i < 1000; i++) {
+		header.spi_r = i + 3;
+		build_header(data, &len, header, false);
+		world_inject(&world, 0, data, len, 0);
+	}
+	world_run_for(&world, 10 * WORLD_MS);
+	is_int((int)unknown_told(), 100, "1,000 requests in a moment are answered 100 times");
+	world_clear(&world);
+}
+
+/* INVALID_IKE_SPI from anyone who has seen the SPIs: a question, and nothing else (N7). */
+static void test_forged_doubt(void)
+{
+	struct ike_header header = {.exchange = IKE_EXCHANGE_INFORMATIONAL, .flags = IKE_FLAG_RESPONSE};
+	struct ike_sa *sa;
+	uint64_t id = establish(32, IKE_AUTH_NULL);
+	uint8_t data[64];
+	size_t len;
+
+	HASH_FIND(by_id, A->ike->by_id, &id, sizeof(id), sa);
+	header.spi_i = sa->spi_i;
+	header.spi_r = sa->spi_r;
+	world_run_for(&world, 5000 * WORLD_MS);
+	for (unsigned i = 0; i < 1000; i++) {
+		header.id = i;
+		build_header(data, &len, header, true);
+		world_inject(&world, 1, data, len, i * 3 * WORLD_MS);
+	}
+	world_run_for(&world, 10000 * WORLD_MS);
+	ok(A->downs == 0 && world_agrees(&world), "a thousand forgeries in three seconds end nothing");
+	is_int((int)world_sent(&world, 0, IKE_EXCHANGE_INFORMATIONAL, false), 3, "the peer is asked once in a second");
 	world_clear(&world);
 }
 
@@ -521,6 +607,8 @@ int main(void)
 	test_restart(IKE_AUTH_NULL);
 	test_restart(IKE_AUTH_PSK);
 	test_unknown_spi();
+	test_unknown_spi_flood();
+	test_forged_doubt();
 	test_junk();
 	test_childless(IKE_AUTH_NULL, "NULL");
 	test_childless(IKE_AUTH_PSK, "PSK");
