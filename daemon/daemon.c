@@ -18,6 +18,7 @@
 #include "daemon/keylog.h"
 #include "daemon/load.h"
 #include "daemon/privileges.h"
+#include "daemon/resume.h"
 #include "daemon/starts.h"
 #include "daemon/trace.h"
 #include "daemon/trigger.h"
@@ -156,6 +157,8 @@ static void forward_tunnels(struct daemon *daemon)
 static void lines_ready(void *arg, int error)
 {
 	struct daemon *daemon = arg;
+	struct dp_peer *peers;
+	size_t count;
 
 	if (error)
 		log_error("cannot install all policies: %s", strerror(-error));
@@ -165,6 +168,8 @@ static void lines_ready(void *arg, int error)
 	log_info("ready: %zu lines, %zu listeners", daemon->conf->policy.line_count,
 		daemon->conf->resolver.listen_count);
 	sd_notify(0, "READY=1");
+	peers = dp_take_peers(daemon->dp, &count);
+	resume_begin(daemon->resume, peers, count);
 }
 
 /* A11. `status` looks again by itself. */
@@ -255,6 +260,7 @@ static int start_parts(struct daemon *daemon)
 		.keylog = daemon->keylog,
 		.starts = daemon->starts};
 	daemon->trigger = trigger_new(&parts, daemon->conf);
+	daemon->resume = resume_new(daemon->loop, daemon->trigger, daemon->starts);
 	joins_start(daemon->joins, &joins_hooks, daemon->trigger);
 	daemon->gate = gate_new(daemon->loop, trigger_policy(daemon->trigger), daemon->joins,
 		daemon->addrs, daemon->trace, daemon->starts);
@@ -399,6 +405,7 @@ static void free_parts(struct daemon *daemon)
 	control_close(daemon->control);
 	resolver_free(daemon->resolver);
 	gate_free(daemon->gate);
+	resume_free(daemon->resume);
 	trigger_free(daemon->trigger);
 	keylog_free(daemon->keylog);
 	starts_free(daemon->starts);

@@ -16,6 +16,7 @@ struct gate;
 struct joins;
 struct keylog;
 struct resolver;
+struct resume;
 struct trace;
 struct trigger;
 struct udp;
@@ -41,6 +42,7 @@ struct daemon {
 	struct starts *starts;
 	struct joins *joins;
 	struct trigger *trigger;
+	struct resume *resume;
 	struct gate *gate;
 	struct resolver *resolver;
 	struct control *control;

@@ -23,6 +23,7 @@ oe_resolverd_SOURCES = \
 	daemon/rates.c daemon/rates.h \
 	daemon/refusals.c daemon/refusals.h \
 	daemon/report.c daemon/report.h \
+	daemon/resume.c daemon/resume.h \
 	daemon/starts.c daemon/starts.h \
 	daemon/tell.c daemon/tell.h \
 	daemon/trace.c daemon/trace.h \

@@ -67,7 +67,7 @@ static void take_acquire(struct dataplane *dp, const struct nlmsghdr *message)
 					    .selector = acquire.selector});
 }
 
-static bool is_local(const struct dataplane *dp, const struct addr *addr)
+bool is_local(const struct dataplane *dp, const struct addr *addr)
 {
 	for (size_t i = 0; i < dp->local_count; i++) {
 		if (addr_equal(&dp->locals[i], addr))
@@ -189,6 +189,7 @@ void dp_close(struct dataplane *dp)
 		return;
 	loop_timer_stop(dp->loop, &dp->deliver);
 	departing_clear(dp);
+	free(dp->peers);
 	DL_FOREACH_SAFE (dp->pending, pending, next_pending)
 		free(pending);
 	HASH_ITER (hh, dp->flows, flow, next_flow) {
@@ -409,6 +410,16 @@ void dp_set_lines(struct dataplane *dp, const struct dp_line *lines, size_t line
 	dp->adopted = dp->adopted || !error;
 	desired_clear(&desired);
 	answer(dp, done, arg, error);
+}
+
+struct dp_peer *dp_take_peers(struct dataplane *dp, size_t *count)
+{
+	struct dp_peer *peers = dp->peers;
+
+	*count = dp->peer_count;
+	dp->peers = NULL;
+	dp->peer_count = 0;
+	return peers;
 }
 
 /* --- flows ------------------------------------------------------------------------------------------------ */

@@ -121,6 +121,13 @@ void dp_set_lines(struct dataplane *dp, const struct dp_line *lines, size_t line
 	const struct addr *locals, size_t local_count, const struct addr *broadcasts,
 	size_t broadcast_count, dp_done done, void *arg);
 
+/* A host that an earlier run, which has not stopped in order, had SAs with. */
+struct dp_peer {
+	struct addr local, remote;
+};
+/* Those whose SAs the first dp_set_lines() has found and removed, each once; the array is the caller's. */
+struct dp_peer *dp_take_peers(struct dataplane *dp, size_t *count);
+
 /*
  * Sources behind masquerading by this host (K7): what they send to a closed
  * line passes on to the masquerading, and meets that line as ours when it has

@@ -95,12 +95,17 @@ struct dataplane {
 	size_t masqueraded_count;
 	uint32_t last_reqid;
 	bool adopted; /* what an earlier run left is in the mirror */
+	struct dp_peer *peers; /* that it had SAs with; owned, NULL when they are taken */
+	size_t peer_count;
 	struct pending *pending;
 	struct loop_timer deliver;
 	struct departing *departing; /* departing.c */
 	char *foreign; /* a warning found at the latest dump */
 	struct search_thresholds thresholds, found_thresholds; /* that the kernel has; had before us */
 };
+
+/* One of our addresses. */
+bool is_local(const struct dataplane *dp, const struct addr *addr);
 
 /* --- departing.c: inbound SAs that go a moment later ------------------------------------------ */
 void departing_add(struct dataplane *dp, const struct addr *dst, uint32_t spi);

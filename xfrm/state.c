@@ -136,11 +136,43 @@ static void take_state(void *arg, const struct nlmsghdr *message)
 	sweep->states[sweep->count++] = state;
 }
 
+static int by_hosts(const void *a, const void *b)
+{
+	const struct dp_peer *x = a, *y = b;
+	int order = addr_compare(&x->remote, &y->remote);
+
+	return order ? order : addr_compare(&x->local, &y->local);
+}
+
+/* The hosts of outbound SAs; several SAs with one are one. */
+static void note_peers(struct dataplane *dp, const struct sweep *sweep)
+{
+	struct dp_peer *peers = mem_zalloc((sweep->count + 1) * sizeof(*peers));
+	size_t found = 0, count = 0;
+
+	for (size_t i = 0; i < sweep->count; i++) {
+		const struct decoded_state *state = &sweep->states[i];
+
+		if (state->spi && is_local(dp, &state->src) && !is_local(dp, &state->dst))
+			peers[found++] = (struct dp_peer){.local = state->src, .remote = state->dst};
+	}
+	qsort(peers, found, sizeof(*peers), by_hosts);
+	for (size_t i = 0; i < found; i++) {
+		if (count == 0 || by_hosts(&peers[count - 1], &peers[i]) != 0)
+			peers[count++] = peers[i];
+	}
+	free(dp->peers);
+	dp->peers = peers;
+	dp->peer_count = count;
+}
+
 int states_sweep(struct dataplane *dp)
 {
 	struct sweep sweep = {.dp = dp};
 	int error = netlink_query(dp->nl, encode_sa_dump(), take_state, &sweep);
 
+	if (!dp->adopted)
+		note_peers(dp, &sweep);
 	for (size_t i = 0; i < sweep.count; i++) {
 		const struct decoded_state *state = &sweep.states[i];
 

@@ -34,6 +34,7 @@ LAB_TESTS += \
 	t/lab/rekey-peers.t \
 	t/lab/rekey.t \
 	t/lab/reload.t \
+	t/lab/restart.t \
 	t/lab/self.t \
 	t/lab/spoof.t \
 	t/lab/strongswan.t \
