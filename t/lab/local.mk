@@ -5,8 +5,6 @@ LAB_TESTS += \
 	t/lab/addke.t \
 	t/lab/addresses.t \
 	t/lab/bad-certs.t \
-	t/lab/certs-libreswan.t \
-	t/lab/certs-strongswan.t \
 	t/lab/certs.t \
 	t/lab/container.t \
 	t/lab/crowd.t \
@@ -20,7 +18,6 @@ LAB_TESTS += \
 	t/lab/interop.t \
 	t/lab/keylog.t \
 	t/lab/leak.t \
-	t/lab/libreswan.t \
 	t/lab/liveness.t \
 	t/lab/matrix.t \
 	t/lab/names.t \
@@ -37,7 +34,6 @@ LAB_TESTS += \
 	t/lab/restart.t \
 	t/lab/self.t \
 	t/lab/spoof.t \
-	t/lab/strongswan.t \
 	t/lab/stubs.t
 
 # A peer that shows whatever certificates bad-certs.t wants.
@@ -49,6 +45,10 @@ EXTRA_DIST += $(LAB_TESTS) quickstart packages.list .ci/run \
 	t/lab/connect.c \
 	t/lab/demo.py \
 	t/lab/matrix.table \
+	t/lab/interop/__init__.py \
+	t/lab/interop/cell.py \
+	t/lab/interop/rows.py \
+	t/lab/interop/scenes.py \
 	t/lab/init \
 	t/lab/prepare \
 	t/lab/run \

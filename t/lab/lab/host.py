@@ -77,9 +77,14 @@ class Place:
 
     def _live(self, ready):
         ready.run()
-        while True:
-            task = self._queue.get()
+        while task := self._queue.get():
             threading.Thread(target=task.run, daemon=True).start()
+
+    def leave(self):
+        """The place ends with the last program and thread in it."""
+        self._queue.put(None)
+        kernel.umount(f"/run/netns/{self.name}")
+        os.unlink(f"/run/netns/{self.name}")
 
     def spawn(self, function, *args, **kwargs):
         """Begin function in a thread of this place; returns a Task."""
@@ -330,15 +335,19 @@ class Host(Place, Peers):
                 counters[name] = int(value)
         return counters
 
+    def esp_states(self):
+        """Source, destination and SPI of each SA; larval ones have none and are left out."""
+        return re.findall(r"src (\S+) dst (\S+)\s+proto esp spi (0x(?!00000000)\w+)",
+                          self.run("ip", "xfrm", "state").stdout)
+
     def has_sa(self, to, limit=5.0):
         """Waits until an SA pair with an SPI of this host and to stands."""
         ours, theirs = self.addresses, to.addresses
 
         def both():
-            text = self.run("ip", "xfrm", "state").stdout
-            pairs = re.findall(r"src (\S+) dst (\S+)\s+proto esp spi 0x(?!00000000)", text)
-            return (any(s in ours and d in theirs for s, d in pairs)
-                    and any(s in theirs and d in ours for s, d in pairs))
+            pairs = self.esp_states()
+            return (any(s in ours and d in theirs for s, d, _ in pairs)
+                    and any(s in theirs and d in ours for s, d, _ in pairs))
         return wait_for(both, limit, 0.1)
 
     # --- afterwards -----------------------------------------------------------

@@ -4,6 +4,7 @@ import ctypes
 import os
 
 MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 0x1000, 0x2000, 0x4000, 0x40000
+MNT_DETACH = 2
 CLONE_NEWNS, CLONE_FS, CLONE_NEWNET, CLONE_NEWUTS = 0x20000, 0x200, 0x40000000, 0x4000000
 SYS_FINIT_MODULE = 313
 
@@ -23,6 +24,11 @@ def _text(value):
 def mount(source, target, kind, flags=0, data=None):
     _check(_libc.mount(_text(source), _text(target), _text(kind), ctypes.c_ulong(flags), _text(data)),
            f"mount {source} on {target}")
+
+
+def umount(target):
+    """Lazily: what still uses it keeps it."""
+    _check(_libc.umount2(_text(target), MNT_DETACH), f"umount {target}")
 
 
 def unshare(flags):

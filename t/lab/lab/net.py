@@ -39,10 +39,22 @@ class Wire:
                     v6=self.v6.format(number) if v6 else None)
         self.ports[name] = host
         self.hosts.append(host)
-        self.place.ip(f"link add dev {name} type veth peer name eth0 netns {host.name}",
+        # A host that gets the number of another one later has its hardware address too: neighbours need not learn.
+        self.place.ip(f"link add dev {name} type veth peer name eth0 address 02:00:00:00:00:{number:02x} "
+                      f"netns {host.name}",
                       f"link set dev {name} master lan0 up")
         host.bring_up()
         return host
+
+    def remove(self, *hosts):
+        """The hosts are gone, with all that ran there; their logs stay."""
+        for host in hosts:
+            for daemon in host.daemons:
+                daemon.kill()
+            self.hosts.remove(host)
+            if self.ports.pop(host.name, None):
+                self.place.ip(f"link del dev {host.name}")
+            host.leave()
 
     def dns_host(self, zone, name="dns", number=53, **kwargs):
         """A host with nsd; zone maps names to a host, an address, "TYPE data", or a list of these."""
@@ -64,16 +76,16 @@ class Wire:
     def mend(self, host):
         self.place.ip(f"link set dev {host.name} master lan0")
 
-    def lose(self, *matches):
+    def lose(self, *matches, table="lab"):
         """Frames that any of these nft matches names are lost, after the tap has seen them.
-        By count: lose("udp dport 500 numgen inc mod 2 0"); one host: 'oifname "b" ...'.
+        By count: lose("udp dport 500 numgen inc mod 2 0"); one host: 'oifname "b" ...'. Losses of one table add up.
         (The kernel of the lab has nftables for bridges only: hosts cannot filter.)"""
         rules = "".join(f"\t\t{match} counter drop\n" for match in matches)
-        self.place.nft("table bridge lab {\n\tchain forward {\n"
+        self.place.nft(f"table bridge {table} {{\n\tchain forward {{\n"
                        f"\t\ttype filter hook forward priority 0\n{rules}\t}}\n}}\n")
 
-    def lose_nothing(self):
-        self.place.nft("delete table bridge lab\n")
+    def lose_nothing(self, table="lab"):
+        self.place.nft(f"delete table bridge {table}\n")
 
     def silence_ike(self, host):
         """IKE to and from the host is lost without a word; everything else passes."""

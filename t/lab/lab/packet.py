@@ -18,6 +18,7 @@ ETH_P_ALL = 3
 PACKET_OUTGOING = 4
 EXCHANGES = {34: "IKE_SA_INIT", 35: "IKE_AUTH", 36: "CREATE_CHILD_SA", 37: "INFORMATIONAL",
              43: "IKE_INTERMEDIATE", 44: "IKE_FOLLOWUP_KE"}
+NOTIFY, SKF = 41, 53
 ND_TYPES = set(range(130, 138)) | {143}
 
 
@@ -30,7 +31,7 @@ class Packet:
         self.kind, self.detail = "other", ""
         self.sport = self.dport = None
         self.spi = self.exchange = self.message_id = None
-        self.response = self.initiator_spi = None
+        self.response = self.initiator_spi = self.fragment = self.notify = None
         try:
             self._parse_frame(data)
         except (struct.error, IndexError, ValueError):
@@ -98,6 +99,9 @@ class Packet:
         self.initiator_spi, exchange, flags, self.message_id = struct.unpack_from("!Q10xBBI", body)
         self.exchange = EXCHANGES.get(exchange, str(exchange))
         self.response = bool(flags & 0x20)
+        self.fragment = body[16] == SKF
+        if body[16] == NOTIFY:
+            self.notify = struct.unpack_from("!H", body, 34)[0]
         self.detail = (f"{self.exchange} {'response' if self.response else 'request'} "
                        f"{self.message_id} spi {self.initiator_spi:016x} {len(body)} bytes")
 
@@ -130,6 +134,8 @@ class Capture:
     def __init__(self, ports, started):
         self.packets = []
         self.started = started
+        self.newest = 0.0       # the time of the last frame that was read
+        self.shared = False     # several tests at once: silence never comes
         self._ports = ports
         self._idle = threading.Event()
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
@@ -158,11 +164,16 @@ class Capture:
                     seconds, nanoseconds = struct.unpack("qq", value)
                     when = seconds + nanoseconds / 1e9
             self.packets.append(Packet(when - self.started, address[0], data))
+            self.newest = when
 
     def settle(self, limit=2.0):
-        """Waits until a tenth of a second passed without a frame (or the limit)."""
+        """Waits until a tenth of a second passed without a frame (or the limit). Where the wire is shared,
+        until what has been sent before is here."""
+        called = time.time()
         self._idle.clear()
-        self._idle.wait(limit)
+        while not self._idle.wait(min(limit, 0.02) if self.shared else limit):
+            if not self.shared or self.newest > called or time.time() - called > limit:
+                return
 
     def lost(self):
         """Frames that the kernel could not hand to us: must be 0 before a test says 'never'."""

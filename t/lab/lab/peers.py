@@ -208,12 +208,13 @@ class Peers:
 
     # --- strongSwan -----------------------------------------------------------
 
-    def start_strongswan(self, swanctl_conf, pki=None, quiet=False):
+    def start_strongswan(self, swanctl_conf, pki=None, quiet=False, more=""):
         """charon-systemd in the foreground, with everything in swanctl.conf loaded, and our files of a Pki.
 
+        more: a line of strongswan.conf;
         quiet: it logs nothing and lets one peer open as many IKE SAs as it likes, for measurements."""
         text = STRONGSWAN_CONF.format(level=-1, ike=-1, more="dos_protection = no") if quiet else \
-            STRONGSWAN_CONF.format(level=1, ike=2, more="")
+            STRONGSWAN_CONF.format(level=1, ike=2, more=more)
         self.write("/etc/strongswan.conf", text)
         self.write("/etc/swanctl/swanctl.conf", swanctl_conf)
 

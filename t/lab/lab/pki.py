@@ -12,6 +12,7 @@ KEYS = {
     "rsa2048": ["-algorithm", "rsa", "-pkeyopt", "rsa_keygen_bits:2048"],
     "rsa3072": ["-algorithm", "rsa", "-pkeyopt", "rsa_keygen_bits:3072"],
     "ecdsa256": ["-algorithm", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    "ecdsa521": ["-algorithm", "ec", "-pkeyopt", "ec_paramgen_curve:P-521"],
     "ecdsa384": ["-algorithm", "ec", "-pkeyopt", "ec_paramgen_curve:P-384"],
     "ed25519": ["-algorithm", "ed25519"],
 }
