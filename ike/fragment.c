@@ -140,10 +140,10 @@ static bool belongs(struct ike_sa *sa, const struct ike_header *header, const st
 
 /*
  * Authentic pieces of more than we take. An SA that stands drops them; a
- * stranger's negotiation, whose IKE_AUTH this is, has no other message to come.
- * True when that is so and *result says it.
+ * stranger's negotiation, whose IKE_AUTH this is, has no other message to come
+ * and is over. True when that is so; *result then says it.
  */
-static bool is_too_long(struct ike_sa *sa, enum ike_sk_result *result)
+static bool end_too_long(struct ike_sa *sa, enum ike_sk_result *result)
 {
 	if (sa->state != IKE_SA_HALF_OPEN)
 		return false;
@@ -191,13 +191,16 @@ bool ike_take_piece(struct ike_sa *sa, const struct ike_message *outer, const ui
 	*result = ike_skf_open(sa->keys, data, len, outer, plain, &plain_len);
 	if (*result != IKE_SK_OPENED)
 		return true;
-	if (place.total > IKE_FRAGMENTS_MAX)
-		return is_too_long(sa, result);
+	if (place.total > IKE_FRAGMENTS_MAX) {
+		*result = IKE_SK_FORGED;
+		end_too_long(sa, result);
+		return true;
+	}
 	if (!belongs(sa, &outer->header, &place))
 		return false;
 	if (sa->pieces->bytes + plain_len > IKE_MESSAGE_MAX) {
 		ike_pieces_clear(sa);
-		return is_too_long(sa, result);
+		return end_too_long(sa, result);
 	}
 	if (!add_piece(sa, outer, &place, plain, plain_len))
 		return false;

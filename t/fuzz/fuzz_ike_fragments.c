@@ -167,11 +167,9 @@ static void send_piece(struct reader *r)
 	demand(len > 0);
 	done = take(sealed, len, &result);
 	/* 2.5: numbers from 1 to the total; the type is there in the first one only. */
-	is_place = place.number > 0 && place.number <= place.total;
+	is_place = place.number > 0 && place.number <= place.total && place.total <= IKE_FRAGMENTS_MAX;
 	if (!is_place) {
 		demand(done && result == IKE_SK_FORGED);
-	} else if (place.total > IKE_FRAGMENTS_MAX) {
-		demand(!done); /* by an SA that stands; so is this one */
 	} else {
 		bool whole = model_take(&header, &place, content, want);
 
