@@ -4,40 +4,9 @@
 ours, and what a peer that does not know them makes of an offer that may go without."""
 from lab import *
 
-SECRET = ': PSK "an old friend of both"\n'
 DEMAND = "ike=aes_gcm256-sha2_256;x25519;addke1=ecp384;addke2=modp3072"
 YES = "ike=aes_gcm256-sha2_256;x25519\nintermediate=yes"
 WISH = "ike=aes_gcm256-sha2_256;x25519;addke1=ecp384+none"
-
-SWANCTL = """
-connections {{
-	oe {{
-		version = 2
-		local_addrs = {me}
-		remote_addrs = {peer}
-		proposals = aes256gcm16-prfsha256-x25519
-		local {{
-			auth = psk
-		}}
-		remote {{
-			auth = psk
-		}}
-		children {{
-			host {{
-				local_ts = {me}/32
-				remote_ts = {peer}/32
-				esp_proposals = aes256gcm16
-				start_action = {start}
-			}}
-		}}
-	}}
-}}
-secrets {{
-	ike-psk {{
-		secret = "an old friend of both"
-	}}
-}}
-"""
 
 wire = Wire()
 names = ("two", "wish", "one", "lsw", "lsw2", "lsww", "lsww2", "ssww", "ssww2")
@@ -86,5 +55,6 @@ for name, begins, extra, theirs, count in (("lsw", "ours", YES, "intermediate=ye
 for name, begins in (("ssww", "ours"), ("ssww2", "theirs")):
     a, b = pairs[name]
     oe(a, b, WISH)
-    b.start_strongswan(SWANCTL.format(me=b.v4, peer=a.v4, start="none" if begins == "ours" else "trap"))
+    b.start_strongswan(swanctl_conf(swan_connection(
+        b.v4, a.v4, child={"start_action": "none" if begins == "ours" else "trap"})))
     go(name, f"strongSwan, begun by {begins}, {WISH}", begins, 0, PLAIN)

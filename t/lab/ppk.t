@@ -4,46 +4,11 @@
 have one, not used where both may go without, and no tunnel where one end insists or the keys differ."""
 from lab import *
 
-PSK = ': PSK "an old friend of both"\n'
 KEY = "older than any quantum computer, and keeps quiet"
 OTHER = "older than any quantum computer, and talks a lot"
 LIFE = "retransmit-timeout=3s"
 
-SWANCTL = """
-connections {{
-	oe {{
-		version = 2
-		local_addrs = {me}
-		remote_addrs = {peer}
-		proposals = aes256gcm16-prfsha256-x25519
-		{ppk}
-		local {{
-			auth = psk
-		}}
-		remote {{
-			auth = psk
-		}}
-		children {{
-			host {{
-				mode = tunnel
-				local_ts = {me}/32
-				remote_ts = {peer}/32
-				esp_proposals = aes256gcm16
-				start_action = {start}
-			}}
-		}}
-	}}
-}}
-secrets {{
-	ike-psk {{
-		secret = "an old friend of both"
-	}}
-	ppk-fleet {{
-		id = {name}
-		secret = "{key}"
-	}}
-}}
-"""
+INSIST, MAY = {"ppk_id": "fleet", "ppk_required": "yes"}, {"ppk_id": "fleet"}  # strongSwan's words
 
 # Name, who begins, ppk= of ours, of theirs, their key, what comes of it.
 CASES = [
@@ -55,14 +20,14 @@ CASES = [
     ("l-wrong2", "theirs", "insist", "insist", OTHER, "fails"),
     ("l-none", "ours", "propose", "no", KEY, "without"),
     ("l-none2", "theirs", "no", "propose", KEY, "without"),
-    ("s-both", "ours", "insist", "ppk_id = fleet\n\t\tppk_required = yes", KEY, "with"),
-    ("s-both2", "theirs", "insist", "ppk_id = fleet\n\t\tppk_required = yes", KEY, "with"),
-    ("s-may", "ours", "propose", "ppk_id = fleet", KEY, "with"),
-    ("s-may2", "theirs", "propose", "ppk_id = fleet", KEY, "with"),
-    ("s-wrong", "ours", "insist", "ppk_id = fleet\n\t\tppk_required = yes", OTHER, "fails"),
-    ("s-wrong2", "theirs", "insist", "ppk_id = fleet\n\t\tppk_required = yes", OTHER, "fails"),
-    ("s-none", "ours", "propose", "", KEY, "without"),
-    ("s-none2", "theirs", "propose", "ppk_id = fleet", None, "without"),
+    ("s-both", "ours", "insist", INSIST, KEY, "with"),
+    ("s-both2", "theirs", "insist", INSIST, KEY, "with"),
+    ("s-may", "ours", "propose", MAY, KEY, "with"),
+    ("s-may2", "theirs", "propose", MAY, KEY, "with"),
+    ("s-wrong", "ours", "insist", INSIST, OTHER, "fails"),
+    ("s-wrong2", "theirs", "insist", INSIST, OTHER, "fails"),
+    ("s-none", "ours", "propose", {}, KEY, "without"),
+    ("s-none2", "theirs", "propose", MAY, None, "without"),
 ]
 
 
@@ -71,18 +36,18 @@ def begin_theirs(case, host, peer):
     if case[0].startswith("l-"):
         extra = f"ppk={ppk}"
         host.start_libreswan(policies={"private-or-clear": f"{peer.v4}/32"}, auth="secret", extra=extra,
-                             secrets=PSK + f': PPKS "fleet" "{key}"\n')
+                             secrets=SECRET + f': PPKS "fleet" "{key}"\n')
         return
-    text = SWANCTL.format(me=host.v4, peer=peer.v4, ppk=ppk, key=key or KEY,
-                          name="fleet" if ppk else "another", start="none" if who == "ours" else "trap")
-    host.start_strongswan(text)
+    host.start_strongswan(swanctl_conf(
+        swan_connection(host.v4, peer.v4, child={"start_action": "none" if who == "ours" else "trap"}, **ppk),
+        ppk=("fleet" if ppk else "another", key or KEY)))
 
 
 def begin_ours(case, host, peer, dns):
     # The last one: strongSwan's PPK is one that we do not have.
     name = "another" if case[4] is None else "fleet"
     host.oe(policies={"private-or-clear": f"{peer.v4}/32"}, forward=dns, auth="secret",
-            extra=f"ppk={case[2]}\n{LIFE}", secrets=PSK + f': PPKS "{name}" "{KEY}"\n')
+            extra=f"ppk={case[2]}\n{LIFE}", secrets=SECRET + f': PPKS "{name}" "{KEY}"\n')
 
 
 wire = Wire()

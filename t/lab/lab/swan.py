@@ -19,11 +19,14 @@ def swan_connection(me=None, peer=None, child=None, local=None, remote=None, **w
     return made
 
 
-def swanctl_conf(*unnamed, psk=PSK, **named):
-    """The file with these connections; one alone is called oe. psk: the secret of everybody, or None."""
-    words = {"connections": {**{"oe": connection for connection in unnamed}, **named}}
+def swanctl_conf(*unnamed, psk=PSK, ppk=None, **named):
+    """The file with these connections; one alone is called oe. psk: the secret of everybody, or None;
+    ppk: a name and a key (RFC 8784)."""
+    words = {"connections": {**{"oe": connection for connection in unnamed}, **named}, "secrets": {}}
     if psk:
-        words["secrets"] = {"ike-psk": {"secret": f'"{psk}"'}}
+        words["secrets"]["ike-psk"] = {"secret": f'"{psk}"'}
+    if ppk:
+        words["secrets"]["ppk-fleet"] = {"id": ppk[0], "secret": f'"{ppk[1]}"'}
     return "".join(section(name, inner, "") for name, inner in words.items())
 
 
