@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ask SERVER COUNT WINDOW NAMES: COUNT questions for h0.bench.example to
- * h(NAMES-1).bench.example, A, by UDP, WINDOW of them unanswered at once. Says as
- * JSON how many were answered with an address, how long it took, and the 50th and 99th
- * hundredth of the latencies in microseconds. What is lost is not asked again.
+ * ask SERVER COUNT WINDOW NAMES [PAUSE_US]: COUNT questions for h0.bench.example
+ * to h(NAMES-1).bench.example, A, by UDP, WINDOW of them unanswered at once, with a
+ * pause before each. Says as JSON how many were answered with an address, how long it
+ * took, and the 50th and 99th hundredth of the latencies in microseconds. What is lost
+ * is not asked again. Ends early, with its result, on SIGTERM.
  */
 #include <arpa/inet.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,6 +25,8 @@
 static uint64_t sent_ns[IDS]; /* 0: not under way */
 static uint32_t *latencies_ns;
 static unsigned answered;
+static unsigned pause_us;
+static volatile sig_atomic_t ended;
 
 static uint64_t now_ns(void)
 {
@@ -75,14 +79,22 @@ static void run(int fd, unsigned count, unsigned window, unsigned names)
 	struct pollfd ready = {.fd = fd, .events = POLLIN};
 	unsigned number = 0, open = 0;
 
-	while (number < count || open) {
-		for (; number < count && open < window; open++)
+	while ((number < count && !ended) || open) {
+		if (pause_us)
+			usleep(pause_us);
+		for (; number < count && open < window && !ended; open++)
 			ask(fd, number++, names);
-		if (poll(&ready, 1, PATIENCE_MS) != 1)
+		if (poll(&ready, 1, PATIENCE_MS) == 0)
 			return;
 		while (open && take(fd, MSG_DONTWAIT))
 			open--;
 	}
+}
+
+static void end(int number)
+{
+	(void)number;
+	ended = 1;
 }
 
 static int compare(const void *a, const void *b)
@@ -104,12 +116,14 @@ int main(int argc, char **argv)
 	uint64_t began;
 	unsigned count;
 
-	if (argc != 5 || inet_pton(AF_INET, argv[1], &server.sin_addr) != 1 ||
+	if (argc < 5 || argc > 6 || inet_pton(AF_INET, argv[1], &server.sin_addr) != 1 ||
 		connect(fd, (struct sockaddr *)&server, sizeof(server)) != 0) {
-		fprintf(stderr, "usage: ask SERVER COUNT WINDOW NAMES\n");
+		fprintf(stderr, "usage: ask SERVER COUNT WINDOW NAMES [PAUSE_US]\n");
 		return 2;
 	}
 	count = (unsigned)atoi(argv[2]);
+	pause_us = argc == 6 ? (unsigned)atoi(argv[5]) : 0;
+	signal(SIGTERM, end);
 	latencies_ns = calloc(count + 1, sizeof(*latencies_ns));
 	if (!latencies_ns)
 		return 1;

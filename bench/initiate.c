@@ -6,6 +6,7 @@
  *
  *   bench/initiate LOCAL REMOTE COUNT WINDOW psk
  *   bench/initiate LOCAL REMOTE COUNT WINDOW cert CERT KEY CA
+ *   bench/initiate LOCAL REMOTE COUNT WINDOW null CA         (the responder alone signs)
  *
  * Prints one line of JSON: up, failed, wall and CPU seconds.
  */
@@ -71,27 +72,39 @@ static void run(unsigned window)
 /* --- set-up
  * ----------------------------------------------------------------------------------------- */
 
-static void use_certs(char **files)
+static void use_identity(const char *cert_file, const char *key_file)
 {
 	static struct cert_identity *identity;
-	static struct cert_trust *trust;
-	size_t cert_len, key_len, ca_len;
-	void *cert = initiator_read_file(files[0], &cert_len);
-	void *key = initiator_read_file(files[1], &key_len),
-	     *ca = initiator_read_file(files[2], &ca_len);
+	size_t cert_len, key_len;
+	void *cert = initiator_read_file(cert_file, &cert_len);
+	void *key = initiator_read_file(key_file, &key_len);
 	char *why = NULL;
 
 	identity = cert_identity_new(cert, cert_len, key, key_len, time(NULL), &why);
-	trust = cert_trust_new();
-	if (!identity || !cert_trust_add(trust, ca, ca_len, &why)) {
+	if (!identity) {
 		fprintf(stderr, "%s\n", why);
 		exit(2);
 	}
 	swarm.config.identities = &identity;
-	swarm.config.trusts = &trust;
-	swarm.config.identity_count = swarm.config.trust_count = 1;
+	swarm.config.identity_count = 1;
 	free(cert);
 	free(key);
+}
+
+static void use_trust(const char *ca_file)
+{
+	static struct cert_trust *trust;
+	size_t ca_len;
+	void *ca = initiator_read_file(ca_file, &ca_len);
+	char *why = NULL;
+
+	trust = cert_trust_new();
+	if (!cert_trust_add(trust, ca, ca_len, &why)) {
+		fprintf(stderr, "%s\n", why);
+		exit(2);
+	}
+	swarm.config.trusts = &trust;
+	swarm.config.trust_count = 1;
 	free(ca);
 }
 
@@ -99,19 +112,20 @@ int main(int argc, char **argv)
 {
 	static char name[] = "bench";
 	bool certs = argc == 9 && strcmp(argv[5], "cert") == 0;
+	bool null = argc == 7 && strcmp(argv[5], "null") == 0;
 	uint64_t began_us, began_cpu_us;
 
-	if (!certs && !(argc == 6 && strcmp(argv[5], "psk") == 0)) {
+	if (!certs && !null && !(argc == 6 && strcmp(argv[5], "psk") == 0)) {
 		fprintf(stderr,
-			"usage: initiate LOCAL REMOTE COUNT WINDOW psk | cert CERT KEY CA\n");
+			"usage: initiate LOCAL REMOTE COUNT WINDOW psk | cert CERT KEY CA | null CA\n");
 		return 2;
 	}
 	if (!initiator_open(&swarm.initiator, argv[1], argv[2]))
 		return 2;
 	swarm.count = (unsigned)strtoul(argv[3], NULL, 10);
 	swarm.conn = (struct ike_conn){.name = name,
-		.local_auth = certs ? IKE_AUTH_CERT : IKE_AUTH_PSK,
-		.remote_auth = certs ? IKE_AUTH_CERT : IKE_AUTH_PSK,
+		.local_auth = null ? IKE_AUTH_NULL : certs ? IKE_AUTH_CERT : IKE_AUTH_PSK,
+		.remote_auth = null || certs ? IKE_AUTH_CERT : IKE_AUTH_PSK,
 		.remote_keys = CERT_KEY_ANY,
 		.local_id = {.kind = certs ? IKE_ID_KIND_FROMCERT : IKE_ID_KIND_DEFAULT},
 		.retransmit_interval_ms = 2000,
@@ -121,7 +135,9 @@ int main(int argc, char **argv)
 	swarm.config = (struct ike_config){
 		.conns = &swarm.conn, .conn_count = 1, .psks = &swarm.psk, .psk_count = 1};
 	if (certs)
-		use_certs(argv + 6);
+		use_identity(argv[6], argv[7]);
+	if (certs || null)
+		use_trust(argv[argc - 1]);
 	swarm.initiator.event = take_event;
 	initiator_configure(&swarm.initiator, &swarm.config);
 	began_us = initiator_clock_us();

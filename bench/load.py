@@ -1,15 +1,10 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a handshake costs a whole daemon over real sockets: oe-resolverd beside strongSwan's charon, both as
-responders to bench/initiate with the same algorithms, childless. Then what cached DNS answers feel of a
-thousand RSA handshakes. Run by `make bench` (t/lab/run --no-esp bench/load.py [COUNT])."""
+responders to bench/initiate with the same algorithms, childless. Run by `make bench` (t/lab/run --no-esp bench/load.py [COUNT])."""
 import json
 import os
-import socket
-import struct
 import sys
-import threading
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "t/lab"))
 from lab import *  # noqa: E402
@@ -124,63 +119,6 @@ def compare(kind):
     ok(ours[3] == COUNT and theirs[3] == COUNT, f"{kind}: all handshakes of both")
 
 
-# --- DNS beside RSA ------------------------------------------------------------------------------------
-
-def query(number):
-    return struct.pack("!HHHHHH", number, 0x0100, 1, 0, 0, 0) + b"\3www\7example\0\0\1\0\1"
-
-
-def ask_for(seconds, until=None):
-    """Cached answers one after the other, 1 ms apart: their latencies in milliseconds."""
-    latencies, number = [], 0
-    end = time.monotonic() + seconds
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.connect(("127.0.0.53", 53))
-        sock.settimeout(5)
-        while time.monotonic() < end and not (until and until.is_set()):
-            number = (number + 1) & 0xFFFF
-            began = time.perf_counter()
-            sock.send(query(number))
-            while struct.unpack_from("!H", sock.recv(4096))[0] != number:
-                pass
-            latencies.append((time.perf_counter() - began) * 1000)
-            time.sleep(0.001)
-    return sorted(latencies)
-
-
-def percentile(values, share):
-    return values[min(len(values) - 1, int(len(values) * share))]
-
-
-def dns_beside_rsa():
-    pair = Pair()
-    pki = Pki("rsa2048")
-    for host in (pair.server, pair.driver):
-        pki.issue(host.name)
-    upstream = f"10.77.{Pair.count}.53"
-    pair.driver.ip(f"address add {upstream}/24 dev eth0")
-    pair.driver.addresses.append(upstream)
-    pair.driver.start_nsd({"www.example": "198.51.100.1"})
-    pair.server.import_p12(pki)
-    pair.server.oe(policies={"private-or-clear": f"{pair.driver.v4}/32"}, forward=upstream,
-                   conns=CERT_CONN.format(name=pair.server.name, method="rsasig"))
-    pair.server.dns("www.example")
-    auth = ["cert"] + [pki.path(f"{pair.driver.name}.{end}") for end in ("pem", "key")] + [pki.path("ca.pem")]
-    idle = pair.server.call(ask_for, 3)
-    done = threading.Event()
-    asking = pair.server.spawn(ask_for, 120, done)
-    result = pair.initiate(1000, *auth)
-    done.set()
-    busy = asking.result()
-    for name, values in (("idle", idle), ("busy", busy)):
-        note(f"cached DNS answers, {name}: {len(values)}, p50 {percentile(values, 0.5):.3f} ms, "
-             f"p99 {percentile(values, 0.99):.3f} ms, worst {values[-1]:.3f} ms")
-    note(f"1000 RSA-2048 handshakes in {result['seconds']:.1f} s beside them; p99 ratio "
-         f"{percentile(busy, 0.99) / percentile(idle, 0.99):.2f}")
-    is_(result["up"], 1000, "all of the RSA handshakes")
-
-
 wire = Wire()
 for kind in ("psk", "ed25519", "ecdsa256", "rsa2048"):
     compare(kind)
-dns_beside_rsa()
