@@ -78,6 +78,16 @@ def thread_of(daemon):
     return run / 1e9, wait / 1e9, turns
 
 
+def set_share(process, nice):
+    """Of a session: sched(7), the autogroup feature. What stands for other machines gets what is left, and
+    what is measured comes before whatever else this machine does."""
+    try:
+        with open(f"/proc/{process.pid}/autogroup", "w", encoding="ascii") as file:
+            file.write(str(nice))
+    except OSError:
+        pass  # a kernel without
+
+
 def start_all(box):
     """{name: (address, daemon)}"""
     host = box.host
@@ -92,12 +102,20 @@ def start_all(box):
         found["dnsmasq"] = ("127.0.0.55", host.start(
             "dnsmasq", program("dnsmasq"), "-k", "-C", "/dev/null", "-R", "-S", UPSTREAM, "-a", "127.0.0.55", "-z",
             "-c", "10000", "-u", "root", "-x", "", "-0", "10000"))
+    for _, daemon in found.values():
+        set_share(daemon.process, FIRST)
     return found
 
 
+def asker_start(box, address, count, window, pause_us):
+    asker = box.host.call(subprocess.Popen, [state.builddir("bench/ask"), address, str(count), str(window), str(NAMES),
+                                             str(pause_us)], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    set_share(asker, FIRST)
+    return asker
+
+
 def ask(box, address, count, window):
-    run = box.host.run(state.builddir("bench/ask"), address, str(count), str(window), str(NAMES), limit=120)
-    return json.loads(run.stdout)
+    return json.loads(asker_start(box, address, count, window, 0).communicate()[0])
 
 
 def measure(box, address, daemon, count, window):
@@ -124,27 +142,10 @@ def compare(box, daemons, title, count, window):
 
 # --- beside RSA ----------------------------------------------------------------------------------------
 
-def set_share(process, nice):
-    """Of a session: sched(7), the autogroup feature. What stands for other machines gets what is left, and
-    what is measured comes before whatever else this machine does."""
-    try:
-        with open(f"/proc/{process.pid}/autogroup", "w", encoding="ascii") as file:
-            file.write(str(nice))
-    except OSError:
-        pass  # a kernel without
-
-
-def ask_start(box, address):
-    """Questions one at a time, half a millisecond apart, until it is told to end."""
-    asker = box.host.call(subprocess.Popen, [state.builddir("bench/ask"), address, "1000000", "1", str(NAMES), "500"],
-                          stdout=subprocess.PIPE, text=True, start_new_session=True)
-    set_share(asker, FIRST)
-    return asker
-
-
 def ask_all(box, daemons, work):
-    """work() with questions to all resolvers beside it: {name: result}, and what work gave."""
-    askers = {name: ask_start(box, address) for name, (address, _) in daemons.items()}
+    """work() with questions to all resolvers beside it, one at a time and half a millisecond apart:
+    {name: result}, and what work gave."""
+    askers = {name: asker_start(box, address, 1000000, 1, 500) for name, (address, _) in daemons.items()}
     done = work()
     for asker in askers.values():
         asker.send_signal(signal.SIGTERM)
@@ -160,8 +161,6 @@ def initiate(box, count, ca):
 
 
 def beside_rsa(box, daemons, pki):
-    for _, daemon in daemons.values():
-        set_share(daemon.process, FIRST)
     idle, _ = ask_all(box, daemons, lambda: time.sleep(3))
     before = {name: thread_of(daemon) for name, (_, daemon) in daemons.items()}
     busy, result = ask_all(box, daemons, lambda: initiate(box, 1000, pki.path("ca.pem")))

@@ -33,7 +33,7 @@ struct batch {
 	struct addr bound;
 	bool any;	 /* bound to all addresses: each datagram has a local one of its own */
 	bool gathering;
-	size_t gathered;
+	size_t received, gathered;
 	struct slots in, out;
 	uint8_t in_data[DATAGRAMS][IN_ROOM];
 	uint8_t out_data[DATAGRAMS][OUT_ROOM];
@@ -60,6 +60,7 @@ struct batch *batch_new(int fd, const struct addr *bound)
 	batch->any = addr_is_any(bound);
 	init_slots(&batch->in, batch->in_data[0], IN_ROOM);
 	init_slots(&batch->out, batch->out_data[0], OUT_ROOM);
+	batch->received = DATAGRAMS;
 	return batch;
 }
 
@@ -70,20 +71,26 @@ void batch_free(struct batch *batch)
 
 /* --- in -------------------------------------------------------------------------------------- */
 
+static void reset_in(struct batch *batch, size_t index)
+{
+	struct msghdr *header = &batch->in.headers[index].msg_hdr;
+
+	header->msg_namelen = sizeof(batch->in.names[index]);
+	header->msg_control = batch->any ? batch->in.controls[index].room : NULL;
+	header->msg_controllen = batch->any ? PKTINFO_ROOM : 0;
+}
+
 size_t batch_receive(struct batch *batch)
 {
 	int got;
 
-	for (size_t i = 0; i < DATAGRAMS; i++) {
-		struct msghdr *header = &batch->in.headers[i].msg_hdr;
-
-		header->msg_namelen = sizeof(batch->in.names[i]);
-		header->msg_control = batch->any ? batch->in.controls[i].room : NULL;
-		header->msg_controllen = batch->any ? PKTINFO_ROOM : 0;
-	}
+	/* The last call has filled in what it used, and no more. */
+	for (size_t i = 0; i < batch->received; i++)
+		reset_in(batch, i);
 	got = recvmmsg(batch->fd, batch->in.headers, DATAGRAMS, MSG_DONTWAIT, NULL);
+	batch->received = got > 0 ? (size_t)got : 0;
 	batch->gathering = got > 0;
-	return got > 0 ? (size_t)got : 0;
+	return batch->received;
 }
 
 void batch_get(const struct batch *batch, size_t index, struct batch_datagram *out)
@@ -105,6 +112,9 @@ static void send_gathered(struct batch *batch)
 {
 	size_t done = 0;
 
+	/* The call for many gives up the processor between two, also when there is one. */
+	if (batch->gathered == 1)
+		done = sendmsg(batch->fd, &batch->out.headers[0].msg_hdr, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 	while (done < batch->gathered) {
 		int sent = sendmmsg(batch->fd, batch->out.headers + done,
 			(unsigned)(batch->gathered - done), MSG_NOSIGNAL | MSG_DONTWAIT);
