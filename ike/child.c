@@ -72,6 +72,7 @@ static void child_free(struct ike_child_sa *child)
 {
 	struct ike_sa *sa = child->sa;
 
+	ike_create_forget_child(child);
 	if (child->state != IKE_CHILD_NEGOTIATING)
 		leave_user(child);
 	HASH_DELETE(by_id, sa->ike->children, child);
@@ -140,7 +141,7 @@ static bool derive_keys(struct ike_child_sa *child, const struct ike_child_seed 
 {
 	struct sa_pair *pair = &child->pub.pair;
 
-	return ike_keys_child(child->sa->keys, &child->esp, seed->shared, seed->ni, seed->nr,
+	return ike_keys_child(child->sa->keys, &child->esp, seed->shared, &seed->more, seed->ni, seed->nr,
 		seed->initiator ? &pair->out : &pair->in, seed->initiator ? &pair->in : &pair->out);
 }
 

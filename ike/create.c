@@ -33,6 +33,7 @@ static void create_free(struct ike_create **link)
 		return;
 	*link = NULL;
 	kex_clear(&create->kex);
+	ike_followup_free(create->followup);
 	secret_wipe(create, sizeof(*create));
 	free(create);
 }
@@ -52,32 +53,6 @@ static void fresh_nonce(struct ike_sa *sa, struct ike_nonce *nonce)
 {
 	nonce->len = IKE_NONCE_LEN;
 	sa->ike->ops.random(sa->ike->arg, nonce->data, nonce->len);
-}
-
-/* What is in use, and nothing else, but for the group of the new key exchange (0: none). */
-static struct ike_suite suite_in_use(const struct ike_chosen *chosen, uint16_t group)
-{
-	struct ike_chosen in_use = *chosen;
-	struct ike_suite suite;
-
-	in_use.ke = group;
-	suite = ike_suite_chosen(&in_use);
-	return ike_suite_without_addke(&suite);
-}
-
-/* What we accept from the peer; the PRF stays as it is (research/ikev2.md 0.9). */
-static struct ike_suite suite_accepted(const struct ike_sa *sa, uint8_t protocol)
-{
-	const struct ike_conn *conn = ike_sa_conn(sa);
-	struct ike_suite ike = ike_suite_defaults(&conn->ike, IKE_PROTOCOL_IKE);
-	struct ike_suite esp = ike_suite_defaults(&conn->esp, IKE_PROTOCOL_ESP);
-
-	ike = ike_suite_without_addke(&ike);
-	ike.prf[0] = sa->chosen.prf;
-	ike.prf_count = 1;
-	memcpy(esp.ke, ike.ke, sizeof(esp.ke));
-	esp.ke_count = ike.ke_count;
-	return protocol == IKE_PROTOCOL_IKE ? ike : esp;
 }
 
 static void build_nonce_and_ke(
@@ -108,7 +83,7 @@ void ike_rekey_child(struct ike_child_sa *old, uint16_t group, unsigned tries)
 {
 	struct ike_sa *sa = old->sa;
 	struct ike_create *create = begin(sa, IKE_CREATE_REKEY_CHILD, group, tries);
-	struct ike_suite suite = suite_in_use(&old->esp, create->kex.group);
+	struct ike_suite suite = ike_suite_in_use(sa, old, create->kex.group);
 	struct ike_scope scope = ike_scope_of(&old->pub.pair);
 	uint8_t inner[IKE_MESSAGE_MAX];
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
@@ -130,7 +105,7 @@ void ike_rekey_child(struct ike_child_sa *old, uint16_t group, unsigned tries)
 void ike_rekey_sa(struct ike_sa *sa, uint16_t group, unsigned tries)
 {
 	struct ike_create *create = begin(sa, IKE_CREATE_REKEY_IKE, group, tries);
-	struct ike_suite suite = suite_in_use(&sa->chosen, group);
+	struct ike_suite suite = ike_suite_in_use(sa, NULL, group);
 	uint8_t inner[IKE_MESSAGE_MAX];
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
@@ -138,43 +113,6 @@ void ike_rekey_sa(struct ike_sa *sa, uint16_t group, unsigned tries)
 	ike_proposal_offer(&chain, IKE_PROTOCOL_IKE, &suite, create->spi, 8);
 	build_nonce_and_ke(&chain, &create->ni, &create->kex);
 	ike_send_sealed_request(sa, IKE_EXCHANGE_CREATE_CHILD_SA, &chain);
-}
-
-/* --- a new IKE SA of the same peer (2.18) ------------------------------------------------------ */
-
-static struct ike_sa *successor(struct ike_sa *old, const struct ike_create *create, bool ours,
-	const struct secret *shared)
-{
-	struct ike_sa *sa = ike_sa_new(
-		old->ike, ours ? IKE_INITIATOR : IKE_RESPONDER, &old->path, old->conn);
-	struct ike_keys keys = {0};
-
-	ike_sa_forget_handshake(sa);
-	sa->local_auth = old->local_auth;
-	sa->remote_auth = old->remote_auth;
-	sa->user = old->user;
-	sa->selector = old->selector;
-	ike_kept_set(&sa->peer_id, old->peer_id.data, old->peer_id.len);
-	sa->fragments = old->fragments;
-	sa->has_ppk = old->has_ppk;
-	sa->nat = old->nat;
-	sa->rtt_us = old->rtt_us;
-	sa->created_us = old->created_us;
-	memcpy(sa->low_nonce, old->low_nonce, sizeof(sa->low_nonce));
-	sa->reported = sa->confirmed = true;
-	sa->chosen = create->chosen;
-	if (ours)
-		ike_sa_set_own_spi(sa, create->spi);
-	sa->spi_i = ours ? create->spi : create->chosen.spi;
-	sa->spi_r = ours ? create->chosen.spi : sa->own_spi;
-	sa->rekeyed_by_us = ours;
-	ike_low_nonce(&create->ni, &create->nr, sa->rekey_nonce);
-	if (ike_keys_rekey(&keys, old->keys, &create->chosen, shared, &create->ni, &create->nr,
-		    sa->spi_i, sa->spi_r))
-		ike_sa_take_keys(sa, &keys);
-	ike_keys_clear(&keys);
-	ike_sa_set_state(sa, sa->keys ? IKE_SA_ESTABLISHED : IKE_SA_DEAD);
-	return sa->keys ? sa : NULL;
 }
 
 /* --- their requests ------------------------------------------------------------------------------ */
@@ -186,6 +124,19 @@ static void refuse(struct ike_sa *sa, uint32_t id, uint16_t type, const void *da
 
 	ike_notify_build(&chain, type, data, len);
 	ike_send_sealed_response(sa, IKE_EXCHANGE_CREATE_CHILD_SA, id, &chain);
+}
+
+/* The request of theirs that waits for its answer, of either exchange; it is over. */
+static void refuse_theirs(struct ike_sa *sa, uint16_t type)
+{
+	const struct ike_create *create = sa->theirs;
+	uint8_t exchange = create->followup ? IKE_EXCHANGE_IKE_FOLLOWUP_KE : IKE_EXCHANGE_CREATE_CHILD_SA;
+	uint8_t buffer[64];
+	struct ike_builder chain = ike_build_chain(buffer, sizeof(buffer));
+
+	ike_notify_build(&chain, type, NULL, 0);
+	ike_send_sealed_response(sa, exchange, create->message_id, &chain);
+	ike_create_drop_theirs(sa);
 }
 
 static void refuse_group(struct ike_sa *sa, uint32_t id, uint16_t group)
@@ -200,11 +151,11 @@ static void refuse_group(struct ike_sa *sa, uint32_t id, uint16_t group)
  * offer wants one. Makes our half. False: it has been refused.
  */
 static bool read_request(struct ike_sa *sa, const struct ike_message *inner, uint8_t protocol,
-	struct ike_create *create, struct secret *shared)
+	struct ike_create *create)
 {
 	const struct ike_payload *offer = ike_message_find(inner, IKE_PAYLOAD_SA);
 	const struct ike_payload *payload = ike_message_find(inner, IKE_PAYLOAD_KE);
-	struct ike_suite suite = suite_accepted(sa, protocol);
+	struct ike_suite suite = ike_suite_accepted(sa, protocol);
 	struct crypto_random random = ike_random(sa->ike);
 	uint32_t id = inner->header.id;
 	struct ike_ke ke = {0};
@@ -231,20 +182,22 @@ static bool read_request(struct ike_sa *sa, const struct ike_message *inner, uin
 		return false;
 	}
 	if (!kex_answer(&create->kex, ke.group, ke.data, ke.len, &random) ||
-		!kex_derive(&create->kex, ke.data, ke.len, shared)) {
+		!kex_derive(&create->kex, ke.data, ke.len, &create->shared)) {
 		refuse(sa, id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 		return false;
 	}
 	return true;
 }
 
-static void answer_rekey_sa(struct ike_sa *sa, const struct ike_create *create, uint64_t spi)
+static void answer_rekey_sa(struct ike_sa *sa, struct ike_create *create)
 {
 	uint8_t inner[IKE_MESSAGE_MAX];
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
-	ike_proposal_answer(&chain, &create->chosen, spi, 8);
+	ike_proposal_answer(&chain, &create->chosen, create->spi, 8);
 	build_nonce_and_ke(&chain, &create->nr, &create->kex);
+	if (ike_followup_is_due(create))
+		ike_followup_expect(sa, create, &chain);
 	ike_send_sealed_response(sa, IKE_EXCHANGE_CREATE_CHILD_SA, create->message_id, &chain);
 }
 
@@ -271,27 +224,47 @@ static bool may_replace(const struct ike_sa *sa)
 	       !(sa->successor && (!successor || !successor->rekeyed_by_us));
 }
 
+/* The new IKE SA is there before its answer leaves, and takes over behind it. */
+static void finish_theirs_sa(struct ike_sa *sa)
+{
+	struct ike_create *create = sa->theirs;
+	struct ike_sa *fresh = ike_sa_succeed(sa, create, false);
+
+	if (!fresh) {
+		refuse_theirs(sa, IKE_NOTIFY_INVALID_SYNTAX);
+		return;
+	}
+	if (create->followup)
+		ike_followup_answer(sa);
+	else
+		answer_rekey_sa(sa, create);
+	create_free(&sa->theirs);
+	ike_rekey_settle_sa(sa, fresh);
+}
+
 static void take_rekey_sa(struct ike_sa *sa, const struct ike_message *inner)
 {
-	struct ike_create create = {.message_id = inner->header.id};
-	struct secret shared = {0};
-	struct ike_sa *fresh;
+	struct ike_create create = {.kind = IKE_CREATE_REKEY_IKE, .message_id = inner->header.id};
 
-	if (is_busy(sa) || !may_replace(sa)) {
+	if (is_busy(sa) || !may_replace(sa) || ike_followup_is_for(sa, IKE_CREATE_REKEY_IKE, 0)) {
 		refuse(sa, inner->header.id, IKE_NOTIFY_TEMPORARY_FAILURE, NULL, 0);
 		return;
 	}
-	if (read_request(sa, inner, IKE_PROTOCOL_IKE, &create, &shared)) {
-		fresh = create.chosen.spi ? successor(sa, &create, false, &shared) : NULL;
-		if (fresh) {
-			answer_rekey_sa(sa, &create, fresh->own_spi);
-			ike_rekey_settle_sa(sa, fresh);
-		} else {
+	if (read_request(sa, inner, IKE_PROTOCOL_IKE, &create)) {
+		create.spi = ike_fresh_spi(sa->ike);
+		if (!create.chosen.spi) {
 			refuse(sa, inner->header.id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
+		} else {
+			sa->theirs = mem_dup(&create, sizeof(create));
+			create.kex = (struct kex){0}; /* it has moved */
+			if (ike_followup_is_due(sa->theirs))
+				answer_rekey_sa(sa, sa->theirs);
+			else
+				finish_theirs_sa(sa);
 		}
 	}
-	secret_clear(&shared);
 	kex_clear(&create.kex);
+	secret_wipe(&create, sizeof(create));
 }
 
 /* What a request for a CHILD SA asks for. */
@@ -313,33 +286,80 @@ static uint16_t grant(struct ike_sa *sa, const struct child_request *request, st
 	return ike_still_asks(&request->selectors, pair) ? 0 : IKE_NOTIFY_TS_UNACCEPTABLE;
 }
 
-static void install_theirs(struct ike_sa *sa, const struct child_request *request,
-	struct ike_create *create, const struct secret *shared)
+static void answer_child(struct ike_sa *sa, struct ike_create *create)
 {
-	struct ike_child_seed seed = {.ni = &create->ni, .nr = &create->nr};
+	uint8_t inner[IKE_MESSAGE_MAX];
+	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
+
+	if (create->mode == IPSEC_TRANSPORT)
+		ike_notify_build(&chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
+	ike_proposal_answer(&chain, &create->chosen, create->child->pub.pair.in.spi, 4);
+	build_nonce_and_ke(&chain, &create->nr, &create->kex);
+	ike_build_selectors(&chain, &create->scope, false);
+	if (ike_followup_is_due(create))
+		ike_followup_expect(sa, create, &chain);
+	ike_send_sealed_response(sa, IKE_EXCHANGE_CREATE_CHILD_SA, create->message_id, &chain);
+}
+
+/* Keys of all key exchanges, then the data plane. */
+static bool install(const struct ike_create *create, bool ours)
+{
+	struct ike_child_seed seed = {.ni = &create->ni,
+		.nr = &create->nr,
+		.shared = create->chosen.ke ? &create->shared : NULL,
+		.more = ike_followup_secrets(create),
+		.initiator = ours};
+
+	return ike_child_install(create->child, &create->scope, create->mode, &create->chosen, &seed);
+}
+
+void ike_create_complete_theirs(struct ike_sa *sa)
+{
+	if (sa->theirs->kind == IKE_CREATE_REKEY_IKE)
+		finish_theirs_sa(sa);
+	else if (!install(sa->theirs, false))
+		refuse_theirs(sa, IKE_NOTIFY_INVALID_SYNTAX);
+}
+
+void ike_create_forget_child(const struct ike_child_sa *child)
+{
+	struct ike_sa *sa = child->sa;
+
+	if (sa->theirs && sa->theirs->child == child)
+		create_free(&sa->theirs);
+}
+
+void ike_create_drop_theirs(struct ike_sa *sa)
+{
+	struct ike_child_sa *child = sa->theirs ? sa->theirs->child : NULL;
+
+	create_free(&sa->theirs);
+	if (child)
+		ike_child_remove(child, IKE_REASON_CRYPTO);
+}
+
+static void begin_theirs(struct ike_sa *sa, const struct child_request *request, struct ike_create *create)
+{
 	bool asked = request->selectors.transport;
 	bool transport = request->old ? asked && request->old->pub.pair.mode == IPSEC_TRANSPORT
 				      : ike_in_transport(sa, asked);
-	struct ike_scope scope;
 	uint64_t user;
-	uint16_t refusal = grant(sa, request, &scope, &user);
+	uint16_t refusal = grant(sa, request, &create->scope, &user);
 
 	if (refusal) {
 		refuse(sa, create->message_id, refusal, NULL, 0);
 		return;
 	}
-	seed.shared = create->chosen.ke ? shared : NULL;
+	create->mode = transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL;
+	create->child = ike_child_new(sa, user);
+	create->child->replaces = request->old ? request->old->pub.id : 0;
+	ike_low_nonce(&create->ni, &create->nr, create->child->low_nonce);
 	sa->theirs = mem_dup(create, sizeof(*create));
 	create->kex = (struct kex){0}; /* it has moved */
-	sa->theirs->child = ike_child_new(sa, user);
-	sa->theirs->child->replaces = request->old ? request->old->pub.id : 0;
-	ike_low_nonce(&create->ni, &create->nr, sa->theirs->child->low_nonce);
-	if (ike_child_install(sa->theirs->child, &scope,
-		    transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL, &create->chosen, &seed))
-		return;
-	ike_child_remove(sa->theirs->child, IKE_REASON_CRYPTO);
-	refuse(sa, create->message_id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
-	create_free(&sa->theirs);
+	if (ike_followup_is_due(sa->theirs))
+		answer_child(sa, sa->theirs);
+	else
+		ike_create_complete_theirs(sa);
 }
 
 /* False: it has been refused. */
@@ -362,7 +382,8 @@ static bool read_child_request(
 	}
 	if (!out->old)
 		refuse(sa, inner->header.id, IKE_NOTIFY_CHILD_SA_NOT_FOUND, NULL, 0);
-	else if (out->old->deleting || out->old->state == IKE_CHILD_INSTALLING)
+	else if (out->old->deleting || out->old->state == IKE_CHILD_INSTALLING ||
+		 ike_followup_is_for(sa, IKE_CREATE_REKEY_CHILD, out->old->pub.id))
 		refuse(sa, inner->header.id, IKE_NOTIFY_TEMPORARY_FAILURE, NULL, 0);
 	else
 		return true;
@@ -384,7 +405,6 @@ static void take_child(struct ike_sa *sa, const struct ike_message *inner)
 	struct ike_create create = {
 		.kind = IKE_CREATE_REKEY_CHILD, .message_id = inner->header.id};
 	struct child_request request;
-	struct secret shared = {0};
 
 	/* 2.25.1: what is replaced as a whole gets nothing new. */
 	if (sa->is_replaced || (sa->ours && sa->ours->kind == IKE_CREATE_REKEY_IKE)) {
@@ -395,13 +415,12 @@ static void take_child(struct ike_sa *sa, const struct ike_message *inner)
 		refuse(sa, inner->header.id, IKE_NOTIFY_NO_ADDITIONAL_SAS, NULL, 0);
 		return;
 	}
-	if (read_child_request(sa, inner, &request) &&
-		read_request(sa, inner, IKE_PROTOCOL_ESP, &create, &shared)) {
+	if (read_child_request(sa, inner, &request) && read_request(sa, inner, IKE_PROTOCOL_ESP, &create)) {
 		create.kind = request.old ? IKE_CREATE_REKEY_CHILD : IKE_CREATE_CHILD;
-		install_theirs(sa, &request, &create, &shared);
+		begin_theirs(sa, &request, &create);
 	}
-	secret_clear(&shared);
 	kex_clear(&create.kex);
+	secret_wipe(&create, sizeof(create));
 }
 
 void ike_take_create_request(struct ike_sa *sa, const struct ike_message *inner)
@@ -410,8 +429,10 @@ void ike_take_create_request(struct ike_sa *sa, const struct ike_message *inner)
 	uint8_t protocol = ike_proposal_protocol(offer);
 
 	/* The data plane has it: this is the request once more. */
-	if (sa->theirs)
+	if (sa->theirs && ike_followup_give_up(sa) == IKE_NEVER)
 		return;
+	/* One exchange at a time: who begins anew has given up what was to follow (RFC 9370 2.2.4). */
+	ike_create_drop_theirs(sa);
 	if (inner->unsupported)
 		refuse(sa, inner->header.id, IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD,
 			&inner->unsupported, 1);
@@ -426,39 +447,24 @@ void ike_take_create_request(struct ike_sa *sa, const struct ike_message *inner)
 			offer ? IKE_NOTIFY_NO_PROPOSAL_CHOSEN : IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 }
 
-static void answer_child(struct ike_sa *sa, const struct ike_create *create)
-{
-	const struct sa_pair *pair = &create->child->pub.pair;
-	struct ike_scope scope = ike_scope_of(pair);
-	uint8_t inner[IKE_MESSAGE_MAX];
-	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
-
-	if (pair->mode == IPSEC_TRANSPORT)
-		ike_notify_build(&chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
-	ike_proposal_answer(&chain, &create->chosen, pair->in.spi, 4);
-	build_nonce_and_ke(&chain, &create->nr, &create->kex);
-	ike_build_selectors(&chain, &scope, false);
-	ike_send_sealed_response(sa, IKE_EXCHANGE_CREATE_CHILD_SA, create->message_id, &chain);
-}
-
 /* --- the data plane's word --------------------------------------------------------------------------- */
 
 void ike_create_installed(struct ike_sa *sa, struct ike_child_sa *child, bool good)
 {
 	bool theirs = sa->theirs && sa->theirs->child == child;
-	uint32_t id = theirs ? sa->theirs->message_id : 0;
 
 	if (!good && theirs) {
-		create_free(&sa->theirs);
-		ike_child_remove(child, IKE_REASON_INSTALL);
-		refuse(sa, id, IKE_NOTIFY_TEMPORARY_FAILURE, NULL, 0);
+		refuse_theirs(sa, IKE_NOTIFY_TEMPORARY_FAILURE);
 	} else if (!good) {
 		/* The peer has it: it is told; and the one before it has another chance. */
 		child->delete_us = sa->ike->now_us;
 		ike_rekey_retry(sa, ike_child_find(sa->ike, child->replaces));
 	} else {
 		if (theirs) {
-			answer_child(sa, sa->theirs);
+			if (sa->theirs->followup)
+				ike_followup_answer(sa);
+			else
+				answer_child(sa, sa->theirs);
 			create_free(&sa->theirs);
 		}
 		ike_child_set_up(child);
@@ -503,8 +509,13 @@ static void take_refusal(struct ike_sa *sa, const struct ike_create *create, con
 
 	if (create->child)
 		ike_child_remove(create->child, IKE_REASON_PEER_ERROR);
-	if (try_group(sa, create, notify, old))
+	if (!create->followup && try_group(sa, create, notify, old))
 		return;
+	/* RFC 9370 2.2.4: the peer waits for less time than this path takes, always. */
+	if (notify->type == IKE_NOTIFY_STATE_NOT_FOUND && ++sa->lost_states >= MAX_TRIES) {
+		ike_sa_delete(sa, IKE_REASON_PEER_ERROR);
+		return;
+	}
 	/* 2.25: the peer has deleted it; its DELETE is lost or late. */
 	if (notify->type == IKE_NOTIFY_CHILD_SA_NOT_FOUND && old) {
 		ike_child_remove(old, IKE_REASON_PEER_DELETED);
@@ -517,7 +528,7 @@ static void take_refusal(struct ike_sa *sa, const struct ike_create *create, con
 
 /* Our half of what both have now; false when the response does not fit the request. */
 static bool read_response(struct ike_sa *sa, const struct ike_message *inner,
-	struct ike_create *create, uint8_t protocol, struct secret *shared)
+	struct ike_create *create, uint8_t protocol)
 {
 	const struct ike_payload *offer = ike_message_find(inner, IKE_PAYLOAD_SA);
 	const struct ike_payload *payload = ike_message_find(inner, IKE_PAYLOAD_KE);
@@ -527,9 +538,7 @@ static bool read_response(struct ike_sa *sa, const struct ike_message *inner,
 
 	if (!offer || inner->unsupported || (protocol == IKE_PROTOCOL_ESP && !old))
 		return false;
-	suite = protocol == IKE_PROTOCOL_ESP
-			? suite_in_use(&old->esp, create->kex.group)
-			: suite_in_use(&sa->chosen, create->kex.group);
+	suite = ike_suite_in_use(sa, old, create->kex.group);
 	if (!ike_take_nonce(inner, &create->nr) ||
 		ike_proposal_choose(offer, protocol, &suite, create->kex.group, &create->chosen) !=
 			IKE_CHOICE_MADE ||
@@ -537,48 +546,94 @@ static bool read_response(struct ike_sa *sa, const struct ike_message *inner,
 		return false;
 	return create->kex.group == 0 ||
 	       (payload && ike_ke_parse(payload, &ke) && ke.group == create->kex.group &&
-		       kex_derive(&create->kex, ke.data, ke.len, shared));
+		       kex_derive(&create->kex, ke.data, ke.len, &create->shared));
 }
 
-/* The peer has its end already: what does not fit is deleted there. */
-static void take_child_response(struct ike_sa *sa, const struct ike_message *inner, struct ike_create *create)
+static bool read_child_response(struct ike_sa *sa, const struct ike_message *inner, struct ike_create *create)
 {
-	struct ike_child_sa *old = ike_child_find(sa->ike, create->old), *child = create->child;
-	struct ike_child_seed seed = {.ni = &create->ni, .nr = &create->nr, .initiator = true};
-	struct secret shared = {0};
+	const struct ike_child_sa *old = ike_child_find(sa->ike, create->old);
 	struct ike_selectors answer;
-	struct ike_scope scope;
-	bool good = read_response(sa, inner, create, IKE_PROTOCOL_ESP, &shared) &&
-		    ike_read_selectors(sa, inner, true, &answer) &&
-		    ike_still_grants(&answer, &old->pub.pair) &&
-		    answer.transport == (old->pub.pair.mode == IPSEC_TRANSPORT);
 
-	if (good) {
-		ike_low_nonce(&create->ni, &create->nr, child->low_nonce);
-		seed.shared = create->kex.group ? &shared : NULL;
-		scope = ike_scope_of(&old->pub.pair);
-		good = ike_child_install(
-			child, &scope, old->pub.pair.mode, &create->chosen, &seed);
-	}
-	secret_clear(&shared);
-	if (good)
-		return;
-	child->delete_us = sa->ike->now_us;
-	ike_rekey_retry(sa, old);
+	if (!read_response(sa, inner, create, IKE_PROTOCOL_ESP) ||
+		!ike_read_selectors(sa, inner, true, &answer) ||
+		!ike_still_grants(&answer, &old->pub.pair) ||
+		answer.transport != (old->pub.pair.mode == IPSEC_TRANSPORT))
+		return false;
+	create->scope = ike_scope_of(&old->pub.pair);
+	create->mode = old->pub.pair.mode;
+	ike_low_nonce(&create->ni, &create->nr, create->child->low_nonce);
+	return true;
 }
 
-static void take_sa_response(struct ike_sa *sa, const struct ike_message *inner, struct ike_create *create)
+/* What the peer may have made of it already is deleted there. */
+static void fail(struct ike_sa *sa, struct ike_create *create)
 {
-	struct secret shared = {0};
-	struct ike_sa *fresh = read_response(sa, inner, create, IKE_PROTOCOL_IKE, &shared)
-				       ? successor(sa, create, true, &shared)
-				       : NULL;
+	if (create->child) {
+		create->child->delete_us = sa->ike->now_us;
+		ike_rekey_retry(sa, ike_child_find(sa->ike, create->old));
+	} else { /* an SA that we cannot delete: it is of no use, and both end */
+		ike_sa_delete(sa, IKE_REASON_CRYPTO);
+	}
+}
 
-	secret_clear(&shared);
+static void complete(struct ike_sa *sa, struct ike_create *create)
+{
+	struct ike_sa *fresh;
+
+	sa->lost_states = 0;
+	if (create->child) {
+		if (!install(create, true))
+			fail(sa, create);
+		return;
+	}
+	fresh = ike_sa_succeed(sa, create, true);
 	if (fresh)
 		ike_rekey_settle_sa(sa, fresh);
-	else /* the peer holds an SA that we cannot delete: it is of no use, and both end */
-		ike_sa_delete(sa, IKE_REASON_CRYPTO);
+	else
+		fail(sa, create);
+}
+
+/* It was ours, and is over. */
+static void end_ours(struct ike_sa *sa, struct ike_create *create)
+{
+	create_free(&create);
+	if (sa->state != IKE_SA_DEAD)
+		ike_sa_schedule(sa);
+}
+
+void ike_create_complete_ours(struct ike_sa *sa, struct ike_create *create)
+{
+	sa->ours = NULL;
+	complete(sa, create);
+	end_ours(sa, create);
+}
+
+void ike_create_fail_ours(struct ike_sa *sa, struct ike_create *create, const struct ike_notify *error)
+{
+	sa->ours = NULL;
+	if (error)
+		take_refusal(sa, create, error);
+	else
+		fail(sa, create);
+	end_ours(sa, create);
+}
+
+static void follow_up(struct ike_sa *sa, const struct ike_message *inner)
+{
+	struct ike_create *create = sa->ours;
+
+	if (ike_followup_loses(sa)) {
+		sa->ours = NULL;
+		if (create->child)
+			ike_child_remove(create->child, IKE_REASON_REDUNDANT);
+		ike_rekey_retry(sa, ike_child_find(sa->ike, create->old));
+		end_ours(sa, create);
+	} else {
+		if (ike_followup_crosses(sa))
+			ike_create_drop_theirs(sa);
+		if (!ike_followup_begin(sa, inner))
+			ike_create_fail_ours(sa, create, NULL);
+	}
 }
 
 void ike_take_create_response(struct ike_sa *sa, const struct ike_message *inner)
@@ -587,16 +642,15 @@ void ike_take_create_response(struct ike_sa *sa, const struct ike_message *inner
 	struct ike_notify error;
 
 	ike_request_answered(sa);
-	sa->ours = NULL;
 	if (!create)
 		return;
 	if (ike_notify_find_error(inner, &error))
-		take_refusal(sa, create, &error);
-	else if (create->kind == IKE_CREATE_REKEY_IKE)
-		take_sa_response(sa, inner, create);
+		ike_create_fail_ours(sa, create, &error);
+	else if (create->kind == IKE_CREATE_REKEY_IKE ? !read_response(sa, inner, create, IKE_PROTOCOL_IKE)
+						       : !read_child_response(sa, inner, create))
+		ike_create_fail_ours(sa, create, NULL);
+	else if (ike_followup_is_due(create))
+		follow_up(sa, inner);
 	else
-		take_child_response(sa, inner, create);
-	create_free(&create);
-	if (sa->state != IKE_SA_DEAD)
-		ike_sa_schedule(sa);
+		ike_create_complete_ours(sa, create);
 }

@@ -97,6 +97,8 @@ static void take_protected_response(struct ike_sa *sa, const struct ike_message 
 	case IKE_SA_ESTABLISHED:
 		if (inner->header.exchange == IKE_EXCHANGE_CREATE_CHILD_SA)
 			ike_take_create_response(sa, inner);
+		else if (inner->header.exchange == IKE_EXCHANGE_IKE_FOLLOWUP_KE)
+			ike_take_followup_response(sa, inner);
 		else
 			ike_take_informational_answer(sa);
 		break;
@@ -126,6 +128,8 @@ static void take_protected_request(struct ike_sa *sa, const struct ike_message *
 		ike_take_informational(sa, inner);
 	else if (inner->header.exchange == IKE_EXCHANGE_CREATE_CHILD_SA && established)
 		ike_take_create_request(sa, inner);
+	else if (inner->header.exchange == IKE_EXCHANGE_IKE_FOLLOWUP_KE && established)
+		ike_take_followup_request(sa, inner);
 }
 
 /* Authentic but senseless content: the exchange is answered, or over (2.21.2). */
@@ -356,7 +360,7 @@ static void sa_tick(struct ike_sa *sa)
 {
 	uint64_t now_us = sa->ike->now_us;
 
-	if (ike_keepalive_tick(sa) || ike_response_tick(sa))
+	if (ike_keepalive_tick(sa) || ike_response_tick(sa) || ike_followup_tick(sa))
 		return;
 	if (now_us >= sa->fail_us)
 		ike_sa_end(sa, sa->fail_reason);

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* g^ir | Ni | Nr | SPIi | SPIr, or a part of it. */
+/* g^ir | Ni | Nr | SK(1) … | SPIi | SPIr, or a part of it. */
 struct seed {
 	size_t len;
-	uint8_t data[SECRET_MAX + 2 * IKE_NONCE_MAX + 2 * IKE_SPI_LEN];
+	uint8_t data[SECRET_MAX + 2 * IKE_NONCE_MAX + IKE_MORE_SECRETS_MAX + 2 * IKE_SPI_LEN];
 };
 
 static void seed_secret(struct seed *seed, const struct secret *shared)
@@ -26,6 +26,16 @@ static void seed_nonces(struct seed *seed, const struct ike_nonce *ni, const str
 	writer_bytes(&w, ni->data, ni->len);
 	writer_bytes(&w, nr->data, nr->len);
 	seed->len += w.len;
+}
+
+static bool seed_more(struct seed *seed, const struct chunk *more)
+{
+	struct writer w = writer_init(seed->data + seed->len, sizeof(seed->data) - seed->len);
+
+	if (more)
+		writer_bytes(&w, more->data, more->len);
+	seed->len += w.len;
+	return !w.failed;
 }
 
 static void seed_spis(struct seed *seed, uint64_t spi_i, uint64_t spi_r)
@@ -106,8 +116,8 @@ bool ike_keys_derive(struct ike_keys *keys, const struct ike_chosen *chosen,
 }
 
 bool ike_keys_rekey(struct ike_keys *keys, const struct ike_keys *old,
-	const struct ike_chosen *chosen, const struct secret *shared, const struct ike_nonce *ni,
-	const struct ike_nonce *nr, uint64_t spi_i, uint64_t spi_r)
+	const struct ike_chosen *chosen, const struct secret *shared, const struct chunk *more,
+	const struct ike_nonce *ni, const struct ike_nonce *nr, uint64_t spi_i, uint64_t spi_r)
 {
 	struct seed with_secret = {0}, seed = {0};
 	struct chunk chunk = {with_secret.data, 0};
@@ -118,8 +128,9 @@ bool ike_keys_rekey(struct ike_keys *keys, const struct ike_keys *old,
 		return false;
 	seed_secret(&with_secret, shared);
 	seed_nonces(&with_secret, ni, nr);
+	good = seed_more(&with_secret, more);
 	chunk.len = with_secret.len;
-	good = prf_compute(old->prf, old->d, old->prf_len, &chunk, 1, skeyseed);
+	good = good && prf_compute(old->prf, old->d, old->prf_len, &chunk, 1, skeyseed);
 	seed_nonces(&seed, ni, nr);
 	seed_spis(&seed, spi_i, spi_r);
 	good = good && expand(keys, skeyseed, &seed);
@@ -133,7 +144,7 @@ bool ike_keys_update(struct ike_keys *keys, const struct ike_chosen *chosen, con
 	const struct ike_nonce *ni, const struct ike_nonce *nr, uint64_t spi_i, uint64_t spi_r)
 {
 	struct ike_keys fresh = {0};
-	bool good = ike_keys_rekey(&fresh, keys, chosen, shared, ni, nr, spi_i, spi_r);
+	bool good = ike_keys_rekey(&fresh, keys, chosen, shared, NULL, ni, nr, spi_i, spi_r);
 
 	if (good) {
 		ike_keys_clear(keys);
@@ -188,8 +199,8 @@ static void take_child(struct ipsec_sa *sa, const uint8_t **stream, size_t encr_
 }
 
 bool ike_keys_child(const struct ike_keys *keys, const struct ike_chosen *esp,
-	const struct secret *shared, const struct ike_nonce *ni, const struct ike_nonce *nr,
-	struct ipsec_sa *to_responder, struct ipsec_sa *to_initiator)
+	const struct secret *shared, const struct chunk *more, const struct ike_nonce *ni,
+	const struct ike_nonce *nr, struct ipsec_sa *to_responder, struct ipsec_sa *to_initiator)
 {
 	uint8_t stream[4 * IPSEC_KEY_MAX];
 	const uint8_t *at = stream;
@@ -202,7 +213,8 @@ bool ike_keys_child(const struct ike_keys *keys, const struct ike_chosen *esp,
 	if (shared)
 		seed_secret(&seed, shared);
 	seed_nonces(&seed, ni, nr);
-	good = prf_plus(keys->prf, keys->d, keys->prf_len, seed.data, seed.len, stream,
+	good = seed_more(&seed, more) &&
+	       prf_plus(keys->prf, keys->d, keys->prf_len, seed.data, seed.len, stream,
 		2 * (encr_len + integ_len));
 	take_child(to_responder, &at, encr_len, integ_len);
 	take_child(to_initiator, &at, encr_len, integ_len);

@@ -31,10 +31,15 @@ struct ike_nonce {
 bool ike_keys_derive(struct ike_keys *keys, const struct ike_chosen *chosen,
 	const struct secret *shared, const struct ike_nonce *ni, const struct ike_nonce *nr,
 	uint64_t spi_i, uint64_t spi_r);
-/* Those of an SA that replaces `old` (2.18). The PRF of both is the same: a rekey offers no other. */
+/* SK(1) | SK(2) … of additional key exchanges at most (RFC 9370 2.2.4). */
+#define IKE_MORE_SECRETS_MAX (IKE_ADDKE_MAX * SECRET_MAX)
+/*
+ * Those of an SA that replaces `old` (2.18). The PRF of both is the same: a rekey offers no
+ * other. `more`: what additional key exchanges gave, one behind the other; NULL for none.
+ */
 bool ike_keys_rekey(struct ike_keys *keys, const struct ike_keys *old,
-	const struct ike_chosen *chosen, const struct secret *shared, const struct ike_nonce *ni,
-	const struct ike_nonce *nr, uint64_t spi_i, uint64_t spi_r);
+	const struct ike_chosen *chosen, const struct secret *shared, const struct chunk *more,
+	const struct ike_nonce *ni, const struct ike_nonce *nr, uint64_t spi_i, uint64_t spi_r);
 /*
  * The same SA's after an additional key exchange (RFC 9370 2.2.2): from SK_d and the new
  * secret, with the nonces of IKE_SA_INIT. False: the keys are as they were.
@@ -50,11 +55,12 @@ bool ike_keys_with_ppk(struct ike_keys *keys, const struct secret *ppk);
 
 /*
  * KEYMAT (2.17), with the shared secret of a key exchange of its own (PFS) or
- * NULL: the keys of the direction from the exchange's initiator to its
+ * NULL, and what additional key exchanges gave: the keys of the direction from the exchange's initiator to its
  * responder, and those of the other. Sets keys and their lengths only.
  */
 bool ike_keys_child(const struct ike_keys *keys, const struct ike_chosen *esp,
-	const struct secret *shared, const struct ike_nonce *ni, const struct ike_nonce *nr,
-	struct ipsec_sa *to_responder, struct ipsec_sa *to_initiator);
+	const struct secret *shared, const struct chunk *more, const struct ike_nonce *ni,
+	const struct ike_nonce *nr, struct ipsec_sa *to_responder,
+	struct ipsec_sa *to_initiator);
 
 #endif

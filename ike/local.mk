@@ -7,6 +7,7 @@ libike_a_SOURCES = \
 	ike/const.c ike/const.h \
 	ike/contact.c \
 	ike/create.c \
+	ike/create_suite.c \
 	ike/crossing.c \
 	ike/crypto/aead.c ike/crypto/aead.h \
 	ike/crypto/bundle.c ike/crypto/bundle.h \
@@ -25,6 +26,7 @@ libike_a_SOURCES = \
 	ike/engine_config.c ike/engine_config.h \
 	ike/events.c \
 	ike/exchange.c \
+	ike/followup.c \
 	ike/fragment.c \
 	ike/guard.c \
 	ike/id.c ike/id.h \
@@ -64,9 +66,11 @@ LINT_TESTS += t/lint/vectors.t
 EXTRA_DIST += t/unit/ike_vectors.py
 
 sim_world = t/sim/world.c t/sim/world.h t/tap.h
-UNIT_TESTS += t/sim/addke t/sim/kem t/sim/two t/sim/algorithms t/sim/life t/sim/requests t/sim/crossing t/sim/contact t/sim/certs t/sim/fragments t/sim/nat t/sim/ppk t/sim/rekey t/sim/selectors t/sim/flood t/sim/fleet
+UNIT_TESTS += t/sim/addke t/sim/followup t/sim/kem t/sim/two t/sim/algorithms t/sim/life t/sim/requests t/sim/crossing t/sim/contact t/sim/certs t/sim/fragments t/sim/nat t/sim/ppk t/sim/rekey t/sim/selectors t/sim/flood t/sim/fleet
 t_sim_addke_SOURCES = t/sim/addke.c t/pki.c t/pki.h $(sim_world)
 t_sim_addke_LDADD = $(IKE_LIBS)
+t_sim_followup_SOURCES = t/sim/followup.c $(sim_world)
+t_sim_followup_LDADD = $(IKE_LIBS)
 t_sim_kem_SOURCES = t/sim/kem.c $(sim_world)
 t_sim_kem_LDADD = $(IKE_LIBS)
 t_sim_algorithms_SOURCES = t/sim/algorithms.c $(sim_world)

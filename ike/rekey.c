@@ -130,6 +130,42 @@ bool ike_rekey_tick(struct ike_sa *sa)
 	return false;
 }
 
+/* --- a new IKE SA of the same peer (2.18) ------------------------------------------------------ */
+
+struct ike_sa *ike_sa_succeed(struct ike_sa *old, const struct ike_create *create, bool ours)
+{
+	struct chunk more = ike_followup_secrets(create);
+	struct ike_sa *sa = ike_sa_new(
+		old->ike, ours ? IKE_INITIATOR : IKE_RESPONDER, &old->path, old->conn);
+	struct ike_keys keys = {0};
+
+	ike_sa_forget_handshake(sa);
+	sa->local_auth = old->local_auth;
+	sa->remote_auth = old->remote_auth;
+	sa->user = old->user;
+	sa->selector = old->selector;
+	ike_kept_set(&sa->peer_id, old->peer_id.data, old->peer_id.len);
+	sa->fragments = old->fragments;
+	sa->has_ppk = old->has_ppk;
+	sa->nat = old->nat;
+	sa->rtt_us = old->rtt_us;
+	sa->created_us = old->created_us;
+	memcpy(sa->low_nonce, old->low_nonce, sizeof(sa->low_nonce));
+	sa->reported = sa->confirmed = true;
+	sa->chosen = create->chosen;
+	ike_sa_set_own_spi(sa, create->spi);
+	sa->spi_i = ours ? create->spi : create->chosen.spi;
+	sa->spi_r = ours ? create->chosen.spi : sa->own_spi;
+	sa->rekeyed_by_us = ours;
+	ike_low_nonce(&create->ni, &create->nr, sa->rekey_nonce);
+	if (ike_keys_rekey(&keys, old->keys, &create->chosen, &create->shared, &more, &create->ni,
+		    &create->nr, sa->spi_i, sa->spi_r))
+		ike_sa_take_keys(sa, &keys);
+	ike_keys_clear(&keys);
+	ike_sa_set_state(sa, sa->keys ? IKE_SA_ESTABLISHED : IKE_SA_DEAD);
+	return sa->keys ? sa : NULL;
+}
+
 /* --- which stays: CHILD SAs ------------------------------------------------------------------ */
 
 /* It stands until its DELETE: ours after a moment, or theirs. */

@@ -24,9 +24,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static struct world world;
 
-/* What the next datagram suffers. */
+/* What the next datagram suffers, or a later one. */
 struct spoiler {
 	bool armed, inside;
+	uint8_t skip; /* so many pass before */
 	uint16_t offset;
 	uint8_t value;
 	bool changes_first; /* the type of the first inner payload instead */
@@ -97,6 +98,10 @@ static bool spoil(struct world *w, struct packet *packet)
 	translate(packet);
 	if (!spoiler->armed)
 		return true;
+	if (spoiler->skip) {
+		spoiler->skip--;
+		return true;
+	}
 	spoiler->armed = false;
 	if (spoiler->inside)
 		spoil_inside(w, packet, spoiler);
@@ -191,6 +196,7 @@ static void arm(struct reader *r, struct spoiler *spoiler)
 	spoiler->armed = true;
 	spoiler->inside = bits & 1;
 	spoiler->changes_first = bits & 2;
+	spoiler->skip = bits >> 4;
 	spoiler->offset = reader_u16(r);
 	spoiler->value = reader_u8(r);
 }

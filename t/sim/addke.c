@@ -170,9 +170,18 @@ static bool strip(struct world *w, struct packet *packet)
 
 static void test_stripped(void)
 {
-	static const struct lists optional = {{{P384, NONE}}};
+	static const struct lists optional = {{{P384, NONE}}}, one = {{{P384}}};
+	size_t from = 0;
 
-	for (size_t from = 0; from < 2; from++) {
+	begin(44, IKE_AUTH_PSK, &one, &one);
+	world.filter = strip;
+	world.filter_arg = &from;
+	world_initiate(&world, 0);
+	world_run_for(&world, 8000 * WORLD_MS);
+	ok(A->failed_reason == IKE_REASON_NO_PROPOSAL && ike_counters(B->ike).responded == 0,
+		"a demand without the notify is refused");
+	world_clear(&world);
+	for (; from < 2; from++) {
 		begin(45 + from, IKE_AUTH_PSK, &optional, &optional);
 		world.filter = strip;
 		world.filter_arg = &from;
@@ -416,7 +425,7 @@ static void begin_forging(uint64_t seed, const struct lists *lists, bool interme
 static void test_forged(void)
 {
 	static const struct lists none = {{{0}}};
-	static const uint8_t id_null[] = {IKE_ID_NULL, 0, 0, 0}, critical[] = {0, 0x80, 0, 4};
+	static const uint8_t proof[32], id_null[] = {IKE_ID_NULL, 0, 0, 0}, critical[] = {0, 0x80, 0, 4};
 	uint8_t room[256], bytes[sizeof(critical)];
 	struct ike_builder chain = ike_build_chain(room, sizeof(room));
 
@@ -427,7 +436,7 @@ static void test_forged(void)
 
 	begin_forging(221, &three, false);
 	ike_build_payload(&chain, IKE_PAYLOAD_IDi, id_null, sizeof(id_null));
-	ike_auth_build(&chain, IKE_METHOD_NULL, room, 32);
+	ike_auth_build(&chain, IKE_METHOD_NULL, proof, sizeof(proof));
 	forge(IKE_EXCHANGE_IKE_AUTH, &chain, 1);
 	ok(answered_with(IKE_NOTIFY_AUTHENTICATION_FAILED) && B->refusals == 1, "IKE_AUTH before all is done is refused");
 	is_str(B->refused_detail, "an additional key exchange is missing", "which says why");

@@ -20,6 +20,7 @@ static struct world world;
 struct lives {
 	uint32_t child_a, child_b, ike_a, ike_b;
 	bool no_pfs;
+	bool addke; /* with two additional key exchanges (RFC 9370) */
 };
 
 static void set_lives(struct world_host *host, uint32_t child, uint32_t ike, bool no_pfs)
@@ -33,11 +34,20 @@ static void set_lives(struct world_host *host, uint32_t child, uint32_t ike, boo
 	conn->no_pfs = no_pfs;
 }
 
+static void add_key_exchanges(struct ike_suite *suite)
+{
+	suite->addke[0][0] = IKE_GROUP_ECP_256;
+	suite->addke[2][0] = IKE_GROUP_ECP_384;
+	suite->addke_count[0] = suite->addke_count[2] = 1;
+}
+
 static void begin(uint64_t seed, const struct lives *lives)
 {
 	world_init(&world, seed, IKE_AUTH_PSK);
 	set_lives(A, lives->child_a, lives->ike_a, lives->no_pfs);
 	set_lives(B, lives->child_b, lives->ike_b, lives->no_pfs);
+	for (size_t i = 0; i < 2 && lives->addke; i++)
+		add_key_exchanges(&world.hosts[i].conns[0].ike);
 	world_reload(&world, 0);
 	world_reload(&world, 1);
 	A->install_us = B->install_us = 2 * WORLD_MS;
@@ -229,6 +239,29 @@ static void test_soft_expire(void)
 	end();
 }
 
+/* Behind each CREATE_CHILD_SA come two IKE_FOLLOWUP_KE. */
+static void test_more(unsigned seeds)
+{
+	struct lives child = {.child_a = 12, .addke = true}, child_b = {.child_b = 12, .addke = true};
+	struct lives sa = {.ike_a = 12, .addke = true}, sa_b = {.ike_b = 12, .addke = true};
+	struct lives no_pfs = {.child_a = 12, .no_pfs = true, .addke = true};
+	struct lives both_child = {.child_a = 12, .child_b = 12, .addke = true};
+	struct lives both_sa = {.ike_a = 12, .ike_b = 12, .addke = true};
+	struct lives all = {.child_a = 12, .child_b = 12, .ike_a = 12, .ike_b = 12, .addke = true};
+	struct lives mixed = {.child_a = 12, .ike_b = 12, .addke = true};
+
+	test_one_end(&child, 8, "CHILD SA with more key exchanges, by its initiator");
+	test_one_end(&child_b, 8, "CHILD SA with more key exchanges, by its responder");
+	test_one_end(&no_pfs, 8, "CHILD SA without PFS, of an IKE SA with more");
+	test_sa_by_one_end(&sa, "IKE SA with more key exchanges, by its initiator");
+	test_sa_by_one_end(&sa_b, "IKE SA with more key exchanges, by its responder");
+	test_both(&both_child, 0, seeds, "CHILD SA with more key exchanges by both");
+	test_both(&both_sa, 0, seeds, "IKE SA with more key exchanges by both");
+	test_both(&mixed, 0, seeds, "CHILD SA by one, IKE SA by the other, with more key exchanges");
+	test_both(&all, 0, seeds, "everything with more key exchanges by both");
+	test_both(&all, 20, seeds, "everything with more key exchanges by both");
+}
+
 int main(int argc, char **argv)
 {
 	unsigned seeds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 60;
@@ -252,5 +285,6 @@ int main(int argc, char **argv)
 	test_both(&mixed, 0, seeds, "CHILD SA by one, IKE SA by the other");
 	test_both(&all, 0, seeds, "everything by both");
 	test_both(&all, 20, seeds, "everything by both");
+	test_more(seeds);
 	return tap_done();
 }

@@ -212,7 +212,7 @@ static void test_keys(void)
 		"SK_er");
 	is_hex(keys.pi, "754d5578a71d309fed429125f6386b0554f9d5d2d11fa76369acfd0f921384db", "SK_pi");
 	is_hex(keys.pr, "0a75e0b6f873e0e469fd26189c2eeca8e674a35dbed1dac89792deeef862f2c2", "SK_pr");
-	ok(ike_keys_child(&keys, &esp, NULL, &ni, &nr, &to_responder, &to_initiator) &&
+	ok(ike_keys_child(&keys, &esp, NULL, NULL, &ni, &nr, &to_responder, &to_initiator) &&
 			to_responder.encr_key_len == 20 && to_initiator.integ_key_len == 0,
 		"keys of a CHILD SA");
 	is_hex(to_responder.encr_key, "29e8d1cacb9ad1755988b745654905403dfa874e", "to the responder first");

@@ -104,16 +104,25 @@ static void test_sk(const struct ike_keys *keys, const char *const want[7], cons
 		"%s: SK_pi, SK_pr", name);
 }
 
+/* SK(1) | SK(2) of IKE_FOLLOWUP_KE. */
+static struct chunk more_secrets(void)
+{
+	static uint8_t data[256];
+	size_t len = from_hex(VECTOR_SHARED_1, data);
+
+	return (struct chunk){data, len + from_hex(VECTOR_SHARED_2, data + len)};
+}
+
 static void test_child(const struct ike_keys *keys, const struct ike_chosen *chosen, bool pfs,
-	const char *const want[4])
+	const struct chunk *more, const char *const want[4])
 {
 	struct ike_nonce ni = nonce_of(pfs ? VECTOR_NI2 : VECTOR_NI);
 	struct ike_nonce nr = nonce_of(pfs ? VECTOR_NR2 : VECTOR_NR);
 	struct secret shared = secret_of(VECTOR_SHARED_PFS);
 	struct ipsec_sa to_responder = {0}, to_initiator = {0};
 
-	ok(ike_keys_child(keys, chosen, pfs ? &shared : NULL, &ni, &nr, &to_responder, &to_initiator),
-		"keys of ESP, %s PFS", pfs ? "with" : "without");
+	ok(ike_keys_child(keys, chosen, pfs ? &shared : NULL, more, &ni, &nr, &to_responder, &to_initiator),
+		"keys of ESP, %s PFS%s", pfs ? "with" : "without", more ? " and more" : "");
 	ok(is_value(to_responder.encr_key, to_responder.encr_key_len, want[0]) &&
 			is_value(to_responder.integ_key, to_responder.integ_key_len, want[1]),
 		"to the responder");
@@ -242,12 +251,14 @@ static void test_handshake(const struct handshake_vector *vector)
 	struct ike_nonce ni = nonce_of(VECTOR_NI), nr = nonce_of(VECTOR_NR);
 	struct secret shared = secret_of(VECTOR_SHARED);
 	struct ike_keys keys = {0}, rekeyed = {0};
+	struct chunk more = more_secrets();
 
 	ok(ike_keys_derive(&keys, &chosen, &shared, &ni, &nr, VECTOR_SPI_I, VECTOR_SPI_R), "%s %u, %s",
 		ike_encr_name(vector->encr), vector->key_bits, ike_prf_name(vector->prf));
 	test_sk(&keys, vector->sk, "first");
-	test_child(&keys, &chosen, false, vector->child);
-	test_child(&keys, &chosen, true, vector->pfs);
+	test_child(&keys, &chosen, false, NULL, vector->child);
+	test_child(&keys, &chosen, true, NULL, vector->pfs);
+	test_child(&keys, &chosen, true, &more, vector->followed_child);
 	test_auth(&keys, true, false, false, vector->null_i);
 	test_auth(&keys, false, false, false, vector->null_r);
 	test_auth(&keys, true, true, false, vector->psk_i);
@@ -259,9 +270,12 @@ static void test_handshake(const struct handshake_vector *vector)
 	shared = secret_of(VECTOR_SHARED_PFS);
 	ni = nonce_of(VECTOR_NI2);
 	nr = nonce_of(VECTOR_NR2);
-	ok(ike_keys_rekey(&rekeyed, &keys, &chosen, &shared, &ni, &nr, VECTOR_SPI_I2, VECTOR_SPI_R2),
+	ok(ike_keys_rekey(&rekeyed, &keys, &chosen, &shared, NULL, &ni, &nr, VECTOR_SPI_I2, VECTOR_SPI_R2),
 		"rekeyed");
 	test_sk(&rekeyed, vector->rekeyed, "rekeyed");
+	ok(ike_keys_rekey(&rekeyed, &keys, &chosen, &shared, &more, &ni, &nr, VECTOR_SPI_I2, VECTOR_SPI_R2),
+		"rekeyed with IKE_FOLLOWUP_KE");
+	test_sk(&rekeyed, vector->followed, "rekeyed with IKE_FOLLOWUP_KE");
 	test_intermediate(&keys, &chosen, vector);
 	test_ppk(&keys, vector->ppk);
 	ike_keys_clear(&keys);

@@ -197,6 +197,7 @@ def modp():
 GCM, CBC, CHACHA = "AES_GCM_16", "AES_CBC", "CHACHA20_POLY1305"
 SPI_I, SPI_R = 0x0123456789abcdef, 0xfedcba9876543210
 NI, NR = bytes(range(32)), bytes(range(0x40, 0x58))
+SHARED_1, SHARED_2 = bytes(range(0x10, 0x70)), bytes(range(0xc0, 0xe0))
 SHARED, SHARED_PFS = bytes(range(0x60, 0x80)), bytes(range(0x80, 0xe1))
 SPI_I2, SPI_R2 = 0x1111111122222222, 0x3333333344444444
 NI2, NR2 = bytes(range(0x20, 0x40)), bytes(range(0x90, 0xa0))
@@ -310,11 +311,17 @@ def row(kind):
         first = prf(p, before, intermediate(1, flags))
         macs.append(prf(p, after, first + intermediate(2, flags)))
     signed = MESSAGE_R + NI + prf(p, updated[6], ID_R) + macs[0] + macs[1] + struct.pack(">I", 3)
+    # RFC 9370 2.2.4: what IKE_FOLLOWUP_KE gave comes behind the nonces.
+    more = SHARED_PFS + NI2 + NR2 + SHARED_1 + SHARED_2
+    followed = sk_keys(kind, prf(p, d, more), NI2 + NR2 + spis(SPI_I2, SPI_R2))
+    followed_child = child_keys(kind, d, more)
     values += updated + [prf(p, prf(p, PSK, b"Key Pad for IKEv2"), signed)]
+    values += followed + followed_child
     head = f"\t{{IKE_ENCR_{encr}, {bits}, {f'IKE_INTEG_HMAC_SHA2_{integ}_{integ // 2}' if integ else 0}, " \
            f"IKE_PRF_HMAC_SHA2_{p},\n"
     groups = [values[:7], values[7:11], values[11:15], values[15:22], *([v] for v in values[22:28]), values[28:31],
-              *([v] for v in values[31:33]), values[33:40], values[40:]]
+              *([v] for v in values[31:33]), values[33:40], values[40:41], values[41:48],
+              values[48:]]
     return head + ",\n".join(
         ("\t\t{" + ",\n".join(text(v, "\t\t\t").lstrip() if i == 0 else text(v, "\t\t\t") for i, v in enumerate(g)) + "}")
         if len(g) > 1 else text(g[0]) for g in groups) + "},"
@@ -324,7 +331,7 @@ def handshake():
     yield f"#define VECTOR_SPI_I UINT64_C(0x{SPI_I:x})\n#define VECTOR_SPI_R UINT64_C(0x{SPI_R:x})"
     yield f"#define VECTOR_SPI_I2 UINT64_C(0x{SPI_I2:x})\n#define VECTOR_SPI_R2 UINT64_C(0x{SPI_R2:x})"
     yield f"#define VECTOR_IV UINT64_C(0x{IV:x})"
-    for name in ("NI", "NR", "NI2", "NR2", "SHARED", "SHARED_PFS", "MESSAGE_I", "MESSAGE_R", "ID_I", "ID_R", "PSK",
+    for name in ("NI", "NR", "NI2", "NR2", "SHARED", "SHARED_PFS", "SHARED_1", "SHARED_2", "MESSAGE_I", "MESSAGE_R", "ID_I", "ID_R", "PSK",
                  "PPK", "CONTENT"):
         yield f"#define VECTOR_{name} \\\n" + text(globals()[name], "\t").replace("\n", " \\\n")
     yield """
@@ -336,6 +343,7 @@ struct handshake_vector {
 	const char *message, *fragment;
 	const char *ppk[3], *ppk_null_i, *ppk_psk_r;
 	const char *updated[7], *intermediate_psk_r;
+	const char *followed[7], *followed_child[4];
 };
 """
     yield "static const struct handshake_vector handshake_vectors[] = {"
