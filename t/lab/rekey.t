@@ -5,11 +5,12 @@ from lab import *
 from lab.rekeying import rekeying
 
 SHORT = "salifetime=4s\nrekeymargin=1s\nrekeyfuzz=0%"
+MORE = "ike=aes_gcm256-sha2_256;x25519;addke1=ecp384;addke2=modp2048"
 SHORT_IKE = "ikelifetime=5s\nrekeymargin=1s\nrekeyfuzz=0%"
 
 wire = Wire()
 pairs = {name: (wire.host(f"o-{name}"), wire.host(f"p-{name}"))
-         for name in ("child", "ike", "both", "packets")}
+         for name in ("child", "ike", "both", "packets", "more")}
 dns = wire.dns_host({f"{host.name}.example": host.v4 for pair in pairs.values() for host in pair})
 
 
@@ -19,6 +20,7 @@ def oe(host, peer, extra=""):
 
 for name, extra, other in (("child", SHORT, "rekey=no"), ("ike", "rekey=no", SHORT_IKE),
                            ("packets", "ipsec-max-packets=60", "ipsec-max-bytes=6KiB"),
+                           ("more", f"{SHORT}\n{MORE}", f"ikelifetime=5s\nsalifetime=1h\n{MORE}\nrekeymargin=1s\nrekeyfuzz=0%"),
                            ("both", f"{SHORT}\nikelifetime=5s", f"{SHORT}\nikelifetime=5s")):
     a, b = pairs[name]
     oe(a, b, extra)
