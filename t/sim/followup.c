@@ -344,6 +344,8 @@ static void test_forged(bool child)
 
 static void test_never_followed(void)
 {
+	uint8_t first[48];
+
 	begin_forging(40);
 	for (unsigned i = 0; i < 100; i++)
 		forge_create(i & 1);
@@ -361,9 +363,13 @@ static void test_never_followed(void)
 	has_link();
 	A->install_us = 1000 * WORLD_MS;
 	forge_followup(IKE_GROUP_ECP_384, true);
+	memcpy(first, ike_followup_secrets(sa_of(A)->theirs).data, sizeof(first));
 	has_link();
 	forge_followup(IKE_GROUP_ECP_256, true);
 	ok(!answered && sa_of(A)->theirs, "the answer waits for the data plane (K1)");
+	ok(ike_followup_secrets(sa_of(A)->theirs).len == 48 + 32 &&
+			memcmp(ike_followup_secrets(sa_of(A)->theirs).data, first, sizeof(first)) == 0,
+		"the secrets are one behind the other: SK(1) | SK(2)");
 	sa_of(B)->next_request--;
 	forge_followup(IKE_GROUP_ECP_256, true);
 	ok(!answered, "so does the request once more");
