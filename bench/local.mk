@@ -1,10 +1,12 @@
 # bench/: what things cost, beside what they are compared with; `make bench`.
-BENCHES = bench/handshake
+BENCHES = bench/handshake bench/scale
 EXTRA_PROGRAMS += $(BENCHES) bench/initiate bench/ask
 CLEANFILES += $(BENCHES) bench/initiate bench/ask
 EXTRA_DIST += bench/load.py bench/dns.py
 bench_handshake_SOURCES = bench/handshake.c t/pki.c t/pki.h
 bench_handshake_LDADD = $(IKE_LIBS)
+bench_scale_SOURCES = bench/scale.c
+bench_scale_LDADD = $(CONF_LIBS)
 bench_initiate_SOURCES = bench/initiate.c t/initiator.c t/initiator.h
 bench_initiate_LDADD = $(IKE_LIBS)
 bench_ask_SOURCES = bench/ask.c

@@ -31,6 +31,14 @@ void trigger_set_lines(struct trigger *trigger, dp_done done, void *arg)
 		LINES_ALL, done, arg);
 }
 
+/* Frees the list. */
+static void end_sas(struct trigger *trigger, uint64_t *sas, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		ike_delete(trigger->ike, sas[i], now(trigger));
+	free(sas);
+}
+
 /* Ends the IKE SAs of all tunnels that `matches` picks. */
 static size_t end_tunnels(struct trigger *trigger,
 	bool (*matches)(const struct ike_child *child, const void *key), const void *key)
@@ -38,20 +46,13 @@ static size_t end_tunnels(struct trigger *trigger,
 	size_t count;
 	uint64_t *sas = tunnels_sas(&trigger->tunnels, matches, key, &count);
 
-	for (size_t i = 0; i < count; i++)
-		ike_delete(trigger->ike, sas[i], now(trigger));
-	free(sas);
+	end_sas(trigger, sas, count);
 	return count;
 }
 
 static bool has_remote(const struct ike_child *child, const void *key)
 {
 	return addr_equal(&child->path.remote.addr, key);
-}
-
-static bool has_user(const struct ike_child *child, const void *key)
-{
-	return child->user == *(const uint64_t *)key;
 }
 
 static bool is_any(const struct ike_child *child, const void *key)
@@ -79,7 +80,10 @@ static void note_gone(void *arg, const struct policy_flow *flow)
 static void end_gone(struct trigger *trigger)
 {
 	for (size_t i = 0; i < trigger->gone_count; i++) {
-		end_tunnels(trigger, has_user, &trigger->gone[i].id);
+		size_t count;
+		uint64_t *sas = tunnels_sas_of_flow(&trigger->tunnels, trigger->gone[i].id, &count);
+
+		end_sas(trigger, sas, count);
 		/* Its line may stay while a narrower one takes the host over. */
 		dp_idle(trigger->parts.dp, &trigger->gone[i].flow, NULL, NULL);
 	}
@@ -99,12 +103,29 @@ void trigger_reconfigure(struct trigger *trigger, const struct conf *conf, dp_do
 	trigger_set_lines(trigger, done, arg);
 }
 
+static void change_host(struct trigger *trigger, const struct addr *host, struct lines_change *change)
+{
+	size_t count;
+	struct policy_line *lines = joins_host_lines(trigger->parts.joins, host, &count);
+
+	lines_note_old(change, trigger->policy, host);
+	policy_change_host(trigger->policy, host, lines, count, note_gone, now(trigger));
+	lines_note_new(change, trigger->policy, host);
+	free(lines);
+}
+
 void trigger_lines_changed(struct trigger *trigger, dp_done done, void *arg)
 {
-	policy_change_lines(
-		trigger->policy, joins_config(trigger->parts.joins), note_gone, now(trigger));
+	struct lines_change change = {0};
+	size_t count;
+	struct addr *hosts = joins_take_changes(trigger->parts.joins, &count);
+
+	/* What was opened on purpose stays so, whatever ends meanwhile (K5). */
+	for (size_t i = 0; i < count && !trigger->flushed; i++)
+		change_host(trigger, &hosts[i], &change);
+	free(hosts);
 	end_gone(trigger);
-	trigger_set_lines(trigger, done, arg);
+	lines_apply(trigger->parts.dp, &change, done, arg);
 }
 
 /* Flows whose local address is ours no more: their tunnels can carry nothing (N10). */

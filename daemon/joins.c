@@ -258,6 +258,16 @@ const struct policy_config *joins_config(struct joins *joins)
 	return names_config(joins->names);
 }
 
+struct addr *joins_take_changes(struct joins *joins, size_t *count)
+{
+	return names_take_changes(joins->names, count);
+}
+
+struct policy_line *joins_host_lines(const struct joins *joins, const struct addr *host, size_t *count)
+{
+	return names_host_lines(joins->names, host, count);
+}
+
 void joins_free(struct joins *joins)
 {
 	if (!joins)

@@ -19,7 +19,7 @@ struct joins;
 struct loop;
 
 struct joins_hooks {
-	/* Brings joins_config() into policy and kernel. `done` as the data plane's. */
+	/* Brings joins_take_changes() into policy and kernel. `done` as the data plane's. */
 	void (*apply)(void *arg, dp_done done, void *done_arg);
 	bool (*in_use)(void *arg, const struct addr *addr); /* a tunnel with it stands */
 	bool (*is_off)(void *arg);			    /* all was opened on purpose (K5) */
@@ -37,6 +37,9 @@ void joins_listen(
 void joins_configure(struct joins *joins, const struct conf *conf);
 /* The lines that count: the configuration's and the hosts' by name. */
 const struct policy_config *joins_config(struct joins *joins);
+/* What has changed in them: as names_take_changes() and names_host_lines(). */
+struct addr *joins_take_changes(struct joins *joins, size_t *count);
+struct policy_line *joins_host_lines(const struct joins *joins, const struct addr *host, size_t *count);
 
 /*
  * As names_learn(). *generation is what has to be waited for, 0 when nothing.

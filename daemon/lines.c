@@ -31,9 +31,9 @@ struct around {
 	struct caught caught;
 };
 
-static struct caught catches(const struct policy_config *config, const struct policy_line *line)
+static struct caught catches(const struct policy_conn *conn)
 {
-	const struct policy_traits *traits = policy_traits(config->conns[line->conn].group);
+	const struct policy_traits *traits = policy_traits(conn->group);
 
 	return (struct caught){.in = traits->guards_inbound || traits->accepts,
 		.out = traits->traps || traits->drops || traits->accepts};
@@ -76,7 +76,7 @@ static struct caught *find_caught(const struct policy_config *config)
 	for (size_t i = 0; i < config->line_count; i++)
 		lines[i] = (struct nested){.line = &config->lines[i],
 			.index = i,
-			.own = catches(config, &config->lines[i])};
+			.own = catches(&config->conns[config->lines[i].conn])};
 	qsort(lines, config->line_count, sizeof(*lines), compare);
 	for (size_t i = 0; i < config->line_count; i = end) {
 		const struct prefix *prefix = &lines[i].line->remote;
@@ -98,9 +98,8 @@ static struct caught *find_caught(const struct policy_config *config)
 
 /* What a line installs, from what its group demands (the table of RULES.md G). */
 static struct dp_line to_dp_line(
-	const struct policy_config *config, const struct policy_line *line, struct caught caught)
+	const struct policy_conn *conn, const struct policy_line *line, struct caught caught)
 {
-	const struct policy_conn *conn = &config->conns[line->conn];
 	const struct policy_traits *traits = policy_traits(conn->group);
 	struct dp_line out = {.id = line->id,
 		.remote = line->remote,
@@ -131,7 +130,9 @@ void lines_install(struct dataplane *dp, const struct policy_config *config,
 	struct caught *caught = find_caught(config);
 
 	for (size_t i = 0; i < config->line_count; i++) {
-		lines[count] = to_dp_line(config, &config->lines[i], caught[i]);
+		const struct policy_line *line = &config->lines[i];
+
+		lines[count] = to_dp_line(&config->conns[line->conn], line, caught[i]);
 		if (which == LINES_ALL || lines[count].closed)
 			count++;
 	}
@@ -139,4 +140,68 @@ void lines_install(struct dataplane *dp, const struct policy_config *config,
 	dp_set_lines(dp, lines, count, own, own_count, broadcasts, broadcast_count, done, arg);
 	free(lines);
 	free(caught);
+}
+
+/* --- some hosts ----------------------------------------------------------------------------------- */
+
+/* A host whose lines are looked at. */
+struct looking {
+	struct lines_change *change;
+	const struct policy *policy;
+	struct caught all; /* by every line that covers the host */
+};
+
+static void note_gone(void *arg, const struct policy_line *line)
+{
+	struct looking *looking = arg;
+	struct lines_change *change = looking->change;
+
+	if (!prefix_is_host(&line->remote))
+		return;
+	change->gone = mem_resize(change->gone, change->gone_count + 1, sizeof(*change->gone));
+	change->gone[change->gone_count++] = line->id;
+}
+
+void lines_note_old(struct lines_change *change, const struct policy *policy, const struct addr *host)
+{
+	struct looking looking = {.change = change, .policy = policy};
+
+	policy_each_line(policy, host, note_gone, &looking);
+}
+
+static void add_caught(void *arg, const struct policy_line *line)
+{
+	struct looking *looking = arg;
+
+	looking->all = sum(looking->all, catches(policy_conn_get(looking->policy, line->conn)));
+}
+
+static void note_line(void *arg, const struct policy_line *line)
+{
+	struct looking *looking = arg;
+	struct lines_change *change = looking->change;
+	const struct policy_conn *conn = policy_conn_get(looking->policy, line->conn);
+	struct caught own = catches(conn), others = {.in = looking->all.in - own.in,
+						   .out = looking->all.out - own.out};
+
+	if (!prefix_is_host(&line->remote))
+		return;
+	change->lines = mem_resize(change->lines, change->line_count + 1, sizeof(*change->lines));
+	change->lines[change->line_count++] = to_dp_line(conn, line, others);
+}
+
+void lines_note_new(struct lines_change *change, const struct policy *policy, const struct addr *host)
+{
+	struct looking looking = {.change = change, .policy = policy};
+
+	policy_each_line(policy, host, add_caught, &looking);
+	policy_each_line(policy, host, note_line, &looking);
+}
+
+void lines_apply(struct dataplane *dp, struct lines_change *change, dp_done done, void *arg)
+{
+	dp_change_lines(dp, change->gone, change->gone_count, change->lines, change->line_count, done, arg);
+	free(change->gone);
+	free(change->lines);
+	*change = (struct lines_change){0};
 }

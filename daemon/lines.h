@@ -3,7 +3,7 @@
 #ifndef DAEMON_LINES_H
 #define DAEMON_LINES_H
 
-#include "policy/line.h"
+#include "policy/policy.h"
 #include "xfrm/dataplane.h"
 
 struct addrs;
@@ -15,5 +15,19 @@ enum lines_which {
 
 void lines_install(struct dataplane *dp, const struct policy_config *config,
 	const struct addrs *addrs, enum lines_which which, dp_done done, void *arg);
+
+/*
+ * The lines of some hosts alone: for each host what it had in `policy` before
+ * policy_change_host(), and what it has after it; then all at once.
+ */
+struct lines_change {
+	uint32_t *gone;
+	size_t gone_count;
+	struct dp_line *lines;
+	size_t line_count;
+};
+void lines_note_old(struct lines_change *change, const struct policy *policy, const struct addr *host);
+void lines_note_new(struct lines_change *change, const struct policy *policy, const struct addr *host);
+void lines_apply(struct dataplane *dp, struct lines_change *change, dp_done done, void *arg);
 
 #endif

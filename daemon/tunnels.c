@@ -146,3 +146,15 @@ uint64_t *tunnels_sas(const struct tunnels *tunnels,
 	}
 	return sas;
 }
+
+uint64_t *tunnels_sas_of_flow(const struct tunnels *tunnels, uint64_t flow, size_t *count)
+{
+	const struct tunnel *tunnel = tunnels_of_flow(tunnels, flow);
+	uint64_t *sas = NULL;
+
+	for (*count = 0; tunnel; tunnel = tunnel->next) {
+		sas = mem_resize(sas, *count + 1, sizeof(*sas));
+		sas[(*count)++] = tunnel->child.sa;
+	}
+	return sas;
+}

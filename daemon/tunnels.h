@@ -51,5 +51,7 @@ struct tunnel *tunnels_outbound(const struct tunnels *tunnels, const struct addr
 /* The IKE SAs of all that `matches` picks, as a new array: owned by the caller, who may end them. */
 uint64_t *tunnels_sas(const struct tunnels *tunnels,
 	bool (*matches)(const struct ike_child *child, const void *key), const void *key, size_t *count);
+/* The same of one flow, without a walk over the others. */
+uint64_t *tunnels_sas_of_flow(const struct tunnels *tunnels, uint64_t flow, size_t *count);
 
 #endif

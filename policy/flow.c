@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #define FIRST_MEMORY_S 5u
 #define FIRST_PRIVATE_MEMORY_S 1u
@@ -42,6 +43,45 @@ struct flow *flow_find(const struct policy *policy, uint64_t id)
 
 	HASH_FIND(by_id, policy->by_id, &id, sizeof(id), flow);
 	return flow;
+}
+
+static struct remote *find_remote(const struct policy *policy, const struct addr *addr)
+{
+	struct remote *remote;
+
+	HASH_FIND(hh, policy->by_remote, addr, sizeof(*addr), remote);
+	return remote;
+}
+
+struct flow *flow_first_of(const struct policy *policy, const struct addr *addr)
+{
+	const struct remote *remote = find_remote(policy, addr);
+
+	return remote ? remote->flows : NULL;
+}
+
+static void join_remote(struct policy *policy, struct flow *flow)
+{
+	struct remote *remote = find_remote(policy, &flow->info.remote);
+
+	if (!remote) {
+		remote = mem_new(struct remote);
+		remote->addr = flow->info.remote;
+		HASH_ADD(hh, policy->by_remote, addr, sizeof(remote->addr), remote);
+	}
+	flow->remote = remote;
+	DL_APPEND(remote->flows, flow);
+}
+
+static void leave_remote(struct policy *policy, struct flow *flow)
+{
+	struct remote *remote = flow->remote;
+
+	DL_DELETE(remote->flows, flow);
+	if (remote->flows)
+		return;
+	HASH_DEL(policy->by_remote, remote);
+	free(remote);
 }
 
 const struct policy_conn *flow_conn(const struct policy *policy, const struct flow *flow)
@@ -95,6 +135,7 @@ struct flow *flow_want(struct policy *policy, const struct policy_line *line,
 	set_line(policy, flow, line);
 	HASH_ADD(by_id, policy->by_id, info.id, sizeof(flow->info.id), flow);
 	HASH_ADD(by_key, policy->by_key, key, FLOW_KEY_LEN, flow);
+	join_remote(policy, flow);
 	forget_later(policy, flow);
 	return flow;
 }
@@ -112,6 +153,7 @@ void flow_free(struct policy *policy, struct flow *flow)
 	heap_remove(&policy->due, &flow->due);
 	HASH_DELETE(by_id, policy->by_id, flow);
 	HASH_DELETE(by_key, policy->by_key, flow);
+	leave_remote(policy, flow);
 	free(flow->waiters);
 	free(flow);
 }

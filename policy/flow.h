@@ -20,8 +20,17 @@ struct flow_key {
 };
 #define FLOW_KEY_LEN (offsetof(struct flow_key, remote) + sizeof(struct addr))
 
+/* The flows of one host; the first of them makes it, the last frees it. */
+struct remote {
+	struct addr addr;
+	struct flow *flows;
+	UT_hash_handle hh;
+};
+
 struct flow {
 	struct policy_flow info; /* what others see */
+	struct remote *remote;
+	struct flow *prev, *next; /* of the same host */
 	struct flow_key key;
 	bool opened;	    /* a shunt lets packets pass while the negotiation goes on (A4) */
 	bool refused;	    /* the data plane would not: who cannot wait goes without */
@@ -59,6 +68,7 @@ struct policy {
 	struct addr *locals;
 	size_t local_count;
 	struct flow *by_id, *by_key;
+	struct remote *by_remote;
 	struct heap due; /* of flows */
 	uint64_t last_id;
 	struct waiter *waiters;
@@ -71,6 +81,8 @@ struct policy {
 /* --- flow.c -------------------------------------------------------------------------- */
 struct flow *flow_find_key(const struct policy *policy, uint32_t line, const struct addr *local,
 	const struct addr *remote);
+/* The first of a host's flows (`next` leads on); NULL when it has none. */
+struct flow *flow_first_of(const struct policy *policy, const struct addr *remote);
 struct flow *flow_find(const struct policy *policy, uint64_t id);
 struct flow *flow_want(struct policy *policy, const struct policy_line *line,
 	const struct addr *local, const struct addr *remote, enum policy_trigger trigger);

@@ -35,7 +35,9 @@ struct host {
 	struct addr addr;
 	struct join *joins;
 	size_t join_count;
-	uint32_t id; /* that its line had; 0: none yet */
+	struct policy_line *lines; /* that its names make; empty where the prefixes are as strict */
+	size_t line_count;
+	uint32_t id; /* that its own line has or had; 0: none yet */
 	UT_hash_handle hh;
 };
 
@@ -46,6 +48,9 @@ struct names {
 	struct table *table; /* of the configuration's lines; NULL without names */
 	struct host *hosts;
 	size_t join_count;
+	uint8_t *taken; /* a bit for each id of a line */
+	struct addr *changes; /* hosts whose lines are others than at the last names_take_changes() */
+	size_t change_count, change_room;
 	bool changed; /* `merged` is to be made again */
 	struct policy_config merged;
 };
@@ -138,20 +143,10 @@ static void del_join(struct names *names, struct host *host, size_t index)
 	free(host->joins[index].pattern);
 	host->joins[index] = host->joins[--host->join_count];
 	names->join_count--;
-	names->changed = true;
 }
 
-static void free_if_empty(struct names *names, struct host *host)
-{
-	if (host->join_count)
-		return;
-	HASH_DEL(names->hosts, host);
-	free(host->joins);
-	free(host);
-}
-
-/* Makes the join of an address by a pattern, or prolongs it. */
-static void join(struct names *names, const struct addr *addr, const char *pattern, size_t conn,
+/* The join of an address by a pattern, made if need be; NULL when it is there. */
+static struct host *join(struct names *names, const struct addr *addr, const char *pattern, size_t conn,
 	uint64_t until_us)
 {
 	struct host *host = find_host(names, addr);
@@ -161,7 +156,7 @@ static void join(struct names *names, const struct addr *addr, const char *patte
 			continue;
 		if (until_us > host->joins[i].until_us)
 			host->joins[i].until_us = until_us;
-		return;
+		return NULL;
 	}
 	if (!host) {
 		host = mem_new(struct host);
@@ -172,7 +167,7 @@ static void join(struct names *names, const struct addr *addr, const char *patte
 	host->joins[host->join_count++] = (struct join){
 		.pattern = mem_strdup(pattern), .conn = conn, .until_us = until_us};
 	names->join_count++;
-	names->changed = true;
+	return host;
 }
 
 /* The line without protocol that decides about an address by prefix (P1); NULL if none covers it. */
@@ -184,6 +179,115 @@ static const struct policy_line *find_prefix_line(const struct names *names, con
 	while (line && line->proto)
 		line = table_next(&walk);
 	return line;
+}
+
+/* --- lines of a host ----------------------------------------------------------------------------- */
+
+static bool is_taken(const struct names *names, uint32_t id)
+{
+	return id == 0 || names->taken[id / 8] & 1u << id % 8;
+}
+
+static void set_taken(struct names *names, uint32_t id, bool taken)
+{
+	uint8_t bit = (uint8_t)(1u << id % 8);
+
+	names->taken[id / 8] = (uint8_t)(taken ? names->taken[id / 8] | bit : names->taken[id / 8] & ~bit);
+}
+
+/* The id that was asked for, or the next free one. */
+static uint32_t take_id(struct names *names, uint32_t id)
+{
+	id &= POLICY_LINE_MAX;
+	while (is_taken(names, id))
+		id = (id + 1) & POLICY_LINE_MAX;
+	set_taken(names, id, true);
+	return id;
+}
+
+static const struct join *strictest(const struct names *names, const struct host *host)
+{
+	const struct join *best = &host->joins[0];
+
+	for (size_t i = 1; i < host->join_count; i++) {
+		if (group_of(names, host->joins[i].conn) < group_of(names, best->conn))
+			best = &host->joins[i];
+	}
+	return best;
+}
+
+static void add_line(struct host *host, const struct policy_line *line)
+{
+	host->lines = mem_resize(host->lines, host->line_count + 1, sizeof(*host->lines));
+	host->lines[host->line_count++] = *line;
+}
+
+/* Port lines of wider prefixes that are stricter than the name: the host's own line must not hide them. */
+static void add_port_lines(struct names *names, struct host *host, enum policy_group group)
+{
+	struct table_walk walk = table_walk(names->table, &host->addr);
+	const struct policy_line *line = table_next(&walk);
+
+	for (size_t i = 0; line && line->proto && i < MAX_PORT_LINES; i++, line = table_next(&walk)) {
+		struct policy_line copy = *line;
+
+		if (group_of(names, line->conn) >= group || prefix_is_host(&line->remote))
+			continue;
+		copy.remote = prefix_of_host(&host->addr);
+		copy.id = take_id(names, addr_hash(&host->addr, line->id));
+		add_line(host, &copy);
+	}
+}
+
+static void make_lines(struct names *names, struct host *host)
+{
+	const struct join *join = strictest(names, host);
+	enum policy_group group = group_of(names, join->conn);
+	const struct policy_line *prefix = find_prefix_line(names, &host->addr);
+	const struct pattern *pattern = find_text(names, join->pattern);
+	struct policy_line line = {.remote = prefix_of_host(&host->addr), .conn = join->conn};
+
+	if (!pattern || (prefix && group_of(names, prefix->conn) <= group))
+		return;
+	line.file = names->config->names[pattern->index].file;
+	line.line = names->config->names[pattern->index].line;
+	line.id = take_id(names, host->id ? host->id : addr_hash(&host->addr, 0));
+	host->id = line.id;
+	add_line(host, &line);
+	add_port_lines(names, host, group);
+}
+
+static void drop_lines(struct names *names, struct host *host)
+{
+	for (size_t i = 0; i < host->line_count; i++)
+		set_taken(names, host->lines[i].id, false);
+	free(host->lines);
+	host->lines = NULL;
+	host->line_count = 0;
+}
+
+static void note_change(struct names *names, const struct addr *addr)
+{
+	if (names->change_count == names->change_room) {
+		names->change_room = names->change_room ? names->change_room * 2 : 16;
+		names->changes = mem_resize(names->changes, names->change_room, sizeof(*names->changes));
+	}
+	names->changes[names->change_count++] = *addr;
+	names->changed = true;
+}
+
+/* A host's joins are others than before: so may be its lines. Without any it is freed. */
+static void settle(struct names *names, struct host *host)
+{
+	note_change(names, &host->addr);
+	drop_lines(names, host);
+	if (host->join_count) {
+		make_lines(names, host);
+		return;
+	}
+	HASH_DEL(names->hosts, host);
+	free(host->joins);
+	free(host);
 }
 
 /* --- learning --------------------------------------------------------------------------------- */
@@ -283,7 +387,11 @@ enum names_word names_learn(struct names *names, const char *qname, const struct
 		bool is_private = group_of(names, name->conn) == POLICY_PRIVATE;
 		uint64_t life_s = is_private ? NAMES_PRIVATE_S : NAMES_OTHER_S;
 
-		join(names, addr, name->pattern, name->conn, now_us + life_s * SECOND_US);
+		struct host *host =
+			join(names, addr, name->pattern, name->conn, now_us + life_s * SECOND_US);
+
+		if (host)
+			settle(names, host);
 	}
 	return word;
 }
@@ -295,13 +403,16 @@ bool names_expire(struct names *names, uint64_t now_us,
 	bool changed = false;
 
 	HASH_ITER (hh, names->hosts, host, next) {
-		for (size_t i = host->join_count; i-- > 0;) {
-			if (host->joins[i].until_us > now_us || (in_use && in_use(arg, &host->addr)))
-				continue;
-			del_join(names, host, i);
-			changed = true;
+		size_t before = host->join_count;
+
+		for (size_t i = before; i-- > 0;) {
+			if (host->joins[i].until_us <= now_us && !(in_use && in_use(arg, &host->addr)))
+				del_join(names, host, i);
 		}
-		free_if_empty(names, host);
+		if (host->join_count == before)
+			continue;
+		settle(names, host);
+		changed = true;
 	}
 	return changed;
 }
@@ -324,6 +435,7 @@ bool names_restore(
 	struct names *names, const struct addr *addr, const char *pattern, uint64_t until_us)
 {
 	const struct pattern *found = find_text(names, pattern);
+	struct host *host;
 	size_t conn;
 
 	if (!found || names->join_count >= NAMES_MAX || addr_is_special(addr))
@@ -331,120 +443,48 @@ bool names_restore(
 	conn = names->config->names[found->index].conn;
 	if (group_of(names, conn) == POLICY_BLOCK || group_of(names, conn) == POLICY_CLEAR)
 		return false;
-	join(names, addr, pattern, conn, until_us);
+	host = join(names, addr, pattern, conn, until_us);
+	if (host)
+		settle(names, host);
 	return true;
 }
 
 /* --- the lines that count ----------------------------------------------------------------------- */
 
-/* Ids in use, and the lines of hosts as they are made. */
-struct merge {
-	uint8_t *taken;
-	struct policy_line *lines;
-	size_t count, room;
-};
-
-static void add_line(struct merge *merge, const struct policy_line *line)
-{
-	if (merge->count == merge->room) {
-		merge->room = merge->room ? merge->room * 2 : 64;
-		merge->lines = mem_resize(merge->lines, merge->room, sizeof(*merge->lines));
-	}
-	merge->lines[merge->count++] = *line;
-}
-
-static bool is_taken(const struct merge *merge, uint32_t id)
-{
-	return id == 0 || merge->taken[id / 8] & 1u << id % 8;
-}
-
-/* The id that was asked for, or the next free one. */
-static uint32_t take_id(struct merge *merge, uint32_t id)
-{
-	id &= POLICY_LINE_MAX;
-	while (is_taken(merge, id))
-		id = (id + 1) & POLICY_LINE_MAX;
-	merge->taken[id / 8] |= (uint8_t)(1u << id % 8);
-	return id;
-}
-
-static const struct join *strictest(const struct names *names, const struct host *host)
-{
-	const struct join *best = &host->joins[0];
-
-	for (size_t i = 1; i < host->join_count; i++) {
-		if (group_of(names, host->joins[i].conn) < group_of(names, best->conn))
-			best = &host->joins[i];
-	}
-	return best;
-}
-
-/* Port lines of wider prefixes that are stricter than the name: the host's own line must not hide them. */
-static void add_port_lines(const struct names *names, struct merge *merge, const struct host *host,
-	enum policy_group group)
-{
-	struct table_walk walk = table_walk(names->table, &host->addr);
-	const struct policy_line *line = table_next(&walk);
-
-	for (size_t i = 0; line && line->proto && i < MAX_PORT_LINES; i++, line = table_next(&walk)) {
-		struct policy_line copy = *line;
-
-		if (group_of(names, line->conn) >= group || prefix_is_host(&line->remote))
-			continue;
-		copy.remote = prefix_of_host(&host->addr);
-		copy.id = take_id(merge, addr_hash(&host->addr, line->id));
-		add_line(merge, &copy);
-	}
-}
-
-static void add_host(struct names *names, struct merge *merge, struct host *host)
-{
-	const struct join *join = strictest(names, host);
-	enum policy_group group = group_of(names, join->conn);
-	const struct policy_line *prefix = find_prefix_line(names, &host->addr);
-	const struct pattern *pattern = find_text(names, join->pattern);
-	struct policy_line line = {.remote = prefix_of_host(&host->addr), .conn = join->conn};
-
-	if (!pattern || (prefix && group_of(names, prefix->conn) <= group))
-		return;
-	line.file = names->config->names[pattern->index].file;
-	line.line = names->config->names[pattern->index].line;
-	line.id = take_id(merge, host->id ? host->id : addr_hash(&host->addr, 0));
-	host->id = line.id;
-	add_line(merge, &line);
-	add_port_lines(names, merge, host, group);
-}
-
 /* A line of the configuration for this very host, which its name has made stricter. */
-static bool is_replaced(const struct names *names, const struct policy_line *line)
+static bool is_replaced(const struct host *host, const struct policy_line *line)
 {
-	const struct host *host;
+	return host && host->line_count && !line->proto && prefix_is_host(&line->remote);
+}
 
-	if (line->proto || !prefix_is_host(&line->remote))
-		return false;
-	host = find_host(names, &line->remote.addr);
-	return host && group_of(names, strictest(names, host)->conn) < group_of(names, line->conn);
+static bool is_line_replaced(const struct names *names, const struct policy_line *line)
+{
+	return prefix_is_host(&line->remote) && is_replaced(find_host(names, &line->remote.addr), line);
 }
 
 static void merge_lines(struct names *names)
 {
 	const struct policy_config *config = names->config;
-	struct merge merge = {.taken = mem_zalloc(POLICY_LINE_MAX / 8 + 1)};
+	size_t count = config->line_count;
+	struct policy_line *lines;
 	struct host *host, *next;
 
-	for (size_t i = 0; i < config->line_count; i++) {
-		if (is_replaced(names, &config->lines[i]))
-			continue;
-		add_line(&merge, &config->lines[i]);
-		take_id(&merge, config->lines[i].id);
-	}
 	HASH_ITER (hh, names->hosts, host, next)
-		add_host(names, &merge, host);
-	free(merge.taken);
+		count += host->line_count;
+	lines = mem_zalloc(count * sizeof(*lines));
+	count = 0;
+	for (size_t i = 0; i < config->line_count; i++) {
+		if (!is_line_replaced(names, &config->lines[i]))
+			lines[count++] = config->lines[i];
+	}
+	HASH_ITER (hh, names->hosts, host, next) {
+		for (size_t i = 0; i < host->line_count; i++)
+			lines[count++] = host->lines[i];
+	}
 	free(names->merged.lines);
 	names->merged = *config;
-	names->merged.lines = merge.lines;
-	names->merged.line_count = merge.count;
+	names->merged.lines = lines;
+	names->merged.line_count = count;
 }
 
 const struct policy_config *names_config(struct names *names)
@@ -455,6 +495,40 @@ const struct policy_config *names_config(struct names *names)
 		merge_lines(names);
 	names->changed = false;
 	return &names->merged;
+}
+
+struct addr *names_take_changes(struct names *names, size_t *count)
+{
+	struct addr *changes = names->changes;
+
+	*count = names->change_count;
+	names->changes = NULL;
+	names->change_count = names->change_room = 0;
+	return changes;
+}
+
+struct policy_line *names_host_lines(const struct names *names, const struct addr *addr, size_t *count)
+{
+	const struct host *host = find_host(names, addr);
+	struct policy_line *lines = NULL;
+	const struct policy_line *line;
+	struct table_walk walk;
+
+	*count = 0;
+	if (names->table) {
+		walk = table_walk(names->table, addr);
+		while ((line = table_next(&walk)) && prefix_is_host(&line->remote)) {
+			if (is_replaced(host, line))
+				continue;
+			lines = mem_resize(lines, *count + 1, sizeof(*lines));
+			lines[(*count)++] = *line;
+		}
+	}
+	for (size_t i = 0; host && i < host->line_count; i++) {
+		lines = mem_resize(lines, *count + 1, sizeof(*lines));
+		lines[(*count)++] = host->lines[i];
+	}
+	return lines;
 }
 
 /* --- configuration ------------------------------------------------------------------------------- */
@@ -468,33 +542,47 @@ static void drop_index(struct names *names)
 	names->table = NULL;
 }
 
-static void follow_patterns(struct names *names)
+/* The joins whose pattern still stands; the group that it has now counts. */
+static void follow_patterns(struct names *names, struct host *host)
 {
-	struct host *host, *next;
+	for (size_t i = host->join_count; i-- > 0;) {
+		const struct pattern *pattern = find_text(names, host->joins[i].pattern);
 
-	HASH_ITER (hh, names->hosts, host, next) {
-		for (size_t i = host->join_count; i-- > 0;) {
-			const struct pattern *pattern = find_text(names, host->joins[i].pattern);
-
-			if (!pattern) {
-				del_join(names, host, i);
-				continue;
-			}
+		if (pattern)
 			host->joins[i].conn = names->config->names[pattern->index].conn;
-		}
-		free_if_empty(names, host);
+		else
+			del_join(names, host, i);
 	}
+}
+
+static void take_config_ids(struct names *names)
+{
+	free(names->taken);
+	names->taken = mem_zalloc(POLICY_LINE_MAX / 8 + 1);
+	for (size_t i = 0; i < names->config->line_count; i++)
+		set_taken(names, names->config->lines[i].id & POLICY_LINE_MAX, true);
 }
 
 void names_configure(struct names *names, const struct policy_config *config)
 {
+	struct host *host, *next;
+	size_t count;
+
 	drop_index(names);
 	names->config = config;
-	names->changed = true;
 	index_patterns(names);
 	if (config->name_count)
 		names->table = table_new(config);
-	follow_patterns(names);
+	HASH_ITER (hh, names->hosts, host, next)
+		drop_lines(names, host);
+	take_config_ids(names);
+	HASH_ITER (hh, names->hosts, host, next) {
+		follow_patterns(names, host);
+		settle(names, host);
+	}
+	/* Who configures takes the whole. */
+	free(names_take_changes(names, &count));
+	names->changed = true;
 }
 
 void names_free(struct names *names)
@@ -506,9 +594,11 @@ void names_free(struct names *names)
 	HASH_ITER (hh, names->hosts, host, next) {
 		while (host->join_count)
 			del_join(names, host, host->join_count - 1);
-		free_if_empty(names, host);
+		settle(names, host);
 	}
 	drop_index(names);
+	free(names->taken);
+	free(names->changes);
 	free(names->merged.lines);
 	free(names);
 }

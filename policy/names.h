@@ -52,6 +52,15 @@ void names_configure(struct names *names, const struct policy_config *config);
 const struct policy_config *names_config(struct names *names);
 
 /*
+ * Between two configurations only the lines of hosts change. The hosts whose
+ * lines may be others than at the last call, or than in the configuration; one
+ * may be there twice. The caller frees the list.
+ */
+struct addr *names_take_changes(struct names *names, size_t *count);
+/* All lines that count now and whose prefix is this host; the caller frees the list. */
+struct policy_line *names_host_lines(const struct names *names, const struct addr *addr, size_t *count);
+
+/*
  * An answer to `qname` (presentation form, no final dot) carried `addr`. `text`
  * says for BLOCKED, CONFLICT and FULL which line is at work.
  */

@@ -409,23 +409,28 @@ void policy_tick(struct policy *policy, uint64_t now_us)
 	policy_settle(policy);
 }
 
+static void forget_failure(struct policy *policy, struct flow *flow)
+{
+	flow->info.failures = 0;
+	/* What a peer grants is no failure. */
+	if (!flow->info.narrowed &&
+		(flow->info.state == POLICY_CLEAR_UNTIL || flow->info.state == POLICY_BLOCKED_UNTIL))
+		flow_set_state(policy, flow, POLICY_IDLE, "failure forgotten");
+	waiters_look(policy, flow);
+}
+
 void policy_forget_failures(struct policy *policy, const struct addr *remote, uint64_t now_us)
 {
 	struct flow *flow, *next;
 
 	policy->now_us = now_us;
-	HASH_ITER (by_id, policy->by_id, flow, next) {
-		if (remote && !addr_equal(&flow->info.remote, remote))
-			continue;
-		flow->info.failures = 0;
-		/* What a peer grants is no failure. */
-		if (flow->info.narrowed)
-			continue;
-		if (flow->info.state == POLICY_CLEAR_UNTIL ||
-			flow->info.state == POLICY_BLOCKED_UNTIL)
-			flow_set_state(policy, flow, POLICY_IDLE, "failure forgotten");
+	for (flow = remote ? flow_first_of(policy, remote) : NULL; flow; flow = flow->next)
+		forget_failure(policy, flow);
+	if (!remote) {
+		HASH_ITER (by_id, policy->by_id, flow, next)
+			forget_failure(policy, flow);
+		waiters_look_all(policy);
 	}
-	waiters_look_all(policy);
 	policy_settle(policy);
 }
 
@@ -454,6 +459,16 @@ size_t policy_accepting_lines(const struct policy *policy, const struct addr *re
 			break;
 	}
 	return count;
+}
+
+void policy_each_line(const struct policy *policy, const struct addr *remote,
+	void (*each)(void *arg, const struct policy_line *line), void *arg)
+{
+	struct table_walk walk = table_walk(policy->table, remote);
+	const struct policy_line *line;
+
+	while ((line = table_next(&walk)))
+		each(arg, line);
 }
 
 int policy_conn_for(const struct policy *policy, const struct addr *local, const struct addr *remote)

@@ -114,9 +114,13 @@ void policy_free(struct policy *policy);
 void policy_reconfigure(struct policy *policy, const struct policy_config *config,
 	void (*gone)(void *arg, const struct policy_flow *flow), uint64_t now_us);
 
-/* The same where only lines have come or gone (P3, P4): failures stay remembered. */
-void policy_change_lines(struct policy *policy, const struct policy_config *config,
-	void (*gone)(void *arg, const struct policy_flow *flow), uint64_t now_us);
+/*
+ * The same for the lines whose prefix is one host (P3, P4): `lines` takes the
+ * place of those that there are. Their conns are indexes into the configuration
+ * that counts. Costs nothing for other lines and hosts; failures stay remembered.
+ */
+void policy_change_host(struct policy *policy, const struct addr *host, const struct policy_line *lines,
+	size_t count, void (*gone)(void *arg, const struct policy_flow *flow), uint64_t now_us);
 
 /* Our own addresses: never trigger, always pass (G6). Copied. */
 void policy_set_locals(struct policy *policy, const struct addr *locals, size_t count);
@@ -173,6 +177,9 @@ int policy_conn_for(const struct policy *policy, const struct addr *local, const
 /* Lines that cover `remote` and accept, strongest first (P1); gives how many were filled in. */
 size_t policy_accepting_lines(const struct policy *policy, const struct addr *remote,
 	const struct policy_line **out, size_t max);
+/* Calls `each` for every line that covers `remote`, strongest first; it must not change policy. */
+void policy_each_line(const struct policy *policy, const struct addr *remote,
+	void (*each)(void *arg, const struct policy_line *line), void *arg);
 /* The flow of a line and hosts, made when it is not there (trigger inbound). Its id. */
 uint64_t policy_flow_want(struct policy *policy, uint32_t line, const struct addr *local,
 	const struct addr *remote, uint64_t now_us);

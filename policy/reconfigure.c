@@ -9,13 +9,15 @@
 
 #define DEFAULT_SHUNT_LIFETIME_S 900
 
-/* The names of files repeat with every line: one copy of each that differs from the one before. */
+/* The names of files repeat with every line, nearly always that of the line before: one copy of each. */
 static char *own_file(struct policy *policy, const char *file)
 {
 	if (!file)
 		return NULL;
-	if (policy->file_count && strcmp(policy->files[policy->file_count - 1], file) == 0)
-		return policy->files[policy->file_count - 1];
+	for (size_t i = policy->file_count; i-- > 0;) {
+		if (strcmp(policy->files[i], file) == 0)
+			return policy->files[i];
+	}
 	policy->files =
 		mem_resize(policy->files, policy->file_count + 1, sizeof(*policy->files));
 	return policy->files[policy->file_count++] = mem_strdup(file);
@@ -126,7 +128,7 @@ static const struct policy_line *successor(const struct policy *policy, const st
 	return NULL;
 }
 
-void policy_change_lines(struct policy *policy, const struct policy_config *config,
+void policy_reconfigure(struct policy *policy, const struct policy_config *config,
 	void (*gone)(void *arg, const struct policy_flow *flow), uint64_t now_us)
 {
 	struct policy old = *policy;
@@ -150,12 +152,85 @@ void policy_change_lines(struct policy *policy, const struct policy_config *conf
 	}
 	policy_unload(&old);
 	waiters_look_all(policy);
-	policy_settle(policy);
+	policy_forget_failures(policy, NULL, now_us);
 }
 
-void policy_reconfigure(struct policy *policy, const struct policy_config *config,
-	void (*gone)(void *arg, const struct policy_flow *flow), uint64_t now_us)
+/* --- one host ------------------------------------------------------------------------------------ */
+
+/* What a flow was under before its host's lines changed. */
+struct before {
+	struct flow *flow;
+	struct policy_line line;
+};
+
+static struct before *note_flows(const struct policy *policy, const struct addr *host, size_t *count)
 {
-	policy_change_lines(policy, config, gone, now_us);
-	policy_forget_failures(policy, NULL, now_us);
+	struct before *list = NULL;
+
+	*count = 0;
+	for (struct flow *flow = flow_first_of(policy, host); flow; flow = flow->next) {
+		list = mem_resize(list, *count + 1, sizeof(*list));
+		list[(*count)++] = (struct before){
+			.flow = flow, .line = *table_get(policy->table, flow->info.line)};
+	}
+	return list;
+}
+
+static void replace_host_lines(struct policy *policy, const struct addr *host,
+	const struct policy_line *lines, size_t count)
+{
+	struct table_walk walk = table_walk(policy->table, host);
+	const struct policy_line *line;
+
+	while ((line = table_next(&walk)) && prefix_is_host(&line->remote)) {
+		table_del(policy->table, line->id);
+		walk = table_walk(policy->table, host);
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct policy_line copy = lines[i];
+
+		copy.file = own_file(policy, copy.file);
+		table_add(policy->table, &copy);
+	}
+}
+
+/* Who waits for a flow that is gone is looked at when all have been told from each other. */
+static void wake(struct policy *policy, const uint64_t *handles, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct waiter *waiter = waiter_find(policy, handles[i]);
+
+		if (waiter)
+			waiter_look(policy, waiter);
+	}
+}
+
+void policy_change_host(struct policy *policy, const struct addr *host, const struct policy_line *lines,
+	size_t count, void (*gone)(void *arg, const struct policy_flow *flow), uint64_t now_us)
+{
+	size_t flow_count, handle_count = 0;
+	struct before *before = note_flows(policy, host, &flow_count);
+	uint64_t *handles = NULL;
+
+	policy->now_us = now_us;
+	replace_host_lines(policy, host, lines, count);
+	for (size_t i = 0; i < flow_count; i++) {
+		struct flow *flow = before[i].flow;
+		const struct policy_line *line =
+			successor(policy, flow, &before[i].line, flow_conn(policy, flow));
+
+		handles = mem_resize(handles, handle_count + flow->waiter_count, sizeof(*handles));
+		for (size_t j = 0; j < flow->waiter_count; j++)
+			handles[handle_count++] = flow->waiters[j];
+		if (line) {
+			flow_rekey(policy, flow, line);
+			continue;
+		}
+		gone(policy->arg, &flow->info);
+		flow_free(policy, flow);
+	}
+	wake(policy, handles, handle_count);
+	free(handles);
+	free(before);
+	policy_settle(policy);
 }

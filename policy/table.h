@@ -15,6 +15,9 @@ struct table;
 /* Copies the lines (not the file names, which live as long as `config`). */
 struct table *table_new(const struct policy_config *config);
 void table_free(struct table *table);
+/* Lines that come and go one by one: after those of their strength. An unknown id is no error. */
+void table_add(struct table *table, const struct policy_line *line);
+void table_del(struct table *table, uint32_t id);
 size_t table_count(const struct table *table);
 const struct policy_line *table_get(const struct table *table, uint32_t id);
 

@@ -235,27 +235,45 @@ int dp_bypass_socket(int fd, uint8_t family)
 
 /* --- lines -------------------------------------------------------------------------------------------- */
 
+static size_t family_index(const struct dp_line *line)
+{
+	return line->remote.addr.family == ADDR_IPV4 ? 0 : 1;
+}
+
+static void put_line(struct dataplane *dp, const struct dp_line *wanted)
+{
+	struct line *line = line_find(dp, wanted->id);
+
+	if (line) {
+		dp->line_counts[family_index(&line->line)]--;
+	} else {
+		line = mem_new(struct line);
+		line->line.id = wanted->id;
+		HASH_ADD(hh, dp->lines, line.id, sizeof(line->line.id), line);
+	}
+	line->line = *wanted;
+	line->gone = false;
+	dp->line_counts[family_index(wanted)]++;
+}
+
+static void drop_line(struct dataplane *dp, struct line *line)
+{
+	dp->line_counts[family_index(&line->line)]--;
+	HASH_DEL(dp->lines, line);
+	free(line);
+}
+
 static void replace_lines(struct dataplane *dp, const struct dp_line *lines, size_t count)
 {
 	struct line *line, *next;
 
 	HASH_ITER (hh, dp->lines, line, next)
 		line->gone = true;
-	for (size_t i = 0; i < count; i++) {
-		line = line_find(dp, lines[i].id);
-		if (!line) {
-			line = mem_new(struct line);
-			line->line.id = lines[i].id;
-			HASH_ADD(hh, dp->lines, line.id, sizeof(line->line.id), line);
-		}
-		line->line = lines[i];
-		line->gone = false;
-	}
+	for (size_t i = 0; i < count; i++)
+		put_line(dp, &lines[i]);
 	HASH_ITER (hh, dp->lines, line, next) {
-		if (!line->gone)
-			continue;
-		HASH_DEL(dp->lines, line);
-		free(line);
+		if (line->gone)
+			drop_line(dp, line);
 	}
 }
 
@@ -350,22 +368,31 @@ static void begin_bulk(struct dataplane *dp, const struct desired *desired)
 	search_begin_bulk(dp, &bulk);
 }
 
+static void sweep_one(struct dataplane *dp, const struct mirrored *mirrored, bool *heal4, bool *heal6)
+{
+	struct entry_key key = mirrored->entry.key;
+
+	mirror_del(dp, &key, key.src.addr.family == ADDR_IPV4 ? heal4 : heal6);
+}
+
+static void heal(struct dataplane *dp, bool heal4, bool heal6)
+{
+	if (heal4)
+		mirror_heal(dp, ADDR_IPV4);
+	if (heal6)
+		mirror_heal(dp, ADDR_IPV6);
+}
+
 static void sweep_unwanted(struct dataplane *dp)
 {
 	bool heal4 = false, heal6 = false;
 	struct mirrored *mirrored, *next;
 
 	HASH_ITER (hh, dp->mirror, mirrored, next) {
-		struct entry_key key = mirrored->entry.key;
-
 		if (mirrored->unwanted)
-			mirror_del(dp, &key,
-				key.src.addr.family == ADDR_IPV4 ? &heal4 : &heal6);
+			sweep_one(dp, mirrored, &heal4, &heal6);
 	}
-	if (heal4)
-		mirror_heal(dp, ADDR_IPV4);
-	if (heal6)
-		mirror_heal(dp, ADDR_IPV6);
+	heal(dp, heal4, heal6);
 }
 
 static void replace_addrs(
@@ -383,20 +410,15 @@ void dp_set_masqueraded(struct dataplane *dp, const struct prefix *sources, size
 	dp->masqueraded_count = count;
 }
 
-void dp_set_lines(struct dataplane *dp, const struct dp_line *lines, size_t line_count,
-	const struct addr *locals, size_t local_count, const struct addr *broadcasts,
-	size_t broadcast_count, dp_done done, void *arg)
+/* All that `lines` want, and nothing else of ours but what flows have. 0 or -errno. */
+static int set_all(struct dataplane *dp, const struct dp_line *lines, size_t count)
 {
 	struct desired desired;
-	int error = 0;
+	int error = dp->adopted ? 0 : mirror_adopt(dp);
 
-	replace_addrs(&dp->locals, &dp->local_count, locals, local_count);
-	replace_addrs(&dp->broadcasts, &dp->broadcast_count, broadcasts, broadcast_count);
-	if (!dp->adopted)
-		error = mirror_adopt(dp);
-	replace_lines(dp, lines, line_count);
+	replace_lines(dp, lines, count);
 	drop_orphans(dp);
-	desired_of(dp, lines, line_count, &desired);
+	desired_of(dp, lines, count, &desired);
 	mark_unwanted(dp, &desired);
 	begin_bulk(dp, &desired);
 	if (!error)
@@ -408,6 +430,142 @@ void dp_set_lines(struct dataplane *dp, const struct dp_line *lines, size_t line
 	if (!dp->adopted)
 		states_sweep(dp);
 	dp->adopted = dp->adopted || !error;
+	dp->incomplete = error != 0;
+	desired_clear(&desired);
+	return error;
+}
+
+void dp_set_lines(struct dataplane *dp, const struct dp_line *lines, size_t line_count,
+	const struct addr *locals, size_t local_count, const struct addr *broadcasts,
+	size_t broadcast_count, dp_done done, void *arg)
+{
+	replace_addrs(&dp->locals, &dp->local_count, locals, local_count);
+	replace_addrs(&dp->broadcasts, &dp->broadcast_count, broadcasts, broadcast_count);
+	answer(dp, done, arg, set_all(dp, lines, line_count));
+}
+
+/* --- lines of hosts ------------------------------------------------------------------------------------ */
+
+/* The policies that a host's line may have in the kernel, with those of a tunnel of that host. */
+static void add_old(const struct dataplane *dp, struct desired *old, const struct dp_line *line)
+{
+	desired_add_line(dp, old, line);
+	for (size_t i = 0; i < dp->local_count; i++) {
+		struct prefix local = prefix_of_host(&dp->locals[i]);
+
+		if (dp->locals[i].family != line->remote.addr.family)
+			continue;
+		for (int dir = ENTRY_IN; dir <= ENTRY_FWD; dir++)
+			desired_add(old, &(struct entry){.key = desired_key(line, (enum entry_dir)dir, &local)});
+	}
+}
+
+static void drop_flows(struct dataplane *dp, const struct dp_line *line)
+{
+	for (size_t i = 0; i < dp->local_count; i++) {
+		struct dp_flow key = {.line = line->id, .local = dp->locals[i], .remote = line->remote.addr};
+		struct flow *flow;
+
+		HASH_FIND(hh, dp->flows, &key, FLOW_KEY_LEN, flow);
+		if (flow)
+			flow_drop(dp, flow);
+	}
+}
+
+/* Takes over the new lines, drops those that are gone, and fills in what was theirs before. */
+static void change_lines(struct dataplane *dp, const uint32_t *gone, size_t gone_count,
+	const struct dp_line *lines, size_t line_count, struct desired *old)
+{
+	for (size_t i = 0; i < gone_count; i++) {
+		struct line *line = line_find(dp, gone[i]);
+
+		if (line && !line->gone)
+			add_old(dp, old, &line->line);
+		if (line)
+			line->gone = true;
+	}
+	for (size_t i = 0; i < line_count; i++)
+		put_line(dp, &lines[i]);
+	for (size_t i = 0; i < gone_count; i++) {
+		struct line *line = line_find(dp, gone[i]);
+
+		if (!line || !line->gone)
+			continue;
+		drop_flows(dp, &line->line);
+		drop_line(dp, line);
+	}
+}
+
+/* As mark_unwanted(), among `old` only. */
+static void mark_old(struct dataplane *dp, const struct desired *old, const struct desired *desired)
+{
+	struct mirrored *mirrored;
+
+	for (size_t i = 0; i < old->count; i++) {
+		mirrored = mirror_find(dp, &old->entries[i].key);
+		if (mirrored)
+			mirrored->unwanted = !flow_keeps(dp, mirrored);
+	}
+	for (size_t i = 0; i < desired->count; i++) {
+		mirrored = mirror_find(dp, &desired->entries[i].key);
+		if (mirrored)
+			mirrored->unwanted = false;
+	}
+}
+
+static void sweep_old(struct dataplane *dp, const struct desired *old)
+{
+	bool heal4 = false, heal6 = false;
+
+	for (size_t i = 0; i < old->count; i++) {
+		struct mirrored *mirrored = mirror_find(dp, &old->entries[i].key);
+
+		if (mirrored && mirrored->unwanted)
+			sweep_one(dp, mirrored, &heal4, &heal6);
+	}
+	heal(dp, heal4, heal6);
+}
+
+static int set_all_again(struct dataplane *dp)
+{
+	struct dp_line *lines = mem_zalloc(HASH_COUNT(dp->lines) * sizeof(*lines));
+	struct line *line, *next;
+	size_t count = 0;
+	int error;
+
+	HASH_ITER (hh, dp->lines, line, next)
+		lines[count++] = line->line;
+	error = set_all(dp, lines, count);
+	free(lines);
+	return error;
+}
+
+/* Whether a family has lines, and so exemptions (K3), now and not before, or before and not now. */
+static bool families_differ(const size_t before[2], const size_t after[2])
+{
+	return !before[0] != !after[0] || !before[1] != !after[1];
+}
+
+void dp_change_lines(struct dataplane *dp, const uint32_t *gone, size_t gone_count,
+	const struct dp_line *lines, size_t line_count, dp_done done, void *arg)
+{
+	struct desired old = {0}, desired = {0};
+	size_t before[2] = {dp->line_counts[0], dp->line_counts[1]};
+	int error;
+
+	change_lines(dp, gone, gone_count, lines, line_count, &old);
+	for (size_t i = 0; i < line_count; i++)
+		desired_add_line(dp, &desired, &lines[i]);
+	if (!dp->adopted || dp->incomplete || families_differ(before, dp->line_counts)) {
+		error = set_all_again(dp);
+	} else {
+		mark_old(dp, &old, &desired);
+		error = install_all(dp, &desired);
+		if (!error)
+			sweep_old(dp, &old);
+		dp->incomplete = error != 0;
+	}
+	desired_clear(&old);
 	desired_clear(&desired);
 	answer(dp, done, arg, error);
 }
@@ -515,10 +673,12 @@ static int let_go(struct dataplane *dp, bool (*goes)(const struct mirrored *mirr
 		mirrored->unwanted = goes(mirrored);
 	begin_bulk(dp, &nothing);
 	sweep_unwanted(dp);
-	if (dp->mirror)
+	if (dp->mirror) {
 		search_end_bulk(dp);
-	else
+	} else {
 		search_restore(dp);
+		replace_lines(dp, NULL, 0);
+	}
 	forget_flows(dp);
 	states_sweep(dp);
 	return error;
@@ -532,44 +692,4 @@ void dp_stop(struct dataplane *dp, dp_done done, void *arg)
 void dp_flush(struct dataplane *dp, dp_done done, void *arg)
 {
 	answer(dp, done, arg, let_go(dp, goes_at_flush));
-}
-
-/* --- foreign policies (K2) -------------------------------------------------------------------------------------- */
-
-static bool overlaps(const struct prefix *a, const struct prefix *b)
-{
-	return prefix_contains(a, &b->addr) || prefix_contains(b, &a->addr);
-}
-
-static void take_foreign(void *arg, const struct nlmsghdr *message)
-{
-	struct dataplane *dp = arg;
-	struct line *line, *next;
-	struct entry entry;
-	char src[ADDR_TEXT], dst[ADDR_TEXT], remote[ADDR_TEXT];
-
-	if (dp->foreign || message->nlmsg_type != XFRM_MSG_NEWPOLICY ||
-		!decode_policy(message, &entry) || entry_tag_is_ours(entry.key.tag) ||
-		entry.key.dir != ENTRY_OUT || entry.action == ENTRY_BLOCK)
-		return;
-	HASH_ITER (hh, dp->lines, line, next) {
-		if (!line->line.closed || !overlaps(&line->line.remote, &entry.key.dst) ||
-			entry.priority > entry_priority(line->line.slot, ENTRY_CLOSING))
-			continue;
-		dp->foreign = mem_printf("a foreign policy (src %s dst %s priority %u) outranks the "
-					 "closed line %s",
-			prefix_format(&entry.key.src, src), prefix_format(&entry.key.dst, dst),
-			entry.priority, prefix_format(&line->line.remote, remote));
-		return;
-	}
-}
-
-char *dp_warnings(struct dataplane *dp)
-{
-	char *warning;
-
-	netlink_query(dp->nl, encode_policy_dump(), take_foreign, dp);
-	warning = dp->foreign;
-	dp->foreign = NULL;
-	return warning;
 }

@@ -129,6 +129,15 @@ struct dp_peer {
 struct dp_peer *dp_take_peers(struct dataplane *dp, size_t *count);
 
 /*
+ * Lines of single hosts (their `remote` is one address) come, change or go:
+ * `lines` are installed, those of `gone` that are not among them are removed.
+ * All else stays, and costs nothing. As dp_set_lines() otherwise; where that has
+ * failed before, all is tried again.
+ */
+void dp_change_lines(struct dataplane *dp, const uint32_t *gone, size_t gone_count,
+	const struct dp_line *lines, size_t line_count, dp_done done, void *arg);
+
+/*
  * Sources behind masquerading by this host (K7): what they send to a closed
  * line passes on to the masquerading, and meets that line as ours when it has
  * our address. Counts from the next dp_set_lines() on. Copied.

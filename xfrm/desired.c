@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add(struct desired *desired, const struct entry *entry)
+void desired_add(struct desired *desired, const struct entry *entry)
 {
 	if (desired->count == desired->room) {
 		desired->room = desired->room ? desired->room * 2 : 256;
@@ -85,7 +85,7 @@ static void add_line(struct desired *desired, const struct dp_line *line, enum e
 	struct entry entry = {.priority = entry_priority(line->slot, sub), .action = action};
 
 	entry.key = desired_key(line, dir, local);
-	add(desired, &entry);
+	desired_add(desired, &entry);
 }
 
 bool desired_out(const struct dp_line *line, const struct addr *local, struct entry *out)
@@ -141,8 +141,7 @@ static void add_wide(const struct dataplane *dp, struct desired *desired, const 
 		add_line(desired, line, ENTRY_OUT, &any, ENTRY_ALLOW, ENTRY_LINE);
 }
 
-static void add_whole_line(
-	const struct dataplane *dp, struct desired *desired, const struct dp_line *line)
+void desired_add_line(const struct dataplane *dp, struct desired *desired, const struct dp_line *line)
 {
 	struct entry trap;
 
@@ -154,7 +153,7 @@ static void add_whole_line(
 	for (size_t i = 0; i < dp->local_count; i++) {
 		if (dp->locals[i].family == line->remote.addr.family &&
 			desired_out(line, &dp->locals[i], &trap))
-			add(desired, &trap);
+			desired_add(desired, &trap);
 	}
 }
 
@@ -183,7 +182,7 @@ static void exempt(struct desired *desired, enum entry_dir dir, struct prefix sr
 	entry.key.dport_mask = dport ? UINT16_MAX : 0;
 	entry.key.src = src;
 	entry.key.dst = dst;
-	add(desired, &entry);
+	desired_add(desired, &entry);
 }
 
 /* DHCP renewal: our client's port to the server's, and back. */
@@ -286,5 +285,5 @@ void desired_of(
 	if (has_family(lines, count, ADDR_IPV6))
 		exempt_ipv6(dp, out, lines, count);
 	for (size_t i = 0; i < count; i++)
-		add_whole_line(dp, out, &lines[i]);
+		desired_add_line(dp, out, &lines[i]);
 }

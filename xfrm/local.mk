@@ -8,6 +8,7 @@ libxfrm_a_SOURCES = \
 	xfrm/encode.c xfrm/encode.h \
 	xfrm/entry.c xfrm/entry.h \
 	xfrm/flow.c \
+	xfrm/foreign.c \
 	xfrm/mirror.c \
 	xfrm/netlink.c xfrm/netlink.h \
 	xfrm/plane.h \

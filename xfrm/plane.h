@@ -94,9 +94,11 @@ struct dataplane {
 	struct prefix *masqueraded;
 	size_t masqueraded_count;
 	uint32_t last_reqid;
+	size_t line_counts[2]; /* of IPv4, of IPv6 */
 	bool adopted; /* what an earlier run left is in the mirror */
 	struct dp_peer *peers; /* that it had SAs with; owned, NULL when they are taken */
 	size_t peer_count;
+	bool incomplete; /* the kernel has refused something of the lines */
 	struct pending *pending;
 	struct loop_timer deliver;
 	struct departing *departing; /* departing.c */
@@ -149,6 +151,9 @@ struct desired {
 };
 void desired_of(const struct dataplane *dp, const struct dp_line *lines, size_t count,
 	struct desired *out);
+void desired_add(struct desired *desired, const struct entry *entry);
+/* What one line installs, without the exemptions. */
+void desired_add_line(const struct dataplane *dp, struct desired *desired, const struct dp_line *line);
 void desired_clear(struct desired *desired);
 /* The out trap (or other outbound stance) of a line for one of our addresses; false if it has none. */
 bool desired_out(const struct dp_line *line, const struct addr *local, struct entry *out);

@@ -69,6 +69,40 @@ static void test_reload_while_waiting(void)
 	ok(asker.answers == 1 && asker.answer.verdict == POLICY_ENCRYPTED, "and answers");
 }
 
+/* One host's lines change: its flows follow, nobody else's do. */
+static void test_change_host(void)
+{
+	struct policy_line own = {.id = 70, .conn = 0, .file = (char *)"names"};
+	struct asker stays, moves, other;
+	struct addr host = addr("10.2.0.9"), local = addr("192.0.2.1");
+	struct policy_flow flow;
+
+	begin();
+	own.remote = prefix_of_host(&host);
+	ask(&other, "10.2.0.8");
+	policy_child_up(policy, last_start, now_us);
+	ask(&stays, "10.2.0.1");
+	ask(&moves, "10.2.0.9");
+	policy_change_host(policy, &host, &own, 1, count_gone, now_us);
+	run_until(now_us);
+	is_int(gone_count, 1, "the host's flow of another group is gone");
+	is_int(moves.answers, 1, "who waited for it is told");
+	is_int(stays.answers, 0, "who waits for another host is not");
+	is_int(ask(&other, "10.2.0.8"), POLICY_ENCRYPTED, "another's tunnel stands");
+	is_int(ask(&moves, "10.2.0.9"), POLICY_WAIT, "it is negotiated anew");
+	ok(policy_flow_find(policy, 70, &local, &host, &flow) && flow.group == POLICY_PRIVATE,
+		"as its own line says");
+	policy_child_up(policy, flow.id, now_us);
+	own.id = 71;
+	policy_change_host(policy, &host, &own, 1, count_gone, now_us);
+	is_int(gone_count, 1, "a line that says the same under another number");
+	ok(policy_flow_find(policy, 71, &local, &host, &flow) && flow.state == POLICY_TUNNELLED, "keeps its tunnel");
+	policy_change_host(policy, &host, NULL, 0, count_gone, now_us);
+	ok(gone_count == 2 && policy_counters(policy).lines == ARRAY_LEN(lines), "without one all is as before");
+	is_int(ask(&moves, "10.2.0.9"), POLICY_WAIT, "it belongs to its prefix again");
+	ok(policy_flow_find(policy, 2, &local, &host, &flow), "and to its line");
+}
+
 /* A failure is forgotten while its shunt is on the way: nothing will move, so the answer comes. */
 static void test_forget_while_waiting(void)
 {
@@ -251,6 +285,7 @@ int main(int argc, char **argv)
 	srandom(seed);
 	test_reconfigure();
 	test_reload_while_waiting();
+	test_change_host();
 	test_forget_while_waiting();
 	test_closed_groups();
 	test_no_connection();

@@ -7,6 +7,7 @@
 #include "t/tap.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define HOUR_US (UINT64_C(3600) * 1000000)
@@ -174,6 +175,33 @@ static void test_ids(void)
 	ok(unique && merged->line_count == 5 + 2 * 249, "every line has an id of its own");
 }
 
+static uint32_t only_id(const char *remote)
+{
+	struct addr addr = addr_of(remote);
+	size_t count;
+	struct policy_line *host_lines = names_host_lines(names, &addr, &count);
+	uint32_t id = count == 1 ? host_lines[0].id : 0;
+
+	free(host_lines);
+	return id;
+}
+
+/* Ids are given back, or a million joins later none would be free. */
+static void test_ids_come_back(void)
+{
+	uint32_t first;
+
+	begin();
+	learn("a.corp.example", "192.0.2.1", 0);
+	first = only_id("192.0.2.1");
+	names_expire(names, 25 * HOUR_US, NULL, NULL);
+	is_int(only_id("192.0.2.1"), 0, "a host that is forgotten has no line");
+	learn("a.corp.example", "192.0.2.1", 0);
+	ok(first && only_id("192.0.2.1") == first, "its id was free again");
+	is_int(learn("may.example", "10.2.0.9", 0), NAMES_NOTHING, "a name no stricter than the host's own line");
+	is_int(only_id("10.2.0.9"), 5, "leaves that line");
+}
+
 static bool always(void *arg, const struct addr *addr)
 {
 	(void)arg;
@@ -251,15 +279,92 @@ static void test_bound(void)
 	is_int(learn("may.example", "198.51.100.1", 0), NAMES_NOTHING, "another is as if it had no name");
 }
 
-int main(void)
+/* --- the difference ------------------------------------------------------------------------------ */
+
+/* Brings into a table what names_take_changes() tells. */
+static void follow(struct table *table)
+{
+	size_t count, line_count;
+	struct addr *hosts = names_take_changes(names, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		struct policy_line *host_lines = names_host_lines(names, &hosts[i], &line_count);
+		struct table_walk walk = table_walk(table, &hosts[i]);
+		const struct policy_line *line;
+
+		while ((line = table_next(&walk)) && prefix_is_host(&line->remote)) {
+			table_del(table, line->id);
+			walk = table_walk(table, &hosts[i]);
+		}
+		for (size_t j = 0; j < line_count; j++)
+			table_add(table, &host_lines[j]);
+		free(host_lines);
+	}
+	free(hosts);
+}
+
+static bool same_line(const struct policy_line *a, const struct policy_line *b)
+{
+	return a && prefix_equal(&a->remote, &b->remote) && a->proto == b->proto &&
+	       a->remote_port == b->remote_port && a->conn == b->conn && a->line == b->line;
+}
+
+/* How many lines of the whole a table has not, or has more. */
+static int difference(const struct table *table)
+{
+	const struct policy_config *whole = names_config(names);
+	int wrong = table_count(table) != whole->line_count;
+
+	for (size_t i = 0; i < whole->line_count; i++)
+		wrong += !same_line(table_get(table, whole->lines[i].id), &whole->lines[i]);
+	return wrong;
+}
+
+/* Whatever is learned and forgotten, the changes lead to the same lines as the whole. */
+static void test_changes(unsigned seed)
+{
+	static const char *const qnames[] = {"a.corp.example", "b.lab.corp.example", "may.example", "x.ads.example",
+		"open.corp.example"};
+	struct table *table;
+	uint64_t now_us = 0;
+	int wrong = 0, joined = 0;
+
+	diag("seed %u", seed);
+	srandom(seed);
+	begin();
+	table = table_new(names_config(names));
+	for (int i = 0; i < 4000; i++) {
+		char remote[32];
+
+		snprintf(remote, sizeof(remote), "10.%ld.0.%ld", random() % 4, random() % 12);
+		joined += learn(qnames[random() % (long)ARRAY_LEN(qnames)], remote, now_us) == NAMES_NEW;
+		now_us += (uint64_t)(random() % 1800) * 1000000;
+		if (i % 7 == 0)
+			names_expire(names, now_us, NULL, NULL);
+		if (i % 3 == 0) {
+			follow(table);
+			wrong += difference(table);
+		}
+	}
+	is_int(wrong, 0, "the changes make the lines what the whole is");
+	ok(joined > 100, "through many joins (%d)", joined);
+	names_expire(names, now_us + 100 * HOUR_US, NULL, NULL);
+	follow(table);
+	is_int((intmax_t)table_count(table), ARRAY_LEN(lines), "in the end the configuration's are left");
+	table_free(table);
+}
+
+int main(int argc, char **argv)
 {
 	test_match();
 	test_precedence();
 	test_same_host();
 	test_ids();
+	test_ids_come_back();
 	test_time();
 	test_restart();
 	test_bound();
+	test_changes(argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 20261125);
 	names_free(names);
 	return tap_done();
 }

@@ -206,23 +206,48 @@ static bool agrees(const struct table *table, const struct addr *remote)
 	return walked == covering;
 }
 
-static void test_table(void)
+/* A third of the lines is taken out of the table and put back. */
+static void churn(struct table *table)
 {
-	struct policy_config config = {.conns = conns, .conn_count = 2, .lines = lines};
-	struct table *table;
+	for (size_t i = 0; i < line_count; i += 3)
+		table_del(table, lines[i].id);
+	for (size_t i = 0; i < line_count; i += 3)
+		table_add(table, &lines[i]);
+	table_del(table, UINT32_MAX);
+}
+
+static int count_wrong(const struct table *table)
+{
 	int wrong = 0;
 
-	make_lines();
-	config.line_count = line_count;
-	table = table_new(&config);
 	for (int i = 0; i < LOOKUPS; i++) {
 		struct addr remote = random_addr();
 
 		wrong += !agrees(table, &remote);
 	}
-	is_int(wrong, 0, "the table finds what a walk over all lines finds, in the order of P1");
+	return wrong;
+}
+
+static void test_table(void)
+{
+	struct policy_config config = {.conns = conns, .conn_count = 2, .lines = lines};
+	struct table *table;
+
+	make_lines();
+	config.line_count = line_count;
+	table = table_new(&config);
+	is_int(count_wrong(table), 0, "the table finds what a walk over all lines finds, in the order of P1");
 	ok(table_get(table, lines[line_count / 2].id)->id == lines[line_count / 2].id,
 		"and a line by its id");
+	for (int i = 0; i < 3; i++)
+		churn(table);
+	is_int(count_wrong(table), 0, "also when lines have gone and come");
+	is_int((intmax_t)table_count(table), (intmax_t)line_count, "none is lost");
+	line_count /= 2;
+	for (size_t i = line_count; i < LINES; i++)
+		table_del(table, lines[i].id);
+	is_int(count_wrong(table), 0, "and when half of them have gone");
+	ok(!table_get(table, lines[LINES - 1].id), "for good");
 	table_free(table);
 }
 

@@ -105,6 +105,57 @@ static void test_heal(void)
 	close(fd);
 }
 
+static bool is_ipv6(const struct entry *entry)
+{
+	return entry->key.dst.addr.family == ADDR_IPV6;
+}
+
+/* Lines of hosts come and go beside the others. */
+static void test_hosts(void)
+{
+	struct dp_line lines[] = {make_line(1, PRIVATE, "10.1.0.0/16", 0, 0),
+		make_line(2, CLEAR, "10.1.3.0/24", 0, 0)};
+	struct dp_line host = make_line(7, PRIVATE, "10.1.3.9/32", 0, 0);
+	struct dp_line port = make_line(8, BLOCK, "10.1.3.9/32", IPPROTO_UDP, 53);
+	struct dp_line ipv6 = make_line(9, PRIVATE, "fd09:7::1/128", 0, 0);
+	struct dp_line both[] = {host, port};
+	struct dp_flow flow = make_flow(7, "10.1.3.9");
+	uint32_t gone[] = {7, 8, 99};
+	struct changes changes;
+
+	set_lines(lines, 2);
+	changes_take();
+	is_int(change_lines(NULL, 0, &host, 1), 0, "a private host in a clear network");
+	changes = changes_take();
+	is_int(changes.updated, 4, "is four policies");
+	is_int((int)changes_total(changes), 4, "and nothing else");
+	is_int(send_udp("10.1.3.9", 9), 0, "its packet");
+	is_int(on_wire("10.1.3.9", 0), 0, "waits");
+	is_int(send_udp("10.1.3.10", 9), 0, "its neighbour's");
+	is_int(on_wire("10.1.3.10", 1), 1, "leaves");
+	dp_hold(dp, &flow, NULL, NULL);
+	is_int(change_lines(gone, 3, both, 2), 0, "it stays, and has a blocked port too");
+	is_int(send_udp("10.1.3.9", 53), EPERM, "which blocks");
+	is_int(send_udp("10.1.3.9", 9), 0, "beside what waits");
+	is_int(on_wire("10.1.3.9", 0), 0, "still");
+	changes_take();
+	is_int(change_lines(gone, 3, &port, 1), 0, "the host goes, the port stays");
+	is_int(changes_take().deleted, 4, "with all that it had");
+	dp_hold(dp, &flow, take_answer, NULL);
+	is_int(answer_of_request(), -ENOENT, "and the flow that it had");
+	is_int(send_udp("10.1.3.9", 9), 0, "its packet");
+	is_int(on_wire("10.1.3.9", 1), 1, "leaves");
+	is_int(send_udp("10.1.3.9", 53), EPERM, "but for that port");
+	is_int((intmax_t)count_policies(is_ipv6), 0, "there is nothing of IPv6");
+	is_int(change_lines(NULL, 0, &ipv6, 1), 0, "until a first host of it comes");
+	ok(count_policies(is_ipv6) > 20, "then the exemptions are there (K3)");
+	is_int(change_lines(&ipv6.id, 1, NULL, 0), 0, "and it goes");
+	is_int((intmax_t)count_policies(is_ipv6), 0, "and they");
+	is_int(set_lines(lines, 2), 0, "all lines");
+	is_int(send_udp("10.1.3.9", 53), 0, "know nothing of hosts");
+	is_int(on_wire("10.1.3.9", 1), 1, "any more");
+}
+
 /* K2: another run of ours finds everything as it is. */
 static void test_take_over(void)
 {
@@ -232,6 +283,7 @@ int main(void)
 	test_precedence();
 	test_difference();
 	test_heal();
+	test_hosts();
 	test_take_over();
 	test_foreign();
 	test_stop();

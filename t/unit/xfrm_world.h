@@ -421,6 +421,13 @@ static __attribute__((unused)) int set_lines(const struct dp_line *lines, size_t
 	return answer_of_request();
 }
 
+static __attribute__((unused)) int change_lines(
+	const uint32_t *gone, size_t gone_count, const struct dp_line *lines, size_t count)
+{
+	dp_change_lines(dp, gone, gone_count, lines, count, take_answer, NULL);
+	return answer_of_request();
+}
+
 static __attribute__((unused)) bool plane_open(void)
 {
 	int error = 0;
