@@ -85,7 +85,7 @@ static void take_expire(struct dataplane *dp, const struct nlmsghdr *message)
 	if (state.spi == 0)
 		larval_forget(dp, state.seq);
 	else if (!state.hard && entry_tag_is_ours(state.tag) && is_local(dp, &state.dst))
-		flow_peer_sent(dp, state.spi); /* only this is what an inbound one has a soft limit for */
+		flow_peer_sent(dp, state.reqid, state.spi); /* only this is what an inbound one has a soft limit for */
 	else if (entry_tag_is_ours(state.tag))
 		dp->events.expire(dp->arg,
 			&(struct dp_expire){
@@ -200,6 +200,7 @@ void dp_close(struct dataplane *dp)
 			free(pair);
 		}
 		HASH_DEL(dp->flows, flow);
+		HASH_DELETE(by_reqid, dp->flows_by_reqid, flow);
 		free(flow);
 	}
 	HASH_ITER (hh, dp->lines, line, next_line) {

@@ -35,11 +35,23 @@ static struct flow *find(const struct dataplane *dp, const struct dp_flow *flow)
 	return found;
 }
 
+struct flow *flow_by_reqid(const struct dataplane *dp, uint32_t reqid)
+{
+	struct flow *flow;
+
+	HASH_FIND(by_reqid, dp->flows_by_reqid, &reqid, sizeof(reqid), flow);
+	return flow;
+}
+
+/* One that no flow has: after so many flows the numbers begin anew. */
 static uint32_t fresh_reqid(struct dataplane *dp)
 {
-	if (dp->last_reqid < ENTRY_REQID_FIRST || dp->last_reqid >= ENTRY_REQID_LAST)
-		dp->last_reqid = ENTRY_REQID_FIRST;
-	return ++dp->last_reqid;
+	do {
+		if (dp->last_reqid < ENTRY_REQID_FIRST || dp->last_reqid >= ENTRY_REQID_LAST)
+			dp->last_reqid = ENTRY_REQID_FIRST;
+		dp->last_reqid++;
+	} while (flow_by_reqid(dp, dp->last_reqid));
+	return dp->last_reqid;
 }
 
 static void drop_deferred(struct flow *flow)
@@ -55,6 +67,7 @@ static void forget(struct dataplane *dp, struct flow *flow)
 	loop_timer_stop(dp->loop, &flow->awaited);
 	drop_deferred(flow);
 	HASH_DEL(dp->flows, flow);
+	HASH_DELETE(by_reqid, dp->flows_by_reqid, flow);
 	free(flow);
 }
 
@@ -228,14 +241,12 @@ static void awaited_long_enough(struct loop_timer *timer)
 	release_awaited(timer->arg);
 }
 
-void flow_peer_sent(struct dataplane *dp, uint32_t in_spi)
+void flow_peer_sent(struct dataplane *dp, uint32_t reqid, uint32_t in_spi)
 {
-	struct flow *flow, *next;
+	struct flow *flow = flow_by_reqid(dp, reqid);
 
-	HASH_ITER (hh, dp->flows, flow, next) {
-		if (loop_timer_active(&flow->awaited) && flow->pairs && flow->pairs->in_spi == in_spi)
-			release_awaited(flow);
-	}
+	if (flow && loop_timer_active(&flow->awaited) && flow->pairs && flow->pairs->in_spi == in_spi)
+		release_awaited(flow);
 }
 
 static struct flow *want(struct dataplane *dp, const struct dp_flow *flow)
@@ -250,6 +261,7 @@ static struct flow *want(struct dataplane *dp, const struct dp_flow *flow)
 	found->dp = dp;
 	found->awaited = (struct loop_timer){.fired = awaited_long_enough, .arg = found};
 	HASH_ADD(hh, dp->flows, flow, FLOW_KEY_LEN, found);
+	HASH_ADD(by_reqid, dp->flows_by_reqid, reqid, sizeof(found->reqid), found);
 	return found;
 }
 

@@ -59,13 +59,15 @@ struct flow {
 	/* A second pair that we answered: its outbound SA comes when the peer has sent on it (K1). */
 	struct sa_pair *deferred; /* owned, with its keys; NULL: none */
 	struct pair *pairs;
-	UT_hash_handle hh;
+	UT_hash_handle hh, by_reqid;
 };
 
 /* A larval state that an acquire has left (research/kernel.md 0.13): the trap is deaf until it goes. */
 struct larval {
 	uint32_t seq;
 	struct addr src, dst;
+	struct larval_host *host;
+	struct larval *prev, *next; /* towards the same host */
 	UT_hash_handle hh;
 };
 
@@ -85,8 +87,9 @@ struct dataplane {
 	struct netlink *nl;
 	struct mirrored *mirror;
 	struct line *lines;
-	struct flow *flows;
+	struct flow *flows, *flows_by_reqid;
 	struct larval *larvals;
+	struct larval_host *larval_hosts; /* state.c */
 	struct addr *locals;
 	size_t local_count;
 	struct addr *broadcasts;
@@ -170,7 +173,8 @@ int flow_remove_pair(struct dataplane *dp, const struct dp_flow *flow, const str
 int flow_move_pair(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair);
 int flow_idle(struct dataplane *dp, const struct dp_flow *flow);
 /* The peer has sent its first packet on a pair: what waits may leave. */
-void flow_peer_sent(struct dataplane *dp, uint32_t in_spi);
+void flow_peer_sent(struct dataplane *dp, uint32_t reqid, uint32_t in_spi);
+struct flow *flow_by_reqid(const struct dataplane *dp, uint32_t reqid);
 /* A shunt's end in the kernel. */
 void flow_policy_expired(struct dataplane *dp, struct mirrored *mirrored);
 /* Its line is gone: the SAs too. The policies are the sweep's. */

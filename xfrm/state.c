@@ -12,6 +12,34 @@
 #include <netlink/msg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
+
+/* Those towards one host; the first of them makes it, the last frees it. */
+struct larval_host {
+	struct addr dst;
+	struct larval *larvals;
+	UT_hash_handle hh;
+};
+
+static struct larval_host *find_host(const struct dataplane *dp, const struct addr *dst)
+{
+	struct larval_host *host;
+
+	HASH_FIND(hh, dp->larval_hosts, dst, sizeof(*dst), host);
+	return host;
+}
+
+static struct larval_host *want_host(struct dataplane *dp, const struct addr *dst)
+{
+	struct larval_host *host = find_host(dp, dst);
+
+	if (host)
+		return host;
+	host = mem_new(struct larval_host);
+	host->dst = *dst;
+	HASH_ADD(hh, dp->larval_hosts, dst, sizeof(host->dst), host);
+	return host;
+}
 
 void larval_note(struct dataplane *dp, const struct decoded_acquire *acquire)
 {
@@ -24,13 +52,22 @@ void larval_note(struct dataplane *dp, const struct decoded_acquire *acquire)
 	larval->seq = acquire->seq;
 	larval->src = acquire->src;
 	larval->dst = acquire->dst;
+	larval->host = want_host(dp, &acquire->dst);
+	DL_APPEND(larval->host->larvals, larval);
 	HASH_ADD(hh, dp->larvals, seq, sizeof(larval->seq), larval);
 }
 
 static void forget(struct dataplane *dp, struct larval *larval)
 {
+	struct larval_host *host = larval->host;
+
 	HASH_DEL(dp->larvals, larval);
+	DL_DELETE(host->larvals, larval);
 	free(larval);
+	if (host->larvals)
+		return;
+	HASH_DEL(dp->larval_hosts, host);
+	free(host);
 }
 
 void larval_forget(struct dataplane *dp, uint32_t seq)
@@ -62,12 +99,12 @@ static void remove_larval(
 
 void larval_clear(struct dataplane *dp, const struct addr *dst)
 {
-	struct larval *larval, *next;
+	struct larval_host *host;
 
 	netlink_take_events(dp->nl);
-	HASH_ITER (hh, dp->larvals, larval, next) {
-		if (!addr_equal(&larval->dst, dst))
-			continue;
+	while ((host = find_host(dp, dst))) {
+		struct larval *larval = host->larvals;
+
 		remove_larval(dp, &larval->src, &larval->dst, larval->seq);
 		forget(dp, larval);
 	}
@@ -85,40 +122,66 @@ void larval_clear_table(struct dataplane *dp)
 
 struct sweep {
 	struct dataplane *dp;
+	struct prefix *covered; /* by our lines: the outermost prefixes, sorted */
+	size_t covered_count;
 	struct decoded_state *states;
 	size_t count, room;
 };
 
-static bool is_of_flow(const struct dataplane *dp, const struct decoded_state *state)
+static int compare_prefixes(const void *left, const void *right)
 {
-	const struct flow *flow, *next;
+	const struct prefix *a = left, *b = right;
+	int order = addr_compare(&a->addr, &b->addr);
 
-	HASH_ITER (hh, dp->flows, flow, next) {
-		if (flow->reqid == state->reqid && flow->pairs)
-			return true;
-	}
-	return false;
+	return order ? order : a->len - b->len;
 }
 
-static bool under_our_lines(const struct dataplane *dp, const struct addr *dst)
+static void note_covered(struct sweep *sweep)
 {
 	const struct line *line, *next;
+	size_t count = 0;
 
-	HASH_ITER (hh, dp->lines, line, next) {
-		if (prefix_contains(&line->line.remote, dst))
-			return true;
+	sweep->covered = mem_zalloc(HASH_COUNT(sweep->dp->lines) * sizeof(*sweep->covered));
+	HASH_ITER (hh, sweep->dp->lines, line, next)
+		sweep->covered[count++] = line->line.remote;
+	if (count)
+		qsort(sweep->covered, count, sizeof(*sweep->covered), compare_prefixes);
+	for (size_t i = 0; i < count; i++) {
+		size_t kept = sweep->covered_count;
+
+		if (kept == 0 || !prefix_contains(&sweep->covered[kept - 1], &sweep->covered[i].addr))
+			sweep->covered[sweep->covered_count++] = sweep->covered[i];
 	}
-	return false;
 }
 
-static bool is_stale(const struct dataplane *dp, const struct decoded_state *state)
+static int compare_covered(const void *key, const void *element)
+{
+	const struct prefix *prefix = element;
+
+	return prefix_contains(prefix, key) ? 0 : addr_compare(key, &prefix->addr);
+}
+
+static bool under_our_lines(const struct sweep *sweep, const struct addr *dst)
+{
+	return sweep->covered_count && bsearch(dst, sweep->covered, sweep->covered_count,
+					      sizeof(*sweep->covered), compare_covered) != NULL;
+}
+
+static bool is_of_flow(const struct dataplane *dp, const struct decoded_state *state)
+{
+	const struct flow *flow = flow_by_reqid(dp, state->reqid);
+
+	return flow && flow->pairs;
+}
+
+static bool is_stale(const struct sweep *sweep, const struct decoded_state *state)
 {
 	if (state->proto != IPPROTO_ESP)
 		return false;
 	if (state->spi == 0)
-		return state->reqid == 0 && state->seq && under_our_lines(dp, &state->dst);
+		return state->reqid == 0 && state->seq && under_our_lines(sweep, &state->dst);
 	return entry_tag_is_ours(state->tag) && state->reqid >= ENTRY_REQID_FIRST &&
-	       state->reqid <= ENTRY_REQID_LAST && !is_of_flow(dp, state);
+	       state->reqid <= ENTRY_REQID_LAST && !is_of_flow(sweep->dp, state);
 }
 
 static void take_state(void *arg, const struct nlmsghdr *message)
@@ -127,7 +190,7 @@ static void take_state(void *arg, const struct nlmsghdr *message)
 	struct decoded_state state;
 
 	if (message->nlmsg_type != XFRM_MSG_NEWSA || !decode_state(message, &state) ||
-		!is_stale(sweep->dp, &state))
+		!is_stale(sweep, &state))
 		return;
 	if (sweep->count == sweep->room) {
 		sweep->room = sweep->room ? sweep->room * 2 : 64;
@@ -169,8 +232,10 @@ static void note_peers(struct dataplane *dp, const struct sweep *sweep)
 int states_sweep(struct dataplane *dp)
 {
 	struct sweep sweep = {.dp = dp};
-	int error = netlink_query(dp->nl, encode_sa_dump(), take_state, &sweep);
+	int error;
 
+	note_covered(&sweep);
+	error = netlink_query(dp->nl, encode_sa_dump(), take_state, &sweep);
 	if (!dp->adopted)
 		note_peers(dp, &sweep);
 	for (size_t i = 0; i < sweep.count; i++) {
@@ -182,6 +247,7 @@ int states_sweep(struct dataplane *dp)
 			remove_larval(dp, &state->src, &state->dst, state->seq);
 	}
 	free(sweep.states);
+	free(sweep.covered);
 	return error;
 }
 

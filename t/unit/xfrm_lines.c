@@ -206,6 +206,61 @@ static struct entry foreign_twin(const char *remote)
 	return entry;
 }
 
+/* --- larval states ----------------------------------------------------------------------------- */
+
+static const char *larval_dst;
+static unsigned larvals;
+
+static void count_larval(void *arg, const struct nlmsghdr *message)
+{
+	struct decoded_state state;
+	struct addr wanted;
+
+	(void)arg;
+	addr_parse(larval_dst, &wanted);
+	if (message->nlmsg_type == XFRM_MSG_NEWSA && decode_state(message, &state) && state.spi == 0)
+		larvals += addr_equal(&state.dst, &wanted);
+}
+
+static unsigned count_larvals(const char *dst)
+{
+	larval_dst = dst;
+	larvals = 0;
+	netlink_query(reader, encode_sa_dump(), count_larval, NULL);
+	return larvals;
+}
+
+/* K2: whose acquires the run before has heard would be deaf to us; others' are not ours to end. */
+static void test_larvals(void)
+{
+	struct dp_line lines[] = {make_line(1, PRIVATE, "10.1.0.0/16", 0, 0),
+		make_line(2, CLEAR, "10.1.3.0/24", 0, 0), make_line(3, PRIVATE, "10.1.4.0/24", 0, 0),
+		make_line(4, PRIVATE, "10.7.0.3/32", 0, 0)};
+	static const char *const ours[] = {"10.1.0.60", "10.1.4.60", "10.1.250.60", "10.7.0.3"};
+	struct entry foreign = {.priority = FOREIGN, .action = ENTRY_PROTECT, .mode = IPSEC_TRANSPORT};
+	unsigned before;
+
+	set_lines(lines, 4);
+	foreign.key = foreign_twin("10.77.0.0/16").key;
+	foreign.tmpl_src.family = foreign.tmpl_dst.family = ADDR_IPV4;
+	netlink_request(reader, encode_policy(&foreign));
+	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+		send_udp(ours[i], 9);
+	send_udp("10.77.0.1", 9);
+	is_int(count_larvals("10.77.0.1"), 1, "somebody else's trap has fired");
+	is_int(count_larvals("10.1.0.60"), 1, "and ours");
+	dp_close(dp);
+	plane_open();
+	set_lines(lines, 4);
+	is_int(count_larvals("10.77.0.1"), 1, "theirs is waited for after we come again");
+	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+		is_int(count_larvals(ours[i]), 0, ours[i]);
+	before = acquires;
+	send_udp("10.1.250.60", 9);
+	ok(wait_so_long(&acquires, before + 1, SOON_MS), "our hosts are heard at once");
+	netlink_request(reader, encode_policy_delete(&foreign.key));
+}
+
 static bool is_foreign(const struct entry *entry)
 {
 	return !is_ours(entry) && entry->priority == FOREIGN && entry->action == ENTRY_ALLOW;
@@ -285,6 +340,7 @@ int main(void)
 	test_heal();
 	test_hosts();
 	test_take_over();
+	test_larvals();
 	test_foreign();
 	test_stop();
 	dp_close(dp);
