@@ -1,5 +1,5 @@
 # bench/: what things cost, beside what they are compared with; `make bench`.
-BENCHES = bench/handshake bench/scale
+BENCHES = bench/handshake bench/scale bench/traps
 EXTRA_PROGRAMS += $(BENCHES) bench/initiate bench/ask
 CLEANFILES += $(BENCHES) bench/initiate bench/ask
 EXTRA_DIST += bench/load.py bench/dns.py
@@ -7,6 +7,8 @@ bench_handshake_SOURCES = bench/handshake.c t/pki.c t/pki.h
 bench_handshake_LDADD = $(IKE_LIBS)
 bench_scale_SOURCES = bench/scale.c
 bench_scale_LDADD = $(CONF_LIBS)
+bench_traps_SOURCES = bench/traps.c t/unit/xfrm_world.h t/tap.h
+bench_traps_LDADD = $(XFRM_LIBS) $(EV_LIBS)
 bench_initiate_SOURCES = bench/initiate.c t/initiator.c t/initiator.h
 bench_initiate_LDADD = $(IKE_LIBS)
 bench_ask_SOURCES = bench/ask.c

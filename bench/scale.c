@@ -103,6 +103,8 @@ static void write_files(size_t lines, bool changed, size_t ports)
 	fclose(file);
 	file = create("policies/private");
 	fprintf(file, "*.corp.example\n%s\n", changed ? "192.0.2.1" : "192.0.2.2");
+	fclose(file);
+	file = create("policies/clear"); /* of these the kernel need not know */
 	for (size_t i = 1; i < lines; i++)
 		write_line(file, i);
 	for (size_t i = 0; i < ports; i++)

@@ -189,6 +189,7 @@ static void read_groups(struct source *source, struct conf *conf)
 	policy_check_duplicates(&conf->policy, report_duplicate, source->report);
 	drop_repeats(&conf->policy);
 	group_number_lines(&conf->policy);
+	weigh_lines(source->report, &conf->policy);
 }
 
 /* --- the whole -------------------------------------------------------------------------------------- */

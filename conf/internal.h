@@ -190,6 +190,10 @@ const char *conn_end_text(const struct section *conn, bool own, const char *key)
 /* How both ends show who they are, into `out` (G7). */
 void conn_fill_auth(struct certs *certs, const struct section *conn, struct ike_conn *out);
 
+/* --- weigh.c ------------------------------------------------------------------------------------------------------ */
+/* Warns of lines that are slow in the kernel, refuses those that would hurt. */
+void weigh_lines(struct conf_report *report, const struct policy_config *policy);
+
 /* --- setup.c, conn.c ---------------------------------------------------------------------------------------------- */
 void build_setup(struct source *source, struct conf *conf);
 void build_conns(struct source *source, struct conf *conf);

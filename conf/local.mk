@@ -16,7 +16,8 @@ libconf_a_SOURCES = \
 	conf/save.c \
 	conf/secrets.c \
 	conf/setup.c \
-	conf/value.c
+	conf/value.c \
+	conf/weigh.c
 
 FUZZ_TARGETS += t/fuzz/fuzz_conf
 t_fuzz_fuzz_conf_SOURCES = t/fuzz/fuzz_conf.c

@@ -421,6 +421,7 @@ static int set_all(struct dataplane *dp, const struct dp_line *lines, size_t cou
 	drop_orphans(dp);
 	desired_of(dp, lines, count, &desired);
 	mark_unwanted(dp, &desired);
+	search_choose(dp, lines, count);
 	begin_bulk(dp, &desired);
 	if (!error)
 		error = install_all(dp, &desired);

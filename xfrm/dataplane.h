@@ -144,6 +144,23 @@ void dp_change_lines(struct dataplane *dp, const uint32_t *gone, size_t gone_cou
  */
 void dp_set_masqueraded(struct dataplane *dp, const struct prefix *sources, size_t count);
 
+/*
+ * What lines of these prefixes (each as often as there are lines) would cost
+ * every packet: with how many it is compared one by one, at worst. More than
+ * DP_WALK_WARN is worth a word, more than DP_WALK_MAX not worth having. Pure.
+ */
+struct dp_weight {
+	size_t walk;
+	size_t at;	      /* one of the lines of that walk */
+	uint8_t hash_bits[2]; /* of IPv4 and IPv6, for the data plane itself */
+};
+#define DP_WALK_NS 45u
+#define DP_WALK_WARN 512u
+#define DP_WALK_MAX 4096u
+/* Lines that are installed at once; each costs 4 KiB of the kernel's memory. */
+#define DP_LINES_MAX 100000u
+void dp_weigh(const struct prefix *remotes, size_t count, struct dp_weight *out);
+
 /* The flow's packets wait in a queue of their own while we negotiate (kernel.md A2 step 1). */
 void dp_hold(struct dataplane *dp, const struct dp_flow *flow, dp_done done, void *arg);
 /* ALLOW or BLOCK for the flow; the kernel ends it after lifetime_s by itself (0: never). */

@@ -13,10 +13,14 @@ libxfrm_a_SOURCES = \
 	xfrm/netlink.c xfrm/netlink.h \
 	xfrm/plane.h \
 	xfrm/search.c \
-	xfrm/state.c
+	xfrm/state.c \
+	xfrm/weigh.c
 libxfrm_a_CFLAGS = $(AM_CFLAGS) $(NL_CFLAGS)
 
-# They need root and a kernel with XFRM; without they say so and skip.
+UNIT_TESTS += t/unit/xfrm_weigh
+t_unit_xfrm_weigh_SOURCES = t/unit/xfrm_weigh.c t/tap.h
+t_unit_xfrm_weigh_LDADD = $(XFRM_LIBS) $(EV_LIBS)
+# These need root and a kernel with XFRM; without they say so and skip.
 UNIT_TESTS += t/unit/xfrm_lines t/unit/xfrm_flows t/unit/xfrm_search
 t_unit_xfrm_lines_SOURCES = t/unit/xfrm_lines.c t/unit/xfrm_world.h t/tap.h
 t_unit_xfrm_lines_LDADD = $(XFRM_LIBS) $(EV_LIBS)

@@ -106,7 +106,8 @@ struct dataplane {
 	struct loop_timer deliver;
 	struct departing *departing; /* departing.c */
 	char *foreign; /* a warning found at the latest dump */
-	struct search_thresholds thresholds, found_thresholds; /* that the kernel has; had before us */
+	/* That the kernel has; had before us; has between bulks. */
+	struct search_thresholds thresholds, found_thresholds, own_thresholds;
 };
 
 /* One of our addresses. */
@@ -135,6 +136,8 @@ void mirror_clear(struct dataplane *dp);
 
 /* --- search.c: how the kernel finds policies among many -------------------------------------------- */
 void search_open(struct dataplane *dp);
+/* What is good for these lines; counts from the next bulk's end on. */
+void search_choose(struct dataplane *dp, const struct dp_line *lines, size_t count);
 /* Nothing of ours is left: as it was before us. */
 void search_restore(struct dataplane *dp);
 /* Policies that are about to be replaced or deleted, by family and length of the remote prefix. */

@@ -11,6 +11,8 @@
  * within a /16 cost 200 microseconds for each packet to anybody else in it. With
  * no bits asked of our side they are in the hash too, and nothing gets slower.
  *
+ * Lines that would be a long walk all the same get other thresholds (weigh.c).
+ *
  * Where thousands of policies of networks go or change at once, the thresholds
  * go down to their length for that time. The kernel sorts anew behind its own
  * sequence count: no lookup misses a policy meanwhile.
@@ -18,10 +20,12 @@
 #include "xfrm/plane.h"
 
 #include "lib/log.h"
+#include "lib/mem.h"
 #include "xfrm/encode.h"
 
 #include <linux/xfrm.h>
 #include <netlink/msg.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Fewer changes are not worth two sortings of everything. */
@@ -33,7 +37,6 @@
 #define BULK_BITS_IPV6 48u
 
 static const struct search_thresholds kernel_default = {{32, 32}, {128, 128}};
-static const struct search_thresholds ours = {{0, 32}, {0, 128}};
 
 static bool same(const struct search_thresholds *a, const struct search_thresholds *b)
 {
@@ -63,12 +66,33 @@ void search_open(struct dataplane *dp)
 
 	dp->thresholds = kernel_default;
 	netlink_query(dp->nl, encode_thresholds_get(), take_thresholds, &dp->thresholds);
-	/* An earlier run of ours has left what is ours there: then the kernel's were before. */
-	dp->found_thresholds = same(&dp->thresholds, &ours) ? kernel_default : dp->thresholds;
-	error = set(dp, &ours);
+	dp->found_thresholds = dp->thresholds;
+	dp->own_thresholds = (struct search_thresholds){{0, 32}, {0, 128}};
+	/* An earlier run of ours has left what was good for its lines: then the kernel's were before. */
+	if (dp->thresholds.ipv4.local == 0 && dp->thresholds.ipv6.local == 0) {
+		dp->found_thresholds = kernel_default;
+		dp->own_thresholds = dp->thresholds;
+	}
+	error = set(dp, &dp->own_thresholds);
 	if (error)
 		log_warning("cannot set the kernel's policy hash (%s): many lines will be slow",
 			strerror(-error));
+}
+
+void search_choose(struct dataplane *dp, const struct dp_line *lines, size_t count)
+{
+	struct prefix *remotes = mem_zalloc(count * sizeof(*remotes));
+	struct dp_weight weight;
+	size_t installed = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (lines[i].out != DP_NOTHING || lines[i].in != DP_IN_NOTHING)
+			remotes[installed++] = lines[i].remote;
+	}
+	dp_weigh(remotes, installed, &weight);
+	dp->own_thresholds.ipv4.remote = weight.hash_bits[0];
+	dp->own_thresholds.ipv6.remote = weight.hash_bits[1];
+	free(remotes);
 }
 
 void search_restore(struct dataplane *dp)
@@ -100,18 +124,24 @@ static uint8_t common_length(const struct search_bulk *bulk, size_t family, uint
 	return len < shortest ? shortest : len;
 }
 
+static void lower(uint8_t *bits, uint8_t to)
+{
+	if (to < *bits)
+		*bits = to;
+}
+
 void search_begin_bulk(struct dataplane *dp, const struct search_bulk *bulk)
 {
-	struct search_thresholds thresholds = ours;
+	struct search_thresholds thresholds = dp->own_thresholds;
 
 	if (bulk->count[0] >= BULK_MIN)
-		thresholds.ipv4.remote = common_length(bulk, 0, BULK_BITS_IPV4, 32);
+		lower(&thresholds.ipv4.remote, common_length(bulk, 0, BULK_BITS_IPV4, 32));
 	if (bulk->count[1] >= BULK_MIN)
-		thresholds.ipv6.remote = common_length(bulk, 1, BULK_BITS_IPV6, 128);
+		lower(&thresholds.ipv6.remote, common_length(bulk, 1, BULK_BITS_IPV6, 128));
 	set(dp, &thresholds);
 }
 
 void search_end_bulk(struct dataplane *dp)
 {
-	set(dp, &ours);
+	set(dp, &dp->own_thresholds);
 }

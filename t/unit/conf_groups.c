@@ -204,10 +204,10 @@ static void test_many(void)
 	empty_policies();
 	for (unsigned i = 0; i < 300000; i++)
 		strbuf_printf(&text, "10.%u.%u.%u\n", i >> 16, i >> 8 & 255, i & 255);
-	files_write("policies/private", text.text);
+	files_write("policies/clear", text.text);
 	strbuf_clear(&text);
 	clock_gettime(CLOCK_MONOTONIC, &begin);
-	conf = files_load_text("conn private\n" NULL_GROUP);
+	conf = files_load_text("conn clear\n\tright=%group\n\tauthby=never\n");
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	is_int((intmax_t)(conf ? conf->policy.line_count : 0), 300000, "300,000 lines load");
 	diag("in %ld ms", (end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000);
@@ -222,6 +222,63 @@ static void test_many(void)
 	free(seen);
 }
 
+/* Lines that the kernel would walk through for each packet. */
+static void write_many(const char *file, const char *first, unsigned count, const char *format)
+{
+	struct strbuf text = {0};
+
+	strbuf_printf(&text, "%s\n", first);
+	for (unsigned i = 0; i < count; i++)
+		strbuf_printf(&text, format, i / 256, i % 256);
+	files_write(file, text.text);
+	strbuf_clear(&text);
+}
+
+static struct conf *load_two_groups(void)
+{
+	return files_load_text("conn private\n" NULL_GROUP "conn clear\n\tright=%group\n\tauthby=never\n");
+}
+
+/* Of which file, with a line, and which words. */
+static bool said_at(enum conf_severity severity, const char *place, const char *words)
+{
+	return files_said(severity, place) && files_said(severity, words);
+}
+
+static void test_weight(void)
+{
+	struct conf *conf;
+
+	empty_policies();
+	write_many("policies/private", "10.0.0.0/8", 600, "10.0.0.0/8 tcp %u %u\n");
+	conf = load_two_groups();
+	ok(conf && said_at(CONF_WARNING, "policies/private:", "one by one"), "hundreds of ports of one prefix are worth a word");
+	conf_free(conf);
+	write_many("policies/private", "10.0.0.0/8", 5000, "10.0.0.0/8 tcp %u %u\n");
+	conf = load_two_groups();
+	ok(!conf && said_at(CONF_ERROR, "policies/private:", "at most 4096"), "thousands are refused, with place, number and remedy");
+	conf_free(conf);
+	files_write("policies/private", "192.0.2.1\n");
+	write_many("policies/clear", "10.0.0.0/8", 5000, "10.0.0.0/8 tcp %u %u\n");
+	conf = load_two_groups();
+	ok(conf && files_report.count == 0, "what is clear by itself is not in the kernel, and may be so many");
+	conf_free(conf);
+	files_write("policies/private", "10.0.0.0/7\n");
+	conf = load_two_groups();
+	ok(!conf && said_at(CONF_ERROR, "policies/clear:", "at most 4096"), "but not within what is private");
+	conf_free(conf);
+	files_write("policies/private", "10.0.0.0/7\n");
+	write_many("policies/clear", "192.0.2.1", 5000, "10.0.%u.%u\n");
+	conf = load_two_groups();
+	ok(conf && files_report.count == 0, "thousands of hosts are no trouble");
+	conf_free(conf);
+	files_write("policies/clear", "");
+	write_many("policies/private", "192.0.2.1", 100001, "2001:db8:%x::%x\n");
+	conf = load_two_groups();
+	ok(!conf && said_at(CONF_ERROR, "policies/private:", "at most 100000"), "a hundred thousand in the kernel are the end");
+	conf_free(conf);
+}
+
 int main(void)
 {
 	files_begin();
@@ -233,5 +290,6 @@ int main(void)
 	test_rows();
 	test_ids();
 	test_many();
+	test_weight();
 	return files_done();
 }

@@ -55,6 +55,35 @@ static void test_life(void)
 	dp_close(dp);
 }
 
+/* Networks in a network: found in the hash at their own length, each by its own line. */
+static void test_nested(void)
+{
+	static struct dp_line lines[NETS + 1];
+	char text[32];
+
+	plane_open();
+	lines[NETS] = make_line(1 + NETS, PRIVATE, "10.1.0.0/16", 0, 0);
+	for (unsigned i = 0; i < NETS; i++) {
+		snprintf(text, sizeof(text), "10.1.%u.%u/28", i / 16, i % 16 * 16);
+		lines[i] = make_line(1 + i, i % 2 ? CLEAR : BLOCK, text, 0, 0);
+	}
+	is_int(set_lines(lines, NETS + 1), 0, "four hundred networks in one");
+	ok(thresholds_are(0, 28, 0, 128), "have thresholds of their own");
+	is_int(send_udp("10.1.20.1", 9), EPERM, "one that is blocked");
+	is_int(send_udp("10.1.20.17", 9), 0, "one that is clear");
+	is_int(on_wire("10.1.20.17", 1), 1, "leaves");
+	is_int(send_udp("10.1.200.1", 9), 0, "what is in the wide one alone");
+	is_int(on_wire("10.1.200.1", 0), 0, "waits");
+	dp_close(dp);
+	plane_open();
+	ok(thresholds_are(0, 28, 0, 128), "the next run finds them");
+	is_int(set_lines(lines + NETS, 1), 0, "and one line");
+	ok(thresholds_are(0, 32, 0, 128), "needs none of its own");
+	is_int(flush(), 0, "a flush");
+	ok(thresholds_are(32, 32, 128, 128), "gives back the kernel's");
+	dp_close(dp);
+}
+
 /* --- many at once -------------------------------------------------------------------------------- */
 
 static volatile bool stop_sending;
@@ -139,6 +168,7 @@ int main(void)
 	loop = loop_new();
 	reader = reader_open();
 	test_life();
+	test_nested();
 	test_many();
 	netlink_close(reader);
 	loop_free(loop);
