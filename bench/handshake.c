@@ -3,11 +3,14 @@
  * What a handshake costs the engine, as initiator and as responder, beside the
  * bare public-key operations that it cannot do without, in the same run:
  *
- *   bench/handshake [COUNT]
+ *   bench/handshake [COUNT [PEERS]]      1000 10000
  *
  * Two engines in one process, datagrams handed over by a queue; the time spent
  * in calls of each is added up. The goal is a ratio of at most 1.4 with NULL,
  * PSK, Ed25519 and ECDSA.
+ *
+ * Then what the same handshake costs a host that has SAs with so many others,
+ * and one with a peer that has lost its own.
  */
 #include "ike/const.h"
 #include "ike/crypto/cert.h"
@@ -17,6 +20,7 @@
 #include "lib/mem.h"
 #include "t/pki.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +56,7 @@ static struct host hosts[2];
 static struct item queue[QUEUE];
 static size_t queue_at, queue_end;
 static uint64_t now_us = 1000000;
+static uint64_t peer = 1; /* the initiator's number: what its flow is called on both sides */
 
 static double now_s(void)
 {
@@ -123,7 +128,7 @@ static bool take_narrow(
 {
 	(void)offer;
 	*selector = selector_of(index_of(arg));
-	*user = 7;
+	*user = peer;
 	return true;
 }
 
@@ -205,20 +210,27 @@ static void run_queue(void)
 		do_item(&queue[queue_at++ % QUEUE]);
 }
 
-static void one_handshake(void)
+static void begin_handshake(void)
 {
 	struct path path = {.local = {.addr = hosts[0].addr, .port = 500},
 		.remote = {.addr = hosts[1].addr, .port = 500}};
 	struct selector selector = selector_of(0);
 	double began = now_s();
 
-	ike_initiate(hosts[0].ike, 0, &path, &selector, 7, 0, now_us);
+	ike_initiate(hosts[0].ike, 0, &path, &selector, peer, 0, now_us);
 	hosts[0].seconds += now_s() - began;
 	run_queue();
 	now_us += 1000;
+}
+
+static void one_handshake(void)
+{
+	double began, other;
+
+	begin_handshake();
 	/* What goes with the SA is not part of the handshake. */
 	began = hosts[0].seconds;
-	double other = hosts[1].seconds;
+	other = hosts[1].seconds;
 	ike_delete(hosts[0].ike, hosts[0].sa, now_us);
 	run_queue();
 	hosts[0].seconds = began;
@@ -335,14 +347,69 @@ static void bench_cert(const char *name, enum pki_key key, unsigned count)
 	pki_free(ca);
 }
 
+/* --- a crowd -------------------------------------------------------------------------------------- */
+
+#define SOME 500u
+
+/* Handshakes of the peers [first, end), each with an address of its own; the responder's microseconds each. */
+static double bring_up(unsigned first, unsigned end)
+{
+	hosts[1].seconds = 0;
+	for (unsigned i = first; i < end; i++) {
+		peer = i + 1;
+		hosts[0].addr = (struct addr){.family = ADDR_IPV4,
+			.bytes = {10, (uint8_t)(16 + (i >> 16)), (uint8_t)(i >> 8), (uint8_t)i}};
+		begin_handshake();
+	}
+	return hosts[1].seconds / (end - first) * 1e6;
+}
+
+static size_t heap_bytes(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+}
+
+static void bench_crowd(unsigned peers)
+{
+	struct cert_identity *identity = NULL;
+	struct cert_trust *trust = NULL;
+	double first, last, again;
+	size_t bytes, sas;
+	struct ike *lost;
+
+	host_init(0, IKE_AUTH_PSK, &identity, &trust);
+	host_init(1, IKE_AUTH_PSK, &identity, &trust);
+	first = bring_up(0, SOME);
+	bytes = heap_bytes();
+	bring_up(SOME, peers - SOME);
+	bytes = (heap_bytes() - bytes) / (peers - 2 * SOME) / 2;
+	last = bring_up(peers - SOME, peers);
+	sas = ike_counters(hosts[1].ike).sas;
+	/* The initiators have lost all. Freed later: a fragmented heap would be measured. */
+	lost = hosts[0].ike;
+	hosts[0].ike = ike_new(&ops, &hosts[0], &hosts[0].config);
+	again = bring_up(0, SOME);
+	printf("a crowd of %zu SAs: the first %u peers %.1f us each, the last %.1f us, those that come again %.1f us "
+	       "(%zu SAs then); %zu bytes an SA\n",
+		sas, SOME, first, last, again, ike_counters(hosts[1].ike).sas, bytes);
+	ike_free(lost);
+	ike_free(hosts[0].ike);
+	ike_free(hosts[1].ike);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned count = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 1000;
+	unsigned peers = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 10000;
 
 	bench("NULL", IKE_AUTH_NULL, count, NULL, NULL);
 	bench("PSK", IKE_AUTH_PSK, count, NULL, NULL);
 	bench_cert("Ed25519", PKI_ED25519, count);
 	bench_cert("ECDSA-256", PKI_P256, count);
 	bench_cert("RSA-2048", PKI_RSA_2048, count / 4 + 1);
+	if (peers > 2 * SOME)
+		bench_crowd(peers);
 	return 0;
 }
