@@ -464,6 +464,7 @@ static void add_old(const struct dataplane *dp, struct desired *old, const struc
 
 static void drop_flows(struct dataplane *dp, const struct dp_line *line)
 {
+	flow_end_parts(dp, line->id);
 	for (size_t i = 0; i < dp->local_count; i++) {
 		struct dp_flow key = {.line = line->id, .local = dp->locals[i], .remote = line->remote.addr};
 		struct flow *flow;

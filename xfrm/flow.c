@@ -68,6 +68,7 @@ static void forget(struct dataplane *dp, struct flow *flow)
 	drop_deferred(flow);
 	HASH_DEL(dp->flows, flow);
 	HASH_DELETE(by_reqid, dp->flows_by_reqid, flow);
+	dp->part_flows -= flow->flow.part != 0;
 	free(flow);
 }
 
@@ -262,6 +263,7 @@ static struct flow *want(struct dataplane *dp, const struct dp_flow *flow)
 	found->awaited = (struct loop_timer){.fired = awaited_long_enough, .arg = found};
 	HASH_ADD(hh, dp->flows, flow, FLOW_KEY_LEN, found);
 	HASH_ADD(by_reqid, dp->flows_by_reqid, reqid, sizeof(found->reqid), found);
+	dp->part_flows += flow->part != 0;
 	return found;
 }
 
@@ -528,6 +530,21 @@ int flow_idle(struct dataplane *dp, const struct dp_flow *wanted)
 	larval_clear(dp, &wanted->remote);
 	forget(dp, flow);
 	return error;
+}
+
+/* Their numbers are their caller's: they are looked for, where there are any. */
+void flow_end_parts(struct dataplane *dp, uint32_t line)
+{
+	struct flow *flow, *next;
+
+	if (!dp->part_flows)
+		return;
+	HASH_ITER (hh, dp->flows, flow, next) {
+		struct dp_flow key = flow->flow;
+
+		if (key.line == line && key.part)
+			flow_idle(dp, &key);
+	}
 }
 
 void flow_drop(struct dataplane *dp, struct flow *flow)

@@ -88,6 +88,7 @@ struct dataplane {
 	struct mirrored *mirror;
 	struct line *lines;
 	struct flow *flows, *flows_by_reqid;
+	size_t part_flows; /* of them, those that are a part */
 	struct larval *larvals;
 	struct larval_host *larval_hosts; /* state.c */
 	struct addr *locals;
@@ -182,6 +183,8 @@ struct flow *flow_by_reqid(const struct dataplane *dp, uint32_t reqid);
 void flow_policy_expired(struct dataplane *dp, struct mirrored *mirrored);
 /* Its line is gone: the SAs too. The policies are the sweep's. */
 void flow_drop(struct dataplane *dp, struct flow *flow);
+/* Ends all parts under a line of one host, policies too. */
+void flow_end_parts(struct dataplane *dp, uint32_t line);
 struct line *line_find(const struct dataplane *dp, uint32_t id);
 
 /* --- state.c: SAs and larval states ------------------------------------------------------------------ */
