@@ -34,7 +34,8 @@ LAB_TESTS += \
 	t/lab/restart.t \
 	t/lab/self.t \
 	t/lab/spoof.t \
-	t/lab/stubs.t
+	t/lab/stubs.t \
+	t/lab/xfrm.t
 
 # A peer that shows whatever certificates bad-certs.t wants.
 check_PROGRAMS += t/lab/present
