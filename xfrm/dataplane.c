@@ -62,7 +62,6 @@ static void take_acquire(struct dataplane *dp, const struct nlmsghdr *message)
 
 	if (!decode_acquire(message, &acquire) || !entry_tag_is_ours(acquire.tag))
 		return;
-	larval_note(dp, &acquire);
 	dp->events.acquire(dp->arg, &(struct dp_acquire){.line = entry_tag_line(acquire.tag),
 					    .selector = acquire.selector});
 }
@@ -82,9 +81,9 @@ static void take_expire(struct dataplane *dp, const struct nlmsghdr *message)
 
 	if (!decode_expire(message, &state))
 		return;
-	if (state.spi == 0)
-		larval_forget(dp, state.seq);
-	else if (!state.hard && entry_tag_is_ours(state.tag) && is_local(dp, &state.dst))
+	if (state.spi == 0) /* larval: noted */
+		return;
+	if (!state.hard && entry_tag_is_ours(state.tag) && is_local(dp, &state.dst))
 		flow_peer_sent(dp, state.reqid, state.spi); /* only this is what an inbound one has a soft limit for */
 	else if (entry_tag_is_ours(state.tag))
 		dp->events.expire(dp->arg,
@@ -115,6 +114,20 @@ static void take_policy_expire(struct dataplane *dp, const struct nlmsghdr *mess
 	/* One that was replaced meanwhile by another without an end is not the one that ended. */
 	if (mirrored && mirrored->entry.lifetime_s)
 		flow_policy_expired(dp, mirrored);
+}
+
+/* As soon as it is read: which larval states there are. Nothing else may happen here (netlink.h). */
+static void note_event(void *arg, const struct nlmsghdr *message)
+{
+	struct decoded_acquire acquire;
+	struct decoded_state state;
+
+	if (message->nlmsg_type == XFRM_MSG_ACQUIRE && decode_acquire(message, &acquire) &&
+		entry_tag_is_ours(acquire.tag))
+		larval_note(arg, &acquire);
+	else if (message->nlmsg_type == XFRM_MSG_EXPIRE && decode_expire(message, &state) &&
+		 state.spi == 0)
+		larval_forget(arg, state.seq);
 }
 
 static void take_event(void *arg, const struct nlmsghdr *message)
@@ -160,13 +173,15 @@ static void write_sysctl(const char *path, const char *value)
 
 struct dataplane *dp_open(struct loop *loop, const struct dp_events *events, void *arg, int *error)
 {
+	static const struct netlink_events netlink_events = {
+		.note = note_event, .event = take_event, .lost = take_loss};
 	struct dataplane *dp = mem_new(struct dataplane);
 
 	dp->loop = loop;
 	dp->events = *events;
 	dp->arg = arg;
 	dp->deliver = (struct loop_timer){.fired = deliver, .arg = dp};
-	dp->nl = netlink_open(loop, take_event, take_loss, dp, error);
+	dp->nl = netlink_open(loop, &netlink_events, dp, error);
 	if (!dp->nl) {
 		free(dp);
 		return NULL;

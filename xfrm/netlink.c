@@ -12,10 +12,19 @@
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <utlist.h>
 
 #define EVENT_BUFFER (8 << 20)
 #define RECEIVE_SIZE 65536
+
+/* A datagram of events that was read and noted, and waits for the loop. */
+struct heard {
+	struct heard *prev, *next;
+	size_t len;
+	_Alignas(struct nlmsghdr) char data[];
+};
 
 /* Owned by the data plane. */
 struct netlink {
@@ -23,17 +32,50 @@ struct netlink {
 	struct nl_sock *requests;
 	struct nl_sock *events;
 	struct loop_io io;
-	netlink_take event;
-	void (*lost)(void *arg);
+	struct netlink_events take;
 	void *arg;
-	char buffer[RECEIVE_SIZE];	 /* of requests */
-	char event_buffer[RECEIVE_SIZE]; /* an event may cause a request */
+	struct heard *heard;
+	bool has_lost;
+	struct loop_timer deliver;
+	char buffer[RECEIVE_SIZE]; /* of requests */
+	char event_buffer[RECEIVE_SIZE];
 };
+
+static void each_message(struct netlink *nl, netlink_take take, char *data, size_t len)
+{
+	unsigned left = (unsigned)len;
+
+	for (struct nlmsghdr *header = (struct nlmsghdr *)data; NLMSG_OK(header, left);
+		header = NLMSG_NEXT(header, left))
+		take(nl->arg, header);
+}
+
+/* Taking one may read more of them, which then wait at the end. */
+static void deliver(struct netlink *nl)
+{
+	while (nl->heard) {
+		struct heard *heard = nl->heard;
+
+		DL_DELETE(nl->heard, heard);
+		each_message(nl, nl->take.event, heard->data, heard->len);
+		free(heard);
+	}
+	if (nl->has_lost) {
+		nl->has_lost = false;
+		nl->take.lost(nl->arg);
+	}
+}
+
+static void deliver_later(struct loop_timer *timer)
+{
+	deliver(timer->arg);
+}
 
 static void event_ready(struct loop_io *io, int events)
 {
 	(void)events;
-	netlink_take_events(io->arg);
+	netlink_read_events(io->arg);
+	deliver(io->arg);
 }
 
 static struct nl_sock *open_socket(int *error)
@@ -49,15 +91,16 @@ static struct nl_sock *open_socket(int *error)
 	return sock;
 }
 
-struct netlink *netlink_open(struct loop *loop, netlink_take event, void (*lost)(void *arg), void *arg, int *error)
+struct netlink *netlink_open(
+	struct loop *loop, const struct netlink_events *events, void *arg, int *error)
 {
 	struct netlink *nl = mem_new(struct netlink);
 	int size = EVENT_BUFFER;
 
 	nl->loop = loop;
-	nl->event = event;
-	nl->lost = lost;
+	nl->take = *events;
 	nl->arg = arg;
+	nl->deliver = (struct loop_timer){.fired = deliver_later, .arg = nl};
 	nl->requests = open_socket(error);
 	nl->events = nl->requests ? open_socket(error) : NULL;
 	if (!nl->events || nl_socket_add_memberships(nl->events, XFRMNLGRP_ACQUIRE, XFRMNLGRP_EXPIRE,
@@ -76,9 +119,14 @@ struct netlink *netlink_open(struct loop *loop, netlink_take event, void (*lost)
 
 void netlink_close(struct netlink *nl)
 {
+	struct heard *heard, *next;
+
 	if (!nl)
 		return;
 	loop_io_stop(nl->loop, &nl->io);
+	loop_timer_stop(nl->loop, &nl->deliver);
+	DL_FOREACH_SAFE (nl->heard, heard, next)
+		free(heard);
 	if (nl->requests)
 		nl_socket_free(nl->requests);
 	if (nl->events)
@@ -153,22 +201,26 @@ int netlink_query(struct netlink *nl, struct nl_msg *request, netlink_take take,
 	return exchange(nl, request, false, take, arg);
 }
 
-void netlink_take_events(struct netlink *nl)
+void netlink_read_events(struct netlink *nl)
 {
 	int fd = nl_socket_get_fd(nl->events);
 
 	for (;;) {
 		ssize_t got = recv(fd, nl->event_buffer, sizeof(nl->event_buffer), MSG_DONTWAIT);
-		unsigned left = (unsigned)got;
+		struct heard *heard;
 
 		if (got < 0 && errno == ENOBUFS) {
-			nl->lost(nl->arg);
+			nl->has_lost = true;
 			continue;
 		}
 		if (got <= 0)
-			return;
-		for (struct nlmsghdr *header = (struct nlmsghdr *)nl->event_buffer;
-			NLMSG_OK(header, left); header = NLMSG_NEXT(header, left))
-			nl->event(nl->arg, header);
+			break;
+		heard = mem_zalloc(sizeof(*heard) + (size_t)got);
+		heard->len = (size_t)got;
+		memcpy(heard->data, nl->event_buffer, heard->len);
+		DL_APPEND(nl->heard, heard);
+		each_message(nl, nl->take.note, heard->data, heard->len);
 	}
+	if (nl->heard || nl->has_lost)
+		loop_timer_start(nl->loop, &nl->deliver, 0);
 }

@@ -21,15 +21,27 @@ struct nlmsghdr;
 
 typedef void (*netlink_take)(void *arg, const struct nlmsghdr *message);
 
-/* `event` gets the kernel's ACQUIRE, EXPIRE, POLEXPIRE and MAPPING; `lost` says that some were not heard. */
-struct netlink *netlink_open(struct loop *loop, netlink_take event, void (*lost)(void *arg), void *arg, int *error);
+/*
+ * The kernel's ACQUIRE, EXPIRE, POLEXPIRE and MAPPING go first to `note`, as
+ * soon as they are read, which may be in the midst of anything: it remembers
+ * and does no more. Then to `event`, from the loop alone. `lost` says that some
+ * were not heard.
+ */
+struct netlink_events {
+	netlink_take note, event;
+	void (*lost)(void *arg);
+};
+
+/* NULL with -errno in *error. */
+struct netlink *netlink_open(
+	struct loop *loop, const struct netlink_events *events, void *arg, int *error);
 void netlink_close(struct netlink *nl);
 
 /* Sends a request and waits for its acknowledgement; frees it. 0 or -errno. */
 int netlink_request(struct netlink *nl, struct nl_msg *request);
 /* The same for one that is answered with a message, or (dump) with many. */
 int netlink_query(struct netlink *nl, struct nl_msg *request, netlink_take take, void *arg);
-/* Takes the events that are here already, before something is done that they may concern. */
-void netlink_take_events(struct netlink *nl);
+/* Reads, and notes, the events that are here already, before something is done that they may concern. */
+void netlink_read_events(struct netlink *nl);
 
 #endif

@@ -101,7 +101,7 @@ void larval_clear(struct dataplane *dp, const struct addr *dst)
 {
 	struct larval_host *host;
 
-	netlink_take_events(dp->nl);
+	netlink_read_events(dp->nl);
 	while ((host = find_host(dp, dst))) {
 		struct larval *larval = host->larvals;
 

@@ -34,6 +34,7 @@ LAB_TESTS += \
 	t/lab/restart.t \
 	t/lab/self.t \
 	t/lab/spoof.t \
+	t/lab/stall.t \
 	t/lab/stubs.t \
 	t/lab/xfrm.t
 

@@ -284,9 +284,11 @@ static void ignore_loss(void *arg)
 
 static struct netlink *reader_open(void)
 {
+	static const struct netlink_events events = {
+		.note = ignore_message, .event = ignore_message, .lost = ignore_loss};
 	int error;
 
-	return netlink_open(loop, ignore_message, ignore_loss, NULL, &error);
+	return netlink_open(loop, &events, NULL, &error);
 }
 
 static struct standing standing_now(void)
