@@ -307,11 +307,17 @@ static void drop_orphans(struct dataplane *dp)
 /* A policy of a host stays while its flow does. */
 static bool flow_keeps(const struct dataplane *dp, const struct mirrored *mirrored)
 {
+	bool out = mirrored->entry.key.dir == ENTRY_OUT;
+	const struct entry_key *entry = &mirrored->entry.key;
+	struct dp_flow key = {.line = entry_tag_line(entry->tag),
+		.part = mirrored->part,
+		.local = out ? entry->src.addr : entry->dst.addr,
+		.remote = out ? entry->dst.addr : entry->src.addr};
 	struct flow *flow;
 
 	if (!mirrored->of_flow)
 		return false;
-	HASH_FIND(hh, dp->flows, &mirrored->owner, FLOW_KEY_LEN, flow);
+	HASH_FIND(hh, dp->flows, &key, FLOW_KEY_LEN, flow);
 	return flow != NULL;
 }
 

@@ -191,7 +191,7 @@ static void remove_parts(struct dataplane *dp, const struct dp_line *line, const
 
 		entry_key_set_traffic(&key, &flow->parts[i / ARRAY_LEN(dirs)]);
 		mirrored = mirror_find(dp, &key);
-		if (mirrored && mirrored->owner.part == flow->flow.part)
+		if (mirrored && mirrored->part == flow->flow.part)
 			mirror_del(dp, &key, NULL);
 	}
 }

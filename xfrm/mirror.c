@@ -33,7 +33,7 @@ static struct mirrored *note(struct dataplane *dp, const struct entry *entry)
 	}
 	mirrored->entry = *entry;
 	mirrored->of_flow = false;
-	mirrored->owner = (struct dp_flow){0};
+	mirrored->part = 0;
 	mirrored->stale = false;
 	return mirrored;
 }
@@ -48,7 +48,7 @@ int mirror_put(struct dataplane *dp, const struct entry *entry, const struct dp_
 	mirrored = note(dp, entry);
 	mirrored->of_flow = owner != NULL;
 	if (owner)
-		mirrored->owner = *owner;
+		mirrored->part = owner->part;
 	return 0;
 }
 

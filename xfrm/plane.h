@@ -17,10 +17,10 @@ struct flow;
 /* A policy of ours that the kernel has. */
 struct mirrored {
 	struct entry entry;
-	bool of_flow; /* belongs to a flow's host, not to a line … */
-	struct dp_flow owner; /* … of this one; nobody's when an earlier run has left it */
+	bool of_flow; /* belongs to a flow's host, not to a line */
 	bool stale;    /* left by an earlier run, and not as we would write it */
 	bool unwanted; /* marked before a sweep */
+	uint32_t part; /* of that flow: the rest of its key is in the entry */
 	UT_hash_handle hh;
 };
 
