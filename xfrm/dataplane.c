@@ -321,28 +321,25 @@ static bool flow_keeps(const struct dataplane *dp, const struct mirrored *mirror
 	return flow != NULL;
 }
 
-static bool same_entry(const struct entry *a, const struct entry *b)
-{
-	return a->priority == b->priority && a->action == b->action && a->optional == b->optional &&
-	       a->mode == b->mode && a->reqid == b->reqid && a->lifetime_s == b->lifetime_s &&
-	       addr_equal(&a->tmpl_src, &b->tmpl_src) && addr_equal(&a->tmpl_dst, &b->tmpl_dst);
-}
-
 /*
- * An entry stands when a flow's policy has its place (a line of one host shares
- * its object with the host), or the kernel has it already as it is.
+ * An entry stands when a flow's policy has its place (a trap of one host is the
+ * object that its flow changes), or the kernel has it already as it is.
  */
 static bool stands(const struct dataplane *dp, const struct mirrored *mirrored, const struct entry *entry)
 {
 	return flow_keeps(dp, mirrored) ||
-	       (!mirrored->stale && same_entry(&mirrored->entry, entry));
+	       (!mirrored->stale && entry_same(&mirrored->entry, entry));
 }
 
 static int install(struct dataplane *dp, const struct entry *entry)
 {
 	struct mirrored *mirrored = mirror_find(dp, &entry->key);
 
-	return mirrored && stands(dp, mirrored, entry) ? 0 : mirror_put(dp, entry, NULL);
+	if (!mirrored || !stands(dp, mirrored, entry))
+		return mirror_put(dp, entry, NULL);
+	/* One that an earlier run's flow had may be a host's trap now. */
+	mirrored->of_flow = flow_keeps(dp, mirrored);
+	return 0;
 }
 
 static int install_all(struct dataplane *dp, const struct desired *desired)
@@ -439,10 +436,11 @@ static int set_all(struct dataplane *dp, const struct dp_line *lines, size_t cou
 	int error = dp->adopted ? 0 : mirror_adopt(dp);
 
 	replace_lines(dp, lines, count);
+	search_choose(dp, lines, count);
+	spread_choose(dp, lines, count);
 	drop_orphans(dp);
 	desired_of(dp, lines, count, &desired);
 	mark_unwanted(dp, &desired);
-	search_choose(dp, lines, count);
 	begin_bulk(dp, &desired);
 	if (!error)
 		error = install_all(dp, &desired);

@@ -104,6 +104,31 @@ bool desired_out(const struct dp_line *line, const struct addr *local, struct en
 	return true;
 }
 
+bool desired_host(const struct dp_line *line, const struct addr *local, const struct addr *remote,
+	struct entry *out)
+{
+	if (!desired_out(line, local, out))
+		return false;
+	out->priority = entry_priority(line->slot, ENTRY_HOST);
+	out->key.dst = prefix_of_host(remote);
+	return true;
+}
+
+/* K10: a queue of its own for each host. The line's trap stays beneath, for the moments between. */
+static void add_hosts(struct desired *desired, const struct dp_line *line, const struct addr *local)
+{
+	struct addr remote = line->remote.addr;
+	uint8_t *last = &remote.bytes[addr_len(&remote) - 1];
+	struct entry trap;
+
+	for (size_t i = 0; i < spread_hosts(line); i++) {
+		last[0] = (uint8_t)(line->remote.addr.bytes[addr_len(&remote) - 1] | i);
+		last[-1] = (uint8_t)(line->remote.addr.bytes[addr_len(&remote) - 2] | i >> 8);
+		if (desired_host(line, local, &remote, &trap))
+			desired_add(desired, &trap);
+	}
+}
+
 static void add_inbound(struct desired *desired, const struct dp_line *line, const struct addr *local)
 {
 	struct prefix host = prefix_of_host(local);
@@ -143,6 +168,7 @@ static void add_wide(const struct dataplane *dp, struct desired *desired, const 
 
 void desired_add_line(const struct dataplane *dp, struct desired *desired, const struct dp_line *line)
 {
+	const struct line *known = line_find(dp, line->id);
 	struct entry trap;
 
 	for (size_t i = 0; i < dp->local_count; i++) {
@@ -151,9 +177,12 @@ void desired_add_line(const struct dataplane *dp, struct desired *desired, const
 	}
 	add_wide(dp, desired, line);
 	for (size_t i = 0; i < dp->local_count; i++) {
-		if (dp->locals[i].family == line->remote.addr.family &&
-			desired_out(line, &dp->locals[i], &trap))
-			desired_add(desired, &trap);
+		if (dp->locals[i].family != line->remote.addr.family ||
+			!desired_out(line, &dp->locals[i], &trap))
+			continue;
+		desired_add(desired, &trap);
+		if (known && known->spread)
+			add_hosts(desired, line, &dp->locals[i]);
 	}
 }
 

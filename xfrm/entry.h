@@ -9,7 +9,7 @@
  *   BAND + 0x100             exemptions (K3)
  *   BAND + 0x1000 + slot*16 + sub
  *       0..2 a tunnel for a part of the line's traffic, the more exact first
- *       3 established   4 hold, pass or block of one host
+ *       3 established   4 hold, pass or block of one host, and its trap where the line is spread (K10)
  *       8 the line's trap or allow   10 its pass to the masquerading
  *       12 the line's closing block
  *
@@ -75,6 +75,8 @@ struct entry {
 	struct addr tmpl_src, tmpl_dst;
 	uint32_t lifetime_s; /* the kernel removes it then; 0: never */
 };
+/* Of two entries with the same key: nothing is to be written. */
+bool entry_same(const struct entry *a, const struct entry *b);
 
 /* From these prefix lengths on (our side, the other) the kernel has policies in its hash (search.c). */
 struct search_thresholds {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The sequences of one host under one line (research/kernel.md A2, B). A line
- * of one host shares its trap with the host's policies: there it is one object
- * that changes its meaning by update, and is never deleted and added.
+ * of one host, or one that is spread (spread.c), shares its trap with the host's
+ * policies: there it is one object that changes its meaning by update, and is
+ * never deleted and added.
  *
  * A part (dataplane.h) is a flow that has nothing but tunnels: its policies come
  * before those of the whole, which say what becomes of the rest.
@@ -97,15 +98,23 @@ static bool traps(const struct dp_line *line)
 	return line->out == DP_TRAP || line->out == DP_TRAP_PASS;
 }
 
+/* The trap of a host that has no flow; false when it has none of its own (its line is wide). */
+static bool idle_trap(const struct line *line, const struct addr *local, const struct addr *remote,
+	struct entry *out)
+{
+	if (is_host_line(&line->line))
+		return desired_out(&line->line, local, out);
+	return line->spread && desired_host(&line->line, local, remote, out);
+}
+
+/* Where the line is spread it stands already: then nobody's cached routes become stale (K6). */
 static int put_hold(struct dataplane *dp, const struct dp_line *line, const struct flow *flow)
 {
-	struct entry entry;
+	struct entry hold;
 
-	if (!desired_out(line, &flow->flow.local, &entry))
+	if (!desired_host(line, &flow->flow.local, &flow->flow.remote, &hold))
 		return 0;
-	entry.key = host_key(line, flow, ENTRY_OUT);
-	entry.priority = entry_priority(line->slot, ENTRY_HOST);
-	return mirror_put(dp, &entry, &flow->flow);
+	return mirror_keep(dp, &hold, &flow->flow);
 }
 
 /* Packets that came before the host had a policy of its own wait in the line's queue. */
@@ -114,7 +123,7 @@ static void release_line(struct dataplane *dp, const struct dp_line *line, const
 	struct prefix local = prefix_of_host(&flow->flow.local);
 	struct entry_key key = desired_key(line, ENTRY_OUT, &local);
 
-	if (!is_host_line(line) && traps(line))
+	if (!is_host_line(line) && traps(line) && !line_find(dp, line->id)->spread)
 		mirror_touch(dp, &key);
 }
 
@@ -459,16 +468,16 @@ static void delete_pairs(struct dataplane *dp, struct flow *flow)
 		drop_newest_pair(dp, flow);
 }
 
-/* The outbound policy of the host goes back to the line: by update for a line of one host. */
-static int return_outbound(struct dataplane *dp, const struct dp_line *line, const struct flow *flow)
+/* The outbound policy of the host goes back to the line: by update where it has a trap of its own. */
+static int return_outbound(struct dataplane *dp, const struct line *line, const struct flow *flow)
 {
-	struct entry_key key = host_key(line, flow, ENTRY_OUT);
+	struct entry_key key = host_key(&line->line, flow, ENTRY_OUT);
 	struct entry trap;
 	bool heal = false;
 	int error;
 
-	if (is_host_line(line) && desired_out(line, &flow->flow.local, &trap))
-		return mirror_put(dp, &trap, NULL);
+	if (idle_trap(line, &flow->flow.local, &flow->flow.remote, &trap))
+		return mirror_keep(dp, &trap, NULL);
 	error = mirror_del(dp, &key, &heal);
 	if (heal)
 		mirror_heal(dp, key.src.addr.family);
@@ -526,7 +535,7 @@ int flow_idle(struct dataplane *dp, const struct dp_flow *wanted)
 		return_inbound(dp, &line->line, flow);
 	delete_pairs(dp, flow);
 	larval_clear(dp, &wanted->remote);
-	error = line ? return_outbound(dp, &line->line, flow) : 0;
+	error = line ? return_outbound(dp, line, flow) : 0;
 	larval_clear(dp, &wanted->remote);
 	forget(dp, flow);
 	return error;
@@ -566,7 +575,7 @@ void flow_policy_expired(struct dataplane *dp, struct mirrored *mirrored)
 
 	mirror_forget(dp, mirrored);
 	larval_clear(dp, &wanted.remote);
-	if (line && is_host_line(&line->line) && desired_out(&line->line, &wanted.local, &trap))
+	if (line && idle_trap(line, &wanted.local, &wanted.remote, &trap))
 		mirror_put(dp, &trap, NULL);
 	else if (entry.action == ENTRY_ALLOW)
 		mirror_heal(dp, entry.key.src.addr.family);

@@ -13,6 +13,7 @@ libxfrm_a_SOURCES = \
 	xfrm/netlink.c xfrm/netlink.h \
 	xfrm/plane.h \
 	xfrm/search.c \
+	xfrm/spread.c \
 	xfrm/state.c \
 	xfrm/weigh.c
 libxfrm_a_CFLAGS = $(AM_CFLAGS) $(NL_CFLAGS)
@@ -21,13 +22,15 @@ UNIT_TESTS += t/unit/xfrm_weigh
 t_unit_xfrm_weigh_SOURCES = t/unit/xfrm_weigh.c t/tap.h
 t_unit_xfrm_weigh_LDADD = $(XFRM_LIBS) $(EV_LIBS)
 # These need root and a kernel with XFRM; without they say so and skip.
-UNIT_TESTS += t/unit/xfrm_lines t/unit/xfrm_flows t/unit/xfrm_search
+UNIT_TESTS += t/unit/xfrm_lines t/unit/xfrm_flows t/unit/xfrm_search t/unit/xfrm_spread
 t_unit_xfrm_lines_SOURCES = t/unit/xfrm_lines.c t/unit/xfrm_world.h t/tap.h
 t_unit_xfrm_lines_LDADD = $(XFRM_LIBS) $(EV_LIBS)
 t_unit_xfrm_flows_SOURCES = t/unit/xfrm_flows.c t/unit/xfrm_world.h t/tap.h
 t_unit_xfrm_flows_LDADD = $(XFRM_LIBS) $(EV_LIBS)
 t_unit_xfrm_search_SOURCES = t/unit/xfrm_search.c t/unit/xfrm_world.h t/tap.h
 t_unit_xfrm_search_LDADD = $(XFRM_LIBS) $(EV_LIBS)
+t_unit_xfrm_spread_SOURCES = t/unit/xfrm_spread.c t/unit/xfrm_world.h t/tap.h
+t_unit_xfrm_spread_LDADD = $(XFRM_LIBS) $(EV_LIBS)
 
 FUZZ_TARGETS += t/fuzz/fuzz_netlink
 t_fuzz_fuzz_netlink_SOURCES = t/fuzz/fuzz_netlink.c

@@ -38,17 +38,29 @@ static struct mirrored *note(struct dataplane *dp, const struct entry *entry)
 	return mirrored;
 }
 
+static void own(struct mirrored *mirrored, const struct dp_flow *owner)
+{
+	mirrored->of_flow = owner != NULL;
+	mirrored->part = owner ? owner->part : 0;
+}
+
 int mirror_put(struct dataplane *dp, const struct entry *entry, const struct dp_flow *owner)
 {
 	int error = netlink_request(dp->nl, encode_policy(entry));
-	struct mirrored *mirrored;
 
 	if (error)
 		return error;
-	mirrored = note(dp, entry);
-	mirrored->of_flow = owner != NULL;
-	if (owner)
-		mirrored->part = owner->part;
+	own(note(dp, entry), owner);
+	return 0;
+}
+
+int mirror_keep(struct dataplane *dp, const struct entry *entry, const struct dp_flow *owner)
+{
+	struct mirrored *mirrored = mirror_find(dp, &entry->key);
+
+	if (!mirrored || mirrored->stale || !entry_same(&mirrored->entry, entry))
+		return mirror_put(dp, entry, owner);
+	own(mirrored, owner);
 	return 0;
 }
 

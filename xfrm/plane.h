@@ -26,7 +26,8 @@ struct mirrored {
 
 struct line {
 	struct dp_line line;
-	bool gone; /* marked before a sweep */
+	bool gone;   /* marked before a sweep */
+	bool spread; /* a trap for each host (spread.c) */
 	UT_hash_handle hh;
 };
 
@@ -114,6 +115,12 @@ struct dataplane {
 /* One of our addresses. */
 bool is_local(const struct dataplane *dp, const struct addr *addr);
 
+/* --- spread.c: which lines are a trap for each host (K10) ------------------------------------ */
+/* Marks them among dp->lines. */
+void spread_choose(struct dataplane *dp, const struct dp_line *lines, size_t count);
+/* How many hosts it has; 0 where that are more than can be spread. */
+size_t spread_hosts(const struct dp_line *line);
+
 /* --- departing.c: inbound SAs that go a moment later ------------------------------------------ */
 void departing_add(struct dataplane *dp, const struct addr *dst, uint32_t spi);
 /* All go now. */
@@ -122,6 +129,8 @@ void departing_clear(struct dataplane *dp);
 /* --- mirror.c: every policy that we write goes through here ------------------------------ */
 /* Installs or replaces one policy, of a flow or (NULL) of a line, in one step. 0 or -errno. */
 int mirror_put(struct dataplane *dp, const struct entry *entry, const struct dp_flow *owner);
+/* The same, but writes nothing where it stands as it is. */
+int mirror_keep(struct dataplane *dp, const struct entry *entry, const struct dp_flow *owner);
 /* Removes it; one that the kernel has not is no error. Says whether a heal is due (K4). */
 int mirror_del(struct dataplane *dp, const struct entry_key *key, bool *heal);
 struct mirrored *mirror_find(struct dataplane *dp, const struct entry_key *key);
@@ -164,6 +173,9 @@ void desired_add_line(const struct dataplane *dp, struct desired *desired, const
 void desired_clear(struct desired *desired);
 /* The out trap (or other outbound stance) of a line for one of our addresses; false if it has none. */
 bool desired_out(const struct dp_line *line, const struct addr *local, struct entry *out);
+/* The same for one host of it: its hold, and where the line is spread its trap. */
+bool desired_host(const struct dp_line *line, const struct addr *local, const struct addr *remote,
+	struct entry *out);
 /* Writes protocol and ports as a packet of the key's direction has them. */
 void entry_key_set_traffic(struct entry_key *key, const struct traffic *traffic);
 struct entry_key desired_key(const struct dp_line *line, enum entry_dir dir, const struct prefix *local);

@@ -116,6 +116,13 @@ static void test_shunts(void)
 	idle(&flow);
 }
 
+/* Its padding says nothing. */
+static bool has_ended(const struct dp_flow *flow)
+{
+	return last_ended.line == flow->line && addr_equal(&last_ended.local, &flow->local) &&
+	       addr_equal(&last_ended.remote, &flow->remote);
+}
+
 /* The kernel ends it; a connected socket does not go on in the clear (K4). */
 static void test_end_of_shunt(const char *remote, uint32_t line)
 {
@@ -128,7 +135,7 @@ static void test_end_of_shunt(const char *remote, uint32_t line)
 	ok(send(fd, "x", 1, 0) == 1, "a connected socket sends");
 	is_int(on_wire(remote, 1), 1, "in the clear");
 	ok(wait_for(&ends, before + 1), "its end is told");
-	ok(ends == before + 1 && memcmp(&last_ended, &flow, sizeof(flow)) == 0, "once, with the flow");
+	ok(ends == before + 1 && has_ended(&flow), "once, with the flow");
 	acquired = acquires;
 	for (int i = 0; i < 3; i++)
 		send(fd, "x", 1, 0);
@@ -148,7 +155,7 @@ static void test_replaced_shunt(void)
 	shunt(&flow, DP_BLOCK, 0);
 	shunt(&other, DP_BLOCK, 2);
 	ok(wait_for(&ends, before + 1), "a later shunt of another host ends");
-	ok(ends == before + 1 && memcmp(&last_ended, &other, sizeof(other)) == 0, "the replaced one was not told");
+	ok(ends == before + 1 && has_ended(&other), "the replaced one was not told");
 	is_int(send_udp("10.2.0.30", 9), EPERM, "and its successor stands");
 	idle(&flow);
 }
