@@ -116,18 +116,20 @@ static void take_policy_expire(struct dataplane *dp, const struct nlmsghdr *mess
 		flow_policy_expired(dp, mirrored);
 }
 
-/* As soon as it is read: which larval states there are. Nothing else may happen here (netlink.h). */
+/* As soon as it is read: which larval states there are, and who waits. Nothing else may happen here (netlink.h). */
 static void note_event(void *arg, const struct nlmsghdr *message)
 {
 	struct decoded_acquire acquire;
 	struct decoded_state state;
 
 	if (message->nlmsg_type == XFRM_MSG_ACQUIRE && decode_acquire(message, &acquire) &&
-		entry_tag_is_ours(acquire.tag))
+		entry_tag_is_ours(acquire.tag)) {
 		larval_note(arg, &acquire);
-	else if (message->nlmsg_type == XFRM_MSG_EXPIRE && decode_expire(message, &state) &&
-		 state.spi == 0)
+		waiting_note(arg, &acquire);
+	} else if (message->nlmsg_type == XFRM_MSG_EXPIRE && decode_expire(message, &state) &&
+		   state.spi == 0) {
 		larval_forget(arg, state.seq);
+	}
 }
 
 static void take_event(void *arg, const struct nlmsghdr *message)
@@ -153,6 +155,7 @@ static void take_loss(void *arg)
 {
 	struct dataplane *dp = arg;
 
+	waiting_clear(dp);
 	states_sweep(dp);
 	larval_clear_table(dp);
 	dp->events.lost(dp->arg);
@@ -205,6 +208,7 @@ void dp_close(struct dataplane *dp)
 	loop_timer_stop(dp->loop, &dp->deliver);
 	departing_clear(dp);
 	free(dp->peers);
+	waiting_clear(dp);
 	DL_FOREACH_SAFE (dp->pending, pending, next_pending)
 		free(pending);
 	HASH_ITER (hh, dp->flows, flow, next_flow) {
@@ -298,6 +302,7 @@ static void drop_orphans(struct dataplane *dp)
 {
 	struct flow *flow, *next;
 
+	waiting_drop_orphans(dp);
 	HASH_ITER (hh, dp->flows, flow, next) {
 		if (!line_find(dp, flow->flow.line) || !is_local(dp, &flow->flow.local))
 			flow_drop(dp, flow);
@@ -688,6 +693,7 @@ static int let_go(struct dataplane *dp, bool (*goes)(const struct mirrored *mirr
 	struct mirrored *mirrored, *next;
 	int error = 0;
 
+	waiting_clear(dp);
 	close_again(dp);
 	if (!dp->adopted)
 		error = mirror_adopt(dp);

@@ -74,7 +74,9 @@ bool decode_acquire(const struct nlmsghdr *message, struct decoded_acquire *out)
 	out->tag = acquire.policy.sel.user;
 	out->seq = acquire.seq;
 	decode_ports(&acquire.sel, selector);
-	return to_prefix(&acquire.sel.saddr, acquire.sel.family, acquire.sel.prefixlen_s,
+	return to_prefix(&acquire.policy.sel.daddr, acquire.policy.sel.family,
+		       acquire.policy.sel.prefixlen_d, &out->remote) &&
+	       to_prefix(&acquire.sel.saddr, acquire.sel.family, acquire.sel.prefixlen_s,
 		       &selector->local) &&
 	       to_prefix(&acquire.sel.daddr, acquire.sel.family, acquire.sel.prefixlen_d,
 		       &selector->remote) &&

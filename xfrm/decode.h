@@ -8,7 +8,8 @@
 struct nlmsghdr;
 
 struct decoded_acquire {
-	uint32_t tag; /* of the policy that fired */
+	uint32_t tag;	      /* of the policy that fired */
+	struct prefix remote; /* of that policy's selector */
 	uint32_t seq;
 	struct addr src, dst; /* of the larval state */
 	struct selector selector;

@@ -14,6 +14,7 @@
 #define DEFAULT_WINDOW 128u
 #define MAX_SMALL_WINDOW 32u
 #define MAX_WINDOW 4096u /* XFRMA_REPLAY_ESN_MAX */
+#define SINK_KEY_LEN 20	 /* AES-128-GCM, with the salt */
 
 static struct nl_msg *begin(int type, int flags, const void *body, size_t len)
 {
@@ -358,18 +359,39 @@ struct nl_msg *encode_sa(const struct ipsec_sa *sa, const struct sa_pair *pair, 
 	return encode_state(XFRM_MSG_NEWSA, sa, pair, reqid, tag, inbound);
 }
 
+/* For what is no key and must not be a known one either; such short reads cannot fail after boot. */
+static void fill_random(void *out, size_t len)
+{
+	if (getrandom(out, len, 0) < 0)
+		abort();
+}
+
 struct nl_msg *encode_sa_move(const struct ipsec_sa *sa, const struct sa_pair *pair, uint32_t reqid,
 	uint32_t tag, bool inbound)
 {
 	struct ipsec_sa keyless = *sa;
 	struct nl_msg *msg;
 
-	/* An update must look like a whole SA. What is no key must not be a known one either. */
-	if (getrandom(keyless.encr_key, sizeof(keyless.encr_key), 0) < 0 ||
-		getrandom(keyless.integ_key, sizeof(keyless.integ_key), 0) < 0)
-		abort(); /* such short reads cannot fail once the system has booted */
+	/* An update must look like a whole SA. */
+	fill_random(keyless.encr_key, sizeof(keyless.encr_key));
+	fill_random(keyless.integ_key, sizeof(keyless.integ_key));
 	msg = encode_state(XFRM_MSG_UPDSA, &keyless, pair, reqid, tag, inbound);
 	secret_wipe(&keyless, sizeof(keyless));
+	return msg;
+}
+
+struct nl_msg *encode_sa_sink(
+	const struct addr *src, const struct addr *dst, uint32_t spi, uint32_t reqid, uint32_t tag)
+{
+	struct sa_pair pair = {.mode = IPSEC_TRANSPORT, .encr = IPSEC_ENCR_AES_GCM_16};
+	struct ipsec_sa sa = {.src = *src, .dst = *dst, .spi = spi, .encr_key_len = SINK_KEY_LEN};
+	struct xfrm_replay_state replay = {.oseq = UINT32_MAX};
+	struct nl_msg *msg;
+
+	fill_random(sa.encr_key, sa.encr_key_len);
+	msg = encode_state(XFRM_MSG_NEWSA, &sa, &pair, reqid, tag, false);
+	add(msg, XFRMA_REPLAY_VAL, &replay, sizeof(replay));
+	secret_wipe(&sa, sizeof(sa));
 	return msg;
 }
 

@@ -33,6 +33,12 @@ struct nl_msg *encode_sa(const struct ipsec_sa *sa, const struct sa_pair *pair, 
  */
 struct nl_msg *encode_sa_move(const struct ipsec_sa *sa, const struct sa_pair *pair, uint32_t reqid,
 	uint32_t tag, bool inbound);
+/*
+ * An outbound SA in transport mode that lets nothing through: its sequence
+ * numbers are used up (RFC 4303 3.3.3), and nobody knows its key.
+ */
+struct nl_msg *encode_sa_sink(
+	const struct addr *src, const struct addr *dst, uint32_t spi, uint32_t reqid, uint32_t tag);
 struct nl_msg *encode_sa_delete(const struct addr *dst, uint32_t spi);
 struct nl_msg *encode_sa_get(const struct addr *dst, uint32_t spi);
 struct nl_msg *encode_sa_dump(void);

@@ -9,7 +9,8 @@
  *   BAND + 0x100             exemptions (K3)
  *   BAND + 0x1000 + slot*16 + sub
  *       0..2 a tunnel for a part of the line's traffic, the more exact first
- *       3 established   4 hold, pass or block of one host, and its trap where the line is spread (K10)
+ *       3 established, and the sink of one packet (waiting.c)
+ *       4 hold, pass or block of one host, and its trap where the line is spread (K10)
  *       8 the line's trap or allow   10 its pass to the masquerading
  *       12 the line's closing block
  *
@@ -31,6 +32,7 @@
 enum entry_sub {
 	ENTRY_PART = 0,
 	ENTRY_ESTABLISHED = 3,
+	ENTRY_SINK = 3, /* of a host that is not established */
 	ENTRY_HOST = 4,
 	ENTRY_LINE = 8,
 	ENTRY_MASQUERADED = 10,

@@ -36,6 +36,13 @@ static struct flow *find(const struct dataplane *dp, const struct dp_flow *flow)
 	return found;
 }
 
+enum flow_stance flow_stance(const struct dataplane *dp, const struct dp_flow *flow)
+{
+	const struct flow *found = find(dp, flow);
+
+	return found ? found->stance : FLOW_IDLE;
+}
+
 struct flow *flow_by_reqid(const struct dataplane *dp, uint32_t reqid)
 {
 	struct flow *flow;
@@ -45,7 +52,7 @@ struct flow *flow_by_reqid(const struct dataplane *dp, uint32_t reqid)
 }
 
 /* One that no flow has: after so many flows the numbers begin anew. */
-static uint32_t fresh_reqid(struct dataplane *dp)
+uint32_t flow_fresh_reqid(struct dataplane *dp)
 {
 	do {
 		if (dp->last_reqid < ENTRY_REQID_FIRST || dp->last_reqid >= ENTRY_REQID_LAST)
@@ -93,11 +100,6 @@ static bool is_host_line(const struct dp_line *line)
 	return prefix_is_host(&line->remote);
 }
 
-static bool traps(const struct dp_line *line)
-{
-	return line->out == DP_TRAP || line->out == DP_TRAP_PASS;
-}
-
 /* The trap of a host that has no flow; false when it has none of its own (its line is wide). */
 static bool idle_trap(const struct line *line, const struct addr *local, const struct addr *remote,
 	struct entry *out)
@@ -115,16 +117,6 @@ static int put_hold(struct dataplane *dp, const struct dp_line *line, const stru
 	if (!desired_host(line, &flow->flow.local, &flow->flow.remote, &hold))
 		return 0;
 	return mirror_keep(dp, &hold, &flow->flow);
-}
-
-/* Packets that came before the host had a policy of its own wait in the line's queue. */
-static void release_line(struct dataplane *dp, const struct dp_line *line, const struct flow *flow)
-{
-	struct prefix local = prefix_of_host(&flow->flow.local);
-	struct entry_key key = desired_key(line, ENTRY_OUT, &local);
-
-	if (!is_host_line(line) && traps(line) && !line_find(dp, line->id)->spread)
-		mirror_touch(dp, &key);
 }
 
 /* A part's packets may wait in the hold of the whole. */
@@ -221,7 +213,7 @@ static int put_outbound(struct dataplane *dp, const struct dp_line *line, struct
 		return error;
 	loop_timer_stop(dp->loop, &flow->awaited);
 	flow->stance = FLOW_ESTABLISHED;
-	release_line(dp, line, flow);
+	waiting_release(dp, &flow->flow);
 	release_whole(dp, line, flow);
 	larval_clear(dp, &flow->flow.remote);
 	return 0;
@@ -267,7 +259,7 @@ static struct flow *want(struct dataplane *dp, const struct dp_flow *flow)
 		return found;
 	found = mem_new(struct flow);
 	found->flow = *flow;
-	found->reqid = fresh_reqid(dp);
+	found->reqid = flow_fresh_reqid(dp);
 	found->dp = dp;
 	found->awaited = (struct loop_timer){.fired = awaited_long_enough, .arg = found};
 	HASH_ADD(hh, dp->flows, flow, FLOW_KEY_LEN, found);
@@ -314,8 +306,8 @@ int flow_shunt(struct dataplane *dp, const struct dp_flow *wanted, enum dp_stanc
 	error = mirror_put(dp, &entry, &flow->flow);
 	if (error)
 		return error;
-	flow->stance = FLOW_SHUNTED;
-	release_line(dp, &line->line, flow);
+	flow->stance = stance == DP_ALLOW ? FLOW_PASSED : FLOW_BLOCKED;
+	waiting_release(dp, wanted);
 	larval_clear(dp, &wanted->remote);
 	return 0;
 }
@@ -579,7 +571,7 @@ void flow_policy_expired(struct dataplane *dp, struct mirrored *mirrored)
 		mirror_put(dp, &trap, NULL);
 	else if (entry.action == ENTRY_ALLOW)
 		mirror_heal(dp, entry.key.src.addr.family);
-	if (flow && flow->stance == FLOW_SHUNTED) {
+	if (flow && (flow->stance == FLOW_PASSED || flow->stance == FLOW_BLOCKED)) {
 		forget(dp, flow);
 		dp->events.shunt_ended(dp->arg, &wanted);
 	}

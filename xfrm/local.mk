@@ -15,6 +15,7 @@ libxfrm_a_SOURCES = \
 	xfrm/search.c \
 	xfrm/spread.c \
 	xfrm/state.c \
+	xfrm/waiting.c \
 	xfrm/weigh.c
 libxfrm_a_CFLAGS = $(AM_CFLAGS) $(NL_CFLAGS)
 
@@ -22,7 +23,8 @@ UNIT_TESTS += t/unit/xfrm_weigh
 t_unit_xfrm_weigh_SOURCES = t/unit/xfrm_weigh.c t/tap.h
 t_unit_xfrm_weigh_LDADD = $(XFRM_LIBS) $(EV_LIBS)
 # These need root and a kernel with XFRM; without they say so and skip.
-UNIT_TESTS += t/unit/xfrm_lines t/unit/xfrm_flows t/unit/xfrm_search t/unit/xfrm_spread
+UNIT_TESTS += t/unit/xfrm_lines t/unit/xfrm_flows t/unit/xfrm_search t/unit/xfrm_spread \
+	t/unit/xfrm_waiting
 t_unit_xfrm_lines_SOURCES = t/unit/xfrm_lines.c t/unit/xfrm_world.h t/tap.h
 t_unit_xfrm_lines_LDADD = $(XFRM_LIBS) $(EV_LIBS)
 t_unit_xfrm_flows_SOURCES = t/unit/xfrm_flows.c t/unit/xfrm_world.h t/tap.h
@@ -31,6 +33,8 @@ t_unit_xfrm_search_SOURCES = t/unit/xfrm_search.c t/unit/xfrm_world.h t/tap.h
 t_unit_xfrm_search_LDADD = $(XFRM_LIBS) $(EV_LIBS)
 t_unit_xfrm_spread_SOURCES = t/unit/xfrm_spread.c t/unit/xfrm_world.h t/tap.h
 t_unit_xfrm_spread_LDADD = $(XFRM_LIBS) $(EV_LIBS)
+t_unit_xfrm_waiting_SOURCES = t/unit/xfrm_waiting.c t/unit/xfrm_world.h t/tap.h
+t_unit_xfrm_waiting_LDADD = $(XFRM_LIBS) $(EV_LIBS)
 
 FUZZ_TARGETS += t/fuzz/fuzz_netlink
 t_fuzz_fuzz_netlink_SOURCES = t/fuzz/fuzz_netlink.c

@@ -44,7 +44,7 @@ struct pair {
  * AWAITED: SAs and inbound policies stand, packets still wait in the hold
  * until the peer has sent (or some time has passed).
  */
-enum flow_stance { FLOW_IDLE, FLOW_HELD, FLOW_SHUNTED, FLOW_AWAITED, FLOW_ESTABLISHED };
+enum flow_stance { FLOW_IDLE, FLOW_HELD, FLOW_BLOCKED, FLOW_PASSED, FLOW_AWAITED, FLOW_ESTABLISHED };
 
 /* What one host has under one line. Freed when it is idle. */
 struct flow {
@@ -92,6 +92,7 @@ struct dataplane {
 	size_t part_flows; /* of them, those that are a part */
 	struct larval *larvals;
 	struct larval_host *larval_hosts; /* state.c */
+	struct waiting *waitings;	  /* waiting.c */
 	struct addr *locals;
 	size_t local_count;
 	struct addr *broadcasts;
@@ -120,6 +121,15 @@ bool is_local(const struct dataplane *dp, const struct addr *addr);
 void spread_choose(struct dataplane *dp, const struct dp_line *lines, size_t count);
 /* How many hosts it has; 0 where that are more than can be spread. */
 size_t spread_hosts(const struct dp_line *line);
+
+/* --- waiting.c: what waits in the queue of a trap that many hosts share ------------------------- */
+/* A trap has fired: its packet waits. */
+void waiting_note(struct dataplane *dp, const struct decoded_acquire *acquire);
+/* The flow may leave, or is blocked: what waits in its line's queue goes now. */
+void waiting_release(struct dataplane *dp, const struct dp_flow *flow);
+/* Of lines and addresses that are no more. */
+void waiting_drop_orphans(struct dataplane *dp);
+void waiting_clear(struct dataplane *dp);
 
 /* --- departing.c: inbound SAs that go a moment later ------------------------------------------ */
 void departing_add(struct dataplane *dp, const struct addr *dst, uint32_t spi);
@@ -197,6 +207,9 @@ void flow_policy_expired(struct dataplane *dp, struct mirrored *mirrored);
 void flow_drop(struct dataplane *dp, struct flow *flow);
 /* Ends all parts under a line of one host, policies too. */
 void flow_end_parts(struct dataplane *dp, uint32_t line);
+/* What it has in the kernel; FLOW_IDLE when it is not known. */
+enum flow_stance flow_stance(const struct dataplane *dp, const struct dp_flow *flow);
+uint32_t flow_fresh_reqid(struct dataplane *dp);
 struct line *line_find(const struct dataplane *dp, uint32_t id);
 
 /* --- state.c: SAs and larval states ------------------------------------------------------------------ */

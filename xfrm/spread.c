@@ -6,8 +6,8 @@
  * others (research/kernel.md 0.3). A host's own trap is the object that becomes
  * its hold, its shunt and its tunnel's policy, so its packets never move.
  *
- * Smallest lines first, as many as the budget has traps for; the hosts of the rest
- * share a trap.
+ * Smallest lines first, as many as the budget has traps for; the rest share a
+ * trap, with the remedy of waiting.c.
  */
 #include "xfrm/plane.h"
 

@@ -11,7 +11,7 @@
 static bool is_host_trap(const struct entry *entry)
 {
 	return is_ours(entry) && entry->key.dir == ENTRY_OUT && entry->action == ENTRY_PROTECT &&
-	       entry->reqid == 0 && entry_priority_sub(entry->priority) == ENTRY_HOST &&
+	       entry->reqid == 0 && (entry->priority & 0xf) == ENTRY_HOST &&
 	       prefix_is_host(&entry->key.dst);
 }
 
@@ -23,7 +23,7 @@ static bool is_closed_host_trap(const struct entry *entry)
 static bool is_line_trap(const struct entry *entry)
 {
 	return is_ours(entry) && entry->key.dir == ENTRY_OUT && entry->action == ENTRY_PROTECT &&
-	       entry_priority_sub(entry->priority) == ENTRY_LINE;
+	       (entry->priority & 0xf) == ENTRY_LINE;
 }
 
 static int request_hold(const struct dp_flow *flow)
