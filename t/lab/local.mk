@@ -11,6 +11,7 @@ LAB_TESTS += \
 	t/lab/debug.t \
 	t/lab/degraded.t \
 	t/lab/fallback.t \
+	t/lab/fifty.t \
 	t/lab/fleet.t \
 	t/lab/foreign.t \
 	t/lab/forwarder.t \
