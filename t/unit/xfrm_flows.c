@@ -93,6 +93,20 @@ static void test_hold(void)
 	is_int(on_wire("10.1.0.6", 0), 0, "and none of them left");
 }
 
+/* A request reads what has come meanwhile; it is told afterwards. */
+static void test_order(void)
+{
+	struct dp_flow flow = make_flow(2, "10.2.0.8");
+	unsigned before = acquires;
+
+	is_int(hold(&flow), 0, "a host is held");
+	send_udp("10.1.0.9", 9);
+	dp_shunt(dp, &flow, DP_BLOCK, 0, NULL, NULL);
+	is_int((int)(acquires - before), 0, "no acquire is told from inside a request");
+	ok(wait_so_long(&acquires, before + 1, SOON_MS), "but soon");
+	idle(&flow);
+}
+
 /* --- shunts ----------------------------------------------------------------------------------------- */
 
 static void test_shunts(void)
@@ -158,6 +172,26 @@ static void test_replaced_shunt(void)
 	ok(ends == before + 1 && has_ended(&other), "the replaced one was not told");
 	is_int(send_udp("10.2.0.30", 9), EPERM, "and its successor stands");
 	idle(&flow);
+}
+
+static bool is_block_of_host(const struct entry *entry)
+{
+	return is_ours(entry) && entry->action == ENTRY_BLOCK && entry_priority_sub(entry->priority) == ENTRY_HOST;
+}
+
+/* The kernel has ended a shunt, we have not read that yet, and the flow is ended. */
+static void test_end_and_idle(void)
+{
+	struct dp_flow flow = make_flow(1, "10.1.0.32");
+	uint64_t end = now_ms() + LIMIT_MS;
+
+	is_int(shunt(&flow, DP_BLOCK, 1), 0, "a shunt of a second");
+	while (count_policies(is_block_of_host) && now_ms() < end)
+		usleep(20000);
+	is_int((intmax_t)count_policies(is_block_of_host), 0, "ends in the kernel");
+	is_int(idle(&flow), 0, "its flow ends before that was heard");
+	is_int(hold(&flow), 0, "and begins again");
+	is_int(idle(&flow), 0, "and ends");
 }
 
 /* --- tunnels ------------------------------------------------------------------------------------------ */
@@ -284,10 +318,12 @@ int main(void)
 	begin();
 	test_answers();
 	test_hold();
+	test_order();
 	test_shunts();
 	test_end_of_shunt("10.2.0.20", 2);
 	test_end_of_shunt("10.3.0.1", 3);
 	test_replaced_shunt();
+	test_end_and_idle();
 	test_establish();
 	test_line_goes();
 	test_overrun();
