@@ -25,12 +25,15 @@
 /* Of one source: challenged from the first number on, dropped from the second. */
 #define SOURCE_COOKIES 8
 #define SOURCE_MAX 1024
+/* Of an IPv6 /48, which is what one site has: 65,536 of those sources would be one attacker's. */
+#define SITE_COOKIES 64
+#define SITE_MAX 8192
 /* Answers to strangers that keep no state, cookies apart, in REFUSAL_US. */
 #define REFUSALS 100
 #define REFUSAL_US UINT64_C(1000000)
 
-/* An IPv4 address or an IPv6 /64, with its half-open SAs. */
-#define SOURCE_KEY (1 + 8)
+/* An IPv4 address or an IPv6 /64, or the /48 around that, with its half-open SAs. */
+#define SOURCE_KEY (2 + 8)
 struct ike_source {
 	uint8_t key[SOURCE_KEY];
 	unsigned count;
@@ -76,46 +79,83 @@ void ike_guard_free(struct ike *ike)
 
 /* --- sources -------------------------------------------------------------------------------- */
 
-static void source_key(const struct addr *addr, uint8_t key[SOURCE_KEY])
+/* Octets of an IPv6 prefix; an IPv4 address counts as a whole. */
+#define SOURCE_OCTETS 8
+#define SITE_OCTETS 6
+
+static void source_key(const struct addr *addr, size_t octets, uint8_t key[SOURCE_KEY])
 {
 	memset(key, 0, SOURCE_KEY);
 	key[0] = addr->family;
-	memcpy(key + 1, addr->bytes, addr->family == ADDR_IPV4 ? 4 : 8);
+	key[1] = (uint8_t)octets;
+	memcpy(key + 2, addr->bytes, addr->family == ADDR_IPV4 ? 4 : octets);
 }
 
-static struct ike_source *find_source(struct ike_guard *guard, const struct addr *addr)
+static struct ike_source *find_source(
+	struct ike_guard *guard, const struct addr *addr, size_t octets)
 {
 	struct ike_source *source;
 	uint8_t key[SOURCE_KEY];
 
-	source_key(addr, key);
+	source_key(addr, octets, key);
 	HASH_FIND(hh, guard->sources, key, sizeof(key), source);
+	return source;
+}
+
+static struct ike_source *want_source(
+	struct ike_guard *guard, const struct addr *addr, size_t octets)
+{
+	struct ike_source *source = find_source(guard, addr, octets);
+
+	if (!source) {
+		source = mem_new(struct ike_source);
+		source_key(addr, octets, source->key);
+		HASH_ADD(hh, guard->sources, key, sizeof(source->key), source);
+	}
 	return source;
 }
 
 void ike_guard_count(struct ike_sa *sa)
 {
 	struct ike_guard *guard = guard_of(sa->ike);
-	struct ike_source *source = find_source(guard, &sa->path.remote.addr);
+	const struct addr *addr = &sa->path.remote.addr;
+	struct ike_source *source = want_source(guard, addr, SOURCE_OCTETS);
 
-	if (!source) {
-		source = mem_new(struct ike_source);
-		source_key(&sa->path.remote.addr, source->key);
-		HASH_ADD(hh, guard->sources, key, sizeof(source->key), source);
-	}
+	if (addr->family == ADDR_IPV6)
+		want_source(guard, addr, SITE_OCTETS)->count++;
 	source->count++;
 	sa->source = source;
 }
 
-void ike_guard_uncount(struct ike_sa *sa)
+static void uncount(struct ike_guard *guard, struct ike_source *source)
 {
-	struct ike_source *source = sa->source;
-
-	sa->source = NULL;
 	if (!source || --source->count > 0)
 		return;
-	HASH_DEL(sa->ike->guard->sources, source);
+	HASH_DEL(guard->sources, source);
 	free(source);
+}
+
+void ike_guard_uncount(struct ike_sa *sa)
+{
+	struct ike_guard *guard = sa->ike->guard;
+	const struct addr *addr = &sa->path.remote.addr;
+
+	if (!sa->source)
+		return;
+	uncount(guard, sa->source);
+	sa->source = NULL;
+	if (addr->family == ADDR_IPV6)
+		uncount(guard, find_source(guard, addr, SITE_OCTETS));
+}
+
+static bool has_reached(struct ike_guard *guard, const struct addr *addr, unsigned each, unsigned site)
+{
+	const struct ike_source *source = find_source(guard, addr, SOURCE_OCTETS);
+
+	if (source && source->count >= each)
+		return true;
+	source = addr->family == ADDR_IPV6 ? find_source(guard, addr, SITE_OCTETS) : NULL;
+	return source && source->count >= site;
 }
 
 /* --- cookies ------------------------------------------------------------------------------------ */
@@ -155,7 +195,7 @@ static bool has_good_cookie(const struct ike_guard *guard, const struct path *pa
 
 /* --- the decision ----------------------------------------------------------------------------------- */
 
-static bool wants_cookie(struct ike *ike, struct ike_guard *guard, const struct ike_source *source)
+static bool wants_cookie(struct ike *ike, struct ike_guard *guard, const struct addr *addr)
 {
 	switch (ike->config.ddos_mode) {
 	case IKE_DDOS_BUSY:
@@ -167,7 +207,8 @@ static bool wants_cookie(struct ike *ike, struct ike_guard *guard, const struct 
 	}
 	if (ike->counters.half_open >= ike->config.cookie_threshold)
 		guard->cookies_until_us = ike->now_us + HYSTERESIS_US;
-	return ike->now_us < guard->cookies_until_us || (source && source->count >= SOURCE_COOKIES);
+	return ike->now_us < guard->cookies_until_us ||
+	       has_reached(guard, addr, SOURCE_COOKIES, SITE_COOKIES);
 }
 
 static void challenge(struct ike *ike, struct ike_guard *guard, const struct path *path,
@@ -194,17 +235,17 @@ static void challenge(struct ike *ike, struct ike_guard *guard, const struct pat
 bool ike_guard_admits(struct ike *ike, const struct path *path, const struct ike_message *message)
 {
 	struct ike_guard *guard = guard_of(ike);
-	const struct ike_source *source = find_source(guard, &path->remote.addr);
+	const struct addr *addr = &path->remote.addr;
 	const struct ike_payload *nonce = ike_message_find(message, IKE_PAYLOAD_NONCE);
 
 	rotate(ike, guard);
-	if (nonce && wants_cookie(ike, guard, source) &&
+	if (nonce && wants_cookie(ike, guard, addr) &&
 		!has_good_cookie(guard, path, message, nonce)) {
 		challenge(ike, guard, path, message, nonce);
 		return false;
 	}
 	if (ike->counters.half_open >= ike->config.max_half_open ||
-		(source && source->count >= SOURCE_MAX)) {
+		has_reached(guard, addr, SOURCE_MAX, SITE_MAX)) {
 		ike->counters.half_open_limit++;
 		return false;
 	}

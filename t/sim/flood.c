@@ -182,6 +182,43 @@ static void test_one_source(void)
 	world_clear(&world);
 }
 
+/* One request of an IPv6 /64 of its own; the site is its /48. */
+static void spoof_site(uint8_t site, uint64_t n)
+{
+	struct path path = world_path(&world, 1);
+
+	addr_parse("2001:db8::1", &path.remote.addr);
+	addr_parse("2001:db8:ffff::2", &path.local.addr);
+	path.remote.addr.bytes[5] = site;
+	path.remote.addr.bytes[6] = (uint8_t)(n >> 8);
+	path.remote.addr.bytes[7] = (uint8_t)n;
+	memcpy(request, &n, sizeof(n));
+	ike_datagram(B->ike, &path, request, request_len, world.now_us);
+}
+
+/* Nor can one site, which has as many /64 as it likes. */
+static void test_one_site(void)
+{
+	uint64_t cookies;
+
+	begin(6);
+	set_guard(IKE_DDOS_AUTO, 1000, 50000);
+	world.filter = drop_to_strangers;
+	for (uint64_t n = 1; n <= 500; n++)
+		spoof_site(1, n);
+	cookies = ike_counters(B->ike).cookies;
+	ok(cookies == 500 - 64 && ike_counters(B->ike).half_open == 64,
+		"500 requests of one /48: %lu challenges, %zu half-open", (unsigned long)cookies,
+		ike_counters(B->ike).half_open);
+	spoof_site(2, 501);
+	is_int((int)(ike_counters(B->ike).cookies - cookies), 0, "another site is not challenged");
+	world_run_for(&world, 30000 * WORLD_MS);
+	is_int((int)ike_counters(B->ike).half_open, 0, "and none is left in the end");
+	spoof_site(1, 502);
+	is_int((int)(ike_counters(B->ike).cookies - cookies), 0, "when the first may come again");
+	world_clear(&world);
+}
+
 /* Cookies that are old, of somebody else or changed are none. */
 static void test_busy(void)
 {
@@ -203,6 +240,7 @@ int main(int argc, char **argv)
 	test_established_memory();
 	test_flood();
 	test_one_source();
+	test_one_site();
 	test_busy();
 	return tap_done();
 }
