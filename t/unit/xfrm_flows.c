@@ -176,7 +176,7 @@ static void test_replaced_shunt(void)
 
 static bool is_block_of_host(const struct entry *entry)
 {
-	return is_ours(entry) && entry->action == ENTRY_BLOCK && entry_priority_sub(entry->priority) == ENTRY_HOST;
+	return is_ours(entry) && entry->action == ENTRY_BLOCK && (entry->priority & 0xf) == ENTRY_HOST;
 }
 
 /* The kernel has ended a shunt, we have not read that yet, and the flow is ended. */

@@ -39,12 +39,15 @@ class Wire:
                     v6=self.v6.format(number) if v6 else None)
         self.ports[name] = host
         self.hosts.append(host)
-        # A host that gets the number of another one later has its hardware address too: neighbours need not learn.
-        self.place.ip(f"link add dev {name} type veth peer name eth0 address 02:00:00:00:00:{number:02x} "
-                      f"netns {host.name}",
-                      f"link set dev {name} master lan0 up")
+        self.plug(host)
         host.bring_up()
         return host
+
+    def plug(self, host):
+        """A cable between the host's eth0 and its port. Its hardware address outlives a reboot: neighbours know it."""
+        mac = f"02:00:00:00:00:{host.number:02x}"
+        self.place.ip(f"link add dev {host.name} type veth peer name eth0 address {mac} netns {host.name}",
+                      f"link set dev {host.name} master lan0 up")
 
     def remove(self, *hosts):
         """The hosts are gone, with all that ran there; their logs stay."""
