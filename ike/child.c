@@ -3,6 +3,7 @@
  * The CHILD SA: from an SPI to a pair in the data plane, and its end. An IKE SA
  * owns any number of them; outside they are known by id, on the wire by SPI.
  */
+#include "ike/create.h"
 #include "ike/sa.h"
 #include "lib/mem.h"
 

@@ -11,6 +11,7 @@
  * TEMPORARY_FAILURE (2.25); two that replace the same thing both go on, and
  * rekey.c decides which result stays.
  */
+#include "ike/create.h"
 #include "ike/sa.h"
 #include "lib/mem.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which algorithms an exchange of CREATE_CHILD_SA may choose from (create.c). */
+#include "ike/create.h"
 #include "ike/sa.h"
 
 #include <string.h>

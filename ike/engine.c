@@ -3,6 +3,7 @@
  * The engine's public face (ike.h): which SA a datagram, a result or the time
  * is for. What happens then is in the file of the role or exchange.
  */
+#include "ike/create.h"
 #include "ike/sa.h"
 
 #include "ike/engine_config.h"

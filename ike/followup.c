@@ -10,6 +10,7 @@
  * Each answer that is not the last has a link, which the next request says
  * again: only the responder knows what it means.
  */
+#include "ike/create.h"
 #include "ike/sa.h"
 #include "lib/mem.h"
 

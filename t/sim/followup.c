@@ -4,6 +4,7 @@
  * the keys of a live SA, and ends that do not agree on it. t/sim/rekey has the
  * plain cases, and those where both ends begin at once.
  */
+#include "ike/create.h"
 #include "ike/sa.h"
 #include "t/sim/world.h"
 #include "t/tap.h"
