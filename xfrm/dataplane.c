@@ -39,7 +39,7 @@ static void deliver(struct loop_timer *timer)
 	}
 }
 
-static void answer(struct dataplane *dp, dp_done done, void *arg, int error)
+void plane_answer(struct dataplane *dp, dp_done done, void *arg, int error)
 {
 	struct pending *pending;
 
@@ -253,350 +253,6 @@ int dp_bypass_socket(int fd, uint8_t family)
 	return 0;
 }
 
-/* --- lines -------------------------------------------------------------------------------------------- */
-
-static size_t family_index(const struct dp_line *line)
-{
-	return line->remote.addr.family == ADDR_IPV4 ? 0 : 1;
-}
-
-static void put_line(struct dataplane *dp, const struct dp_line *wanted)
-{
-	struct line *line = line_find(dp, wanted->id);
-
-	if (line) {
-		dp->line_counts[family_index(&line->line)]--;
-	} else {
-		line = mem_new(struct line);
-		line->line.id = wanted->id;
-		HASH_ADD(hh, dp->lines, line.id, sizeof(line->line.id), line);
-	}
-	line->line = *wanted;
-	line->gone = false;
-	dp->line_counts[family_index(wanted)]++;
-}
-
-static void drop_line(struct dataplane *dp, struct line *line)
-{
-	dp->line_counts[family_index(&line->line)]--;
-	HASH_DEL(dp->lines, line);
-	free(line);
-}
-
-static void replace_lines(struct dataplane *dp, const struct dp_line *lines, size_t count)
-{
-	struct line *line, *next;
-
-	HASH_ITER (hh, dp->lines, line, next)
-		line->gone = true;
-	for (size_t i = 0; i < count; i++)
-		put_line(dp, &lines[i]);
-	HASH_ITER (hh, dp->lines, line, next) {
-		if (line->gone)
-			drop_line(dp, line);
-	}
-}
-
-/* Flows without their line or their address; what they had in the kernel is swept with the rest. */
-static void drop_orphans(struct dataplane *dp)
-{
-	struct flow *flow, *next;
-
-	waiting_drop_orphans(dp);
-	HASH_ITER (hh, dp->flows, flow, next) {
-		if (!line_find(dp, flow->flow.line) || !is_local(dp, &flow->flow.local))
-			flow_drop(dp, flow);
-	}
-}
-
-/* A policy of a host stays while its flow does. */
-static bool flow_keeps(const struct dataplane *dp, const struct mirrored *mirrored)
-{
-	bool out = mirrored->entry.key.dir == ENTRY_OUT;
-	const struct entry_key *entry = &mirrored->entry.key;
-	struct dp_flow key = {.line = entry_tag_line(entry->tag),
-		.part = mirrored->part,
-		.local = out ? entry->src.addr : entry->dst.addr,
-		.remote = out ? entry->dst.addr : entry->src.addr};
-	struct flow *flow;
-
-	if (!mirrored->of_flow)
-		return false;
-	HASH_FIND(hh, dp->flows, &key, FLOW_KEY_LEN, flow);
-	return flow != NULL;
-}
-
-/*
- * An entry stands when a flow's policy has its place (a trap of one host is the
- * object that its flow changes), or the kernel has it already as it is.
- */
-static bool stands(const struct dataplane *dp, const struct mirrored *mirrored, const struct entry *entry)
-{
-	return flow_keeps(dp, mirrored) ||
-	       (!mirrored->stale && entry_same(&mirrored->entry, entry));
-}
-
-static int install(struct dataplane *dp, const struct entry *entry)
-{
-	struct mirrored *mirrored = mirror_find(dp, &entry->key);
-
-	if (!mirrored || !stands(dp, mirrored, entry))
-		return mirror_put(dp, entry, NULL);
-	/* One that an earlier run's flow had may be a host's trap now. */
-	mirrored->of_flow = flow_keeps(dp, mirrored);
-	return 0;
-}
-
-static int install_all(struct dataplane *dp, const struct desired *desired)
-{
-	int first = 0;
-
-	for (size_t i = 0; i < desired->count; i++) {
-		int error = install(dp, &desired->entries[i]);
-
-		if (error && !first)
-			first = error;
-	}
-	return first;
-}
-
-/* Marks in the mirror what the new set does not hold. */
-static void mark_unwanted(struct dataplane *dp, const struct desired *desired)
-{
-	struct mirrored *mirrored, *next;
-
-	HASH_ITER (hh, dp->mirror, mirrored, next)
-		mirrored->unwanted = !flow_keeps(dp, mirrored);
-	for (size_t i = 0; i < desired->count; i++) {
-		mirrored = mirror_find(dp, &desired->entries[i].key);
-		if (mirrored)
-			mirrored->unwanted = false;
-	}
-}
-
-/* What is about to be deleted, and what to be replaced: both are slow where there are many. */
-static void begin_bulk(struct dataplane *dp, const struct desired *desired)
-{
-	struct search_bulk bulk = {0};
-	struct mirrored *mirrored, *next;
-
-	HASH_ITER (hh, dp->mirror, mirrored, next) {
-		if (mirrored->unwanted)
-			search_count(&bulk, &mirrored->entry.key);
-	}
-	for (size_t i = 0; i < desired->count; i++) {
-		mirrored = mirror_find(dp, &desired->entries[i].key);
-		if (mirrored && !stands(dp, mirrored, &desired->entries[i]))
-			search_count(&bulk, &mirrored->entry.key);
-	}
-	search_begin_bulk(dp, &bulk);
-}
-
-static void sweep_one(struct dataplane *dp, const struct mirrored *mirrored, bool *heal4, bool *heal6)
-{
-	struct entry_key key = mirrored->entry.key;
-
-	mirror_del(dp, &key, key.src.addr.family == ADDR_IPV4 ? heal4 : heal6);
-}
-
-static void heal(struct dataplane *dp, bool heal4, bool heal6)
-{
-	if (heal4)
-		mirror_heal(dp, ADDR_IPV4);
-	if (heal6)
-		mirror_heal(dp, ADDR_IPV6);
-}
-
-static void sweep_unwanted(struct dataplane *dp)
-{
-	bool heal4 = false, heal6 = false;
-	struct mirrored *mirrored, *next;
-
-	HASH_ITER (hh, dp->mirror, mirrored, next) {
-		if (mirrored->unwanted)
-			sweep_one(dp, mirrored, &heal4, &heal6);
-	}
-	heal(dp, heal4, heal6);
-}
-
-static void replace_addrs(
-	struct addr **list, size_t *list_count, const struct addr *addrs, size_t count)
-{
-	free(*list);
-	*list = mem_dup(addrs, count * sizeof(*addrs));
-	*list_count = count;
-}
-
-void dp_set_masqueraded(struct dataplane *dp, const struct prefix *sources, size_t count)
-{
-	free(dp->masqueraded);
-	dp->masqueraded = mem_dup(sources, count * sizeof(*sources));
-	dp->masqueraded_count = count;
-}
-
-/* All that `lines` want, and nothing else of ours but what flows have. 0 or -errno. */
-static int set_all(struct dataplane *dp, const struct dp_line *lines, size_t count)
-{
-	struct desired desired;
-	int error = dp->adopted ? 0 : mirror_adopt(dp);
-
-	replace_lines(dp, lines, count);
-	search_choose(dp, lines, count);
-	spread_choose(dp, lines, count);
-	drop_orphans(dp);
-	desired_of(dp, lines, count, &desired);
-	mark_unwanted(dp, &desired);
-	begin_bulk(dp, &desired);
-	if (!error)
-		error = install_all(dp, &desired);
-	/* What an earlier run has left in the way is removed only now: never a gap (K2, K5). */
-	if (!error)
-		sweep_unwanted(dp);
-	search_end_bulk(dp);
-	if (!dp->adopted)
-		states_sweep(dp);
-	dp->adopted = dp->adopted || !error;
-	dp->incomplete = error != 0;
-	desired_clear(&desired);
-	return error;
-}
-
-void dp_set_lines(struct dataplane *dp, const struct dp_line *lines, size_t line_count,
-	const struct addr *locals, size_t local_count, const struct addr *broadcasts,
-	size_t broadcast_count, dp_done done, void *arg)
-{
-	replace_addrs(&dp->locals, &dp->local_count, locals, local_count);
-	replace_addrs(&dp->broadcasts, &dp->broadcast_count, broadcasts, broadcast_count);
-	answer(dp, done, arg, set_all(dp, lines, line_count));
-}
-
-/* --- lines of hosts ------------------------------------------------------------------------------------ */
-
-/* The policies that a host's line may have in the kernel, with those of a tunnel of that host. */
-static void add_old(const struct dataplane *dp, struct desired *old, const struct dp_line *line)
-{
-	desired_add_line(dp, old, line);
-	for (size_t i = 0; i < dp->local_count; i++) {
-		struct prefix local = prefix_of_host(&dp->locals[i]);
-
-		if (dp->locals[i].family != line->remote.addr.family)
-			continue;
-		for (int dir = ENTRY_IN; dir <= ENTRY_FWD; dir++)
-			desired_add(old, &(struct entry){.key = desired_key(line, (enum entry_dir)dir, &local)});
-	}
-}
-
-static void drop_flows(struct dataplane *dp, const struct dp_line *line)
-{
-	flow_end_parts(dp, line->id);
-	for (size_t i = 0; i < dp->local_count; i++) {
-		struct dp_flow key = {.line = line->id, .local = dp->locals[i], .remote = line->remote.addr};
-		struct flow *flow;
-
-		HASH_FIND(hh, dp->flows, &key, FLOW_KEY_LEN, flow);
-		if (flow)
-			flow_drop(dp, flow);
-	}
-}
-
-/* Takes over the new lines, drops those that are gone, and fills in what was theirs before. */
-static void change_lines(struct dataplane *dp, const uint32_t *gone, size_t gone_count,
-	const struct dp_line *lines, size_t line_count, struct desired *old)
-{
-	for (size_t i = 0; i < gone_count; i++) {
-		struct line *line = line_find(dp, gone[i]);
-
-		if (line && !line->gone)
-			add_old(dp, old, &line->line);
-		if (line)
-			line->gone = true;
-	}
-	for (size_t i = 0; i < line_count; i++)
-		put_line(dp, &lines[i]);
-	for (size_t i = 0; i < gone_count; i++) {
-		struct line *line = line_find(dp, gone[i]);
-
-		if (!line || !line->gone)
-			continue;
-		drop_flows(dp, &line->line);
-		drop_line(dp, line);
-	}
-}
-
-/* As mark_unwanted(), among `old` only. */
-static void mark_old(struct dataplane *dp, const struct desired *old, const struct desired *desired)
-{
-	struct mirrored *mirrored;
-
-	for (size_t i = 0; i < old->count; i++) {
-		mirrored = mirror_find(dp, &old->entries[i].key);
-		if (mirrored)
-			mirrored->unwanted = !flow_keeps(dp, mirrored);
-	}
-	for (size_t i = 0; i < desired->count; i++) {
-		mirrored = mirror_find(dp, &desired->entries[i].key);
-		if (mirrored)
-			mirrored->unwanted = false;
-	}
-}
-
-static void sweep_old(struct dataplane *dp, const struct desired *old)
-{
-	bool heal4 = false, heal6 = false;
-
-	for (size_t i = 0; i < old->count; i++) {
-		struct mirrored *mirrored = mirror_find(dp, &old->entries[i].key);
-
-		if (mirrored && mirrored->unwanted)
-			sweep_one(dp, mirrored, &heal4, &heal6);
-	}
-	heal(dp, heal4, heal6);
-}
-
-static int set_all_again(struct dataplane *dp)
-{
-	struct dp_line *lines = mem_zalloc(HASH_COUNT(dp->lines) * sizeof(*lines));
-	struct line *line, *next;
-	size_t count = 0;
-	int error;
-
-	HASH_ITER (hh, dp->lines, line, next)
-		lines[count++] = line->line;
-	error = set_all(dp, lines, count);
-	free(lines);
-	return error;
-}
-
-/* Whether a family has lines, and so exemptions (K3), now and not before, or before and not now. */
-static bool families_differ(const size_t before[2], const size_t after[2])
-{
-	return !before[0] != !after[0] || !before[1] != !after[1];
-}
-
-void dp_change_lines(struct dataplane *dp, const uint32_t *gone, size_t gone_count,
-	const struct dp_line *lines, size_t line_count, dp_done done, void *arg)
-{
-	struct desired old = {0}, desired = {0};
-	size_t before[2] = {dp->line_counts[0], dp->line_counts[1]};
-	int error;
-
-	change_lines(dp, gone, gone_count, lines, line_count, &old);
-	for (size_t i = 0; i < line_count; i++)
-		desired_add_line(dp, &desired, &lines[i]);
-	if (!dp->adopted || dp->incomplete || families_differ(before, dp->line_counts)) {
-		error = set_all_again(dp);
-	} else {
-		mark_old(dp, &old, &desired);
-		error = install_all(dp, &desired);
-		if (!error)
-			sweep_old(dp, &old);
-		dp->incomplete = error != 0;
-	}
-	desired_clear(&old);
-	desired_clear(&desired);
-	answer(dp, done, arg, error);
-}
-
 struct dp_peer *dp_take_peers(struct dataplane *dp, size_t *count)
 {
 	struct dp_peer *peers = dp->peers;
@@ -611,36 +267,36 @@ struct dp_peer *dp_take_peers(struct dataplane *dp, size_t *count)
 
 void dp_hold(struct dataplane *dp, const struct dp_flow *flow, dp_done done, void *arg)
 {
-	answer(dp, done, arg, flow_hold(dp, flow));
+	plane_answer(dp, done, arg, flow_hold(dp, flow));
 }
 
 void dp_shunt(struct dataplane *dp, const struct dp_flow *flow, enum dp_stance stance,
 	uint32_t lifetime_s, dp_done done, void *arg)
 {
-	answer(dp, done, arg, flow_shunt(dp, flow, stance, lifetime_s));
+	plane_answer(dp, done, arg, flow_shunt(dp, flow, stance, lifetime_s));
 }
 
 void dp_idle(struct dataplane *dp, const struct dp_flow *flow, dp_done done, void *arg)
 {
-	answer(dp, done, arg, flow_idle(dp, flow));
+	plane_answer(dp, done, arg, flow_idle(dp, flow));
 }
 
 void dp_establish(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair,
 	dp_done done, void *arg)
 {
-	answer(dp, done, arg, flow_establish(dp, flow, pair));
+	plane_answer(dp, done, arg, flow_establish(dp, flow, pair));
 }
 
 void dp_move_pair(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair,
 	dp_done done, void *arg)
 {
-	answer(dp, done, arg, flow_move_pair(dp, flow, pair));
+	plane_answer(dp, done, arg, flow_move_pair(dp, flow, pair));
 }
 
 void dp_remove_pair(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair,
 	dp_done done, void *arg)
 {
-	answer(dp, done, arg, flow_remove_pair(dp, flow, pair));
+	plane_answer(dp, done, arg, flow_remove_pair(dp, flow, pair));
 }
 
 int dp_read_counters(struct dataplane *dp, const struct sa_pair *pair, struct dp_counters *out)
@@ -699,13 +355,13 @@ static int let_go(struct dataplane *dp, bool (*goes)(const struct mirrored *mirr
 		error = mirror_adopt(dp);
 	HASH_ITER (hh, dp->mirror, mirrored, next)
 		mirrored->unwanted = goes(mirrored);
-	begin_bulk(dp, &nothing);
-	sweep_unwanted(dp);
+	lines_begin_bulk(dp, &nothing);
+	lines_sweep_unwanted(dp);
 	if (dp->mirror) {
 		search_end_bulk(dp);
 	} else {
 		search_restore(dp);
-		replace_lines(dp, NULL, 0);
+		lines_replace(dp, NULL, 0);
 	}
 	forget_flows(dp);
 	states_sweep(dp);
@@ -714,10 +370,10 @@ static int let_go(struct dataplane *dp, bool (*goes)(const struct mirrored *mirr
 
 void dp_stop(struct dataplane *dp, dp_done done, void *arg)
 {
-	answer(dp, done, arg, let_go(dp, goes_at_stop));
+	plane_answer(dp, done, arg, let_go(dp, goes_at_stop));
 }
 
 void dp_flush(struct dataplane *dp, dp_done done, void *arg)
 {
-	answer(dp, done, arg, let_go(dp, goes_at_flush));
+	plane_answer(dp, done, arg, let_go(dp, goes_at_flush));
 }

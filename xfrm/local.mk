@@ -9,6 +9,7 @@ libxfrm_a_SOURCES = \
 	xfrm/entry.c xfrm/entry.h \
 	xfrm/flow.c \
 	xfrm/foreign.c \
+	xfrm/lines.c \
 	xfrm/mirror.c \
 	xfrm/netlink.c xfrm/netlink.h \
 	xfrm/plane.h \

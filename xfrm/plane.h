@@ -116,6 +116,17 @@ struct dataplane {
 /* One of our addresses. */
 bool is_local(const struct dataplane *dp, const struct addr *addr);
 
+/* `done` is called with `error` in the loop's next turn. */
+void plane_answer(struct dataplane *dp, dp_done done, void *arg, int error);
+
+/* --- lines.c ----------------------------------------------------------------------------------------------- */
+void lines_replace(struct dataplane *dp, const struct dp_line *lines, size_t count);
+struct desired;
+/* Before what is marked in the mirror is deleted, and the rest becomes as desired. */
+void lines_begin_bulk(struct dataplane *dp, const struct desired *desired);
+/* Deletes what is marked, with the heal that is due (K4). */
+void lines_sweep_unwanted(struct dataplane *dp);
+
 /* --- spread.c: which lines are a trap for each host (K10) ------------------------------------ */
 /* Marks them among dp->lines. */
 void spread_choose(struct dataplane *dp, const struct dp_line *lines, size_t count);
