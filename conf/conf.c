@@ -194,6 +194,19 @@ static void read_groups(struct source *source, struct conf *conf)
 
 /* --- the whole -------------------------------------------------------------------------------------- */
 
+static void check_ppks(const char *path, struct conf_report *report, const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->ike.conn_count; i++) {
+		const struct ike_conn *conn = &conf->ike.conns[i];
+
+		if (conn->ppk == IKE_PPK_INSIST && conf->ike.ppk_count == 0)
+			report_defect(report, (struct place){.file = path},
+				"conn %s: ppk=insist, but there are no PPKS in %s; every "
+				"negotiation of it fails",
+				conn->name, conf->setup.secrets_file);
+	}
+}
+
 struct conf *conf_load(const char *path, struct conf_report *report)
 {
 	struct conf *conf = mem_new(struct conf);
@@ -213,6 +226,7 @@ struct conf *conf_load(const char *path, struct conf_report *report)
 	conf->ike.psk_count = secrets.psks.count;
 	conf->ike.ppks = secrets.ppks.psks;
 	conf->ike.ppk_count = secrets.ppks.count;
+	check_ppks(path, report, conf);
 	conf->flat = sections_flatten(&source);
 	sections_free(&source);
 	if (report->errors) {

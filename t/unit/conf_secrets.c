@@ -80,6 +80,11 @@ static void test_ppks(void)
 	ok(files_said(CONF_WARNING, "oe.secrets:2: a PPK should have 32 bytes"), "a short one");
 	ok(files_said(CONF_WARNING, "oe.secrets:4: there is a PPK of this name"), "one of the same name");
 	conf_free(conf);
+	files_write("oe.secrets", ": PSK \"one\"\n");
+	conf = files_load_text("conn one\n\tright=%opportunisticgroup\n\tauthby=secret\n\tppk=insist\n\tauto=ondemand\n");
+	ok(conf && files_said(CONF_DEFECT, "conn one: ppk=insist, but there are no PPKS in"),
+		"insisting on one that is not there is a defect (G7)");
+	conf_free(conf);
 	ok(!load_secrets(": PPKS\n: PPKS \"name\"\n: PPKS \"\" \"x\"\n: PPKS \"n\" 0xq\n%fromcert : PPKS \"n\" \"x\"\n"),
 		"bad ones refuse the whole");
 	is_int((intmax_t)files_report.errors, 5, "one message each");
