@@ -19,10 +19,17 @@ void trigger_warn_if_failed(void *arg, int error)
 
 void trigger_set_locals(struct trigger *trigger)
 {
-	size_t count;
-	const struct addr *own = addrs_own(trigger->parts.addrs, &count);
+	size_t own_count, broadcast_count;
+	const struct addr *own = addrs_own(trigger->parts.addrs, &own_count);
+	const struct addr *broadcasts = addrs_broadcasts(trigger->parts.addrs, &broadcast_count);
+	struct addr *all = mem_zalloc((own_count + broadcast_count) * sizeof(*all));
 
-	policy_set_locals(trigger->policy, own, count);
+	for (size_t i = 0; i < own_count; i++)
+		all[i] = own[i];
+	for (size_t i = 0; i < broadcast_count; i++)
+		all[own_count + i] = broadcasts[i];
+	policy_set_locals(trigger->policy, all, own_count + broadcast_count);
+	free(all);
 }
 
 void trigger_set_lines(struct trigger *trigger, dp_done done, void *arg)

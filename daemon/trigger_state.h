@@ -41,7 +41,7 @@ static inline struct dp_flow to_dp_flow(const struct policy_flow *flow)
 
 /* A dp_done that logs an error; its argument says what could not be done. */
 void trigger_warn_if_failed(void *arg, int error);
-/* Policy learns which addresses are ours. */
+/* Policy learns which addresses are ours, or those of all hosts of our networks (G6). */
 void trigger_set_locals(struct trigger *trigger);
 
 #endif

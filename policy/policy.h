@@ -122,7 +122,7 @@ void policy_reconfigure(struct policy *policy, const struct policy_config *confi
 void policy_change_host(struct policy *policy, const struct addr *host, const struct policy_line *lines,
 	size_t count, void (*gone)(void *arg, const struct policy_flow *flow), uint64_t now_us);
 
-/* Our own addresses: never trigger, always pass (G6). Copied. */
+/* Our own addresses and broadcast ones: never trigger, always pass (G6). Copied. */
 void policy_set_locals(struct policy *policy, const struct addr *locals, size_t count);
 
 /*
