@@ -110,7 +110,7 @@ def start(kind, host, group, others, dns):
     # hold up everything for seconds here, and its traps are deaf while the larval state of an acquire lives.
     policy = {group: f"{others[GROUPS[0]].v4}/29"}
     if kind == LIBRESWAN:
-        host.start_libreswan(policies=policy, extra=f"{TIMERS}\nleftupdown=%disabled", setup="xfrmlifetime=2s")
+        host.pluto = host.start_libreswan(policies=policy, extra=f"{TIMERS}\nleftupdown=%disabled", setup="xfrmlifetime=2s")
     else:
         host.oe_configure(policies=policy, forward=dns, extra=TIMERS, setup=SETUP)
         host.oe_start(wait=False)
@@ -121,10 +121,12 @@ table = read_table()
 ends = {kinds: (hosts_of(kinds[0], 16 * n + 8), hosts_of(kinds[1], 16 * n + 16)) for n, kinds in enumerate(table)}
 dns = wire.dns_host({f"{host.name}.example": host.v4 for pair in ends.values() for end in pair
                      for host in end.values()}, number=200)
+how_started = {}
 for kinds, pair in ends.items():
     for kind, end, others in ((kinds[0], *pair), (kinds[1], *pair[::-1])):
         for group, host in end.items():
-            start(kind, host, group, others, dns)
+            how_started[host] = (kind, host, group, others, dns)
+            start(*how_started[host])
 everybody = [host for pair in ends.values() for end in pair for host in end.values()]
 ours = [host for host in everybody if hasattr(host, "oe_daemon")]
 for host in ours:
@@ -178,11 +180,15 @@ for _, _, a, b in asking:
     for host, other in ((a, b), (b, a)):
         if host in ours:
             host.control({"command": "down", "address": other.v4})
-time.sleep(1)
+# libreswan's traps do not fire for a host whose tunnel has just been deleted.
+for host in {b for _, _, a, b in asking if b not in ours}:
+    host.pluto.stop()
+    host.ip("xfrm policy flush", "xfrm state flush")
+    start(*how_started[host])
 mark = wire.now()
 lookups = [a.dns_start(f"{b.name}.example", timeout=8) for _, _, a, b in asking]
 answers = [lookup.result() for lookup in lookups]
-results = pinged(asking, 8)
+results = pinged(asking, 16)
 packets, tables = Seen(mark), {host: Tables(host) for host in everybody}
 for (kinds, row, a, b), answer, answered in zip(asking, answers, results):
     compare(kinds, row, "by a lookup", {"answer": answer_of(answer), **found(a, b, answered, packets, tables)})

@@ -4,7 +4,7 @@
 from lab import *
 
 LINES = {"private": "*.corp.example\n",
-         "private-or-clear": "may.example\n",
+         "private-or-clear": "may.example\nall.example\n",
          "block": "*.ads.example\n",
          "clear": "192.0.2.128/25\n"}
 
@@ -12,7 +12,7 @@ wire = Wire()
 a, b, c, d, e = (wire.host(name) for name in "abcde")
 dns = wire.dns_host({"b.corp.example": b.v4, "c.corp.example": c.v4, "may.example": d.v4,
                      "plain.example": e.v4, "x.ads.example": e.v4, "conflict.corp.example": "192.0.2.200",
-                     "alias.example": "CNAME b.corp.example."})
+                     "alias.example": "CNAME b.corp.example.", "all.example": "192.0.2.255"})
 daemon = a.oe(policies=LINES, forward=dns)
 for host in (b, d):
     host.oe(policies={"private": "", "clear-or-private": "192.0.2.0/28"}, forward=dns)
@@ -44,6 +44,11 @@ is_(a.ping(e), 1, "but nobody can block an address by a name")
 answer = a.dns("conflict.corp.example")
 is_(answer.addresses, [], f"private by name and clear by prefix: withheld: {answer}")
 ok("private:1" in str(answer.ede) and "clear:1" in str(answer.ede), f"both lines are named: {answer.ede}")
+
+initiated = a.oectl("status")["ike"]["initiated"]
+answer = a.dns("all.example")
+is_((answer.addresses, a.oectl("status")["ike"]["initiated"]), (["192.0.2.255"], initiated),
+    f"with all hosts of our network nothing is negotiated (G6): {answer}")
 
 daemon.kill()
 is_(a.ping(c), 0, "killed: what is private by name stays closed")
