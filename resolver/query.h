@@ -63,6 +63,7 @@ struct resolver {
 	struct listener **listeners;
 	size_t listener_count;
 	struct upstream *upstream;
+	const char *const *forward_files; /* of rule A11; ended by NULL */
 	struct endpoint *forwarders;
 	size_t forwarder_count;
 	struct query *queries; /* by key: those that wait for something */

@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A11 */
+static const char *const forward_files[] = {"/run/systemd/resolve/resolv.conf",
+	"/run/NetworkManager/no-stub-resolv.conf", "/etc/resolv.conf", NULL};
+
 struct resolver *resolver_new(struct loop *loop, const struct resolver_gate *gate, void *gate_arg,
 	const struct resolver_observer *observer, void *observer_arg)
 {
@@ -22,6 +26,7 @@ struct resolver *resolver_new(struct loop *loop, const struct resolver_gate *gat
 	resolver->observer = observer;
 	resolver->observer_arg = observer_arg;
 	resolver->upstream = upstream_new(loop);
+	resolver->forward_files = forward_files;
 	return resolver;
 }
 
@@ -176,16 +181,15 @@ static void adopt_listeners(struct resolver *resolver, struct listener_set *set)
 	resolver->listener_count = set->count;
 }
 
-static size_t choose_forwarders(const struct resolver_config *config, struct endpoint **out)
+static size_t choose_forwarders(const struct resolver *resolver,
+	const struct resolver_config *config, struct endpoint **out)
 {
-	static const char *const files[] = {"/run/systemd/resolve/resolv.conf",
-		"/run/NetworkManager/no-stub-resolv.conf", "/etc/resolv.conf", NULL};
-
 	if (config->forward_count) {
 		*out = mem_dup(config->forward, config->forward_count * sizeof(**out));
 		return config->forward_count;
 	}
-	return resolver_find_forwarders(files, config->listen, config->listen_count, out);
+	return resolver_find_forwarders(
+		resolver->forward_files, config->listen, config->listen_count, out);
 }
 
 static void copy_config(struct resolver_config *out, const struct resolver_config *config)
@@ -213,12 +217,19 @@ static int configure_upstream(struct resolver *resolver, const struct resolver_c
 	return error;
 }
 
+static void adopt_forwarders(struct resolver *resolver, struct endpoint *forwarders, size_t count)
+{
+	free(resolver->forwarders);
+	resolver->forwarders = forwarders;
+	resolver->forwarder_count = count;
+}
+
 int resolver_configure(struct resolver *resolver, const struct resolver_config *config, char **why)
 {
 	struct listener_set set = {0};
 	struct strbuf text = {0};
 	struct endpoint *forwarders = NULL;
-	size_t forwarder_count = choose_forwarders(config, &forwarders);
+	size_t forwarder_count = choose_forwarders(resolver, config, &forwarders);
 	int error = open_listeners(resolver, config, &set, &text);
 
 	if (!error) {
@@ -232,9 +243,7 @@ int resolver_configure(struct resolver *resolver, const struct resolver_config *
 		return error;
 	}
 	adopt_listeners(resolver, &set);
-	free(resolver->forwarders);
-	resolver->forwarders = forwarders;
-	resolver->forwarder_count = forwarder_count;
+	adopt_forwarders(resolver, forwarders, forwarder_count);
 	free_config(&resolver->config);
 	copy_config(&resolver->config, config);
 	return 0;
@@ -244,6 +253,44 @@ const struct endpoint *resolver_forwarders(const struct resolver *resolver, size
 {
 	*count = resolver->forwarder_count;
 	return resolver->forwarders;
+}
+
+static bool has_forwarders(
+	const struct resolver *resolver, const struct endpoint *forwarders, size_t count)
+{
+	if (count != resolver->forwarder_count)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (!endpoint_equal(&forwarders[i], &resolver->forwarders[i]))
+			return false;
+	}
+	return true;
+}
+
+bool resolver_choose_again(struct resolver *resolver, char **why)
+{
+	struct strbuf text = {0};
+	struct endpoint *forwarders = NULL;
+	size_t count = choose_forwarders(resolver, &resolver->config, &forwarders);
+	bool is_other = !has_forwarders(resolver, forwarders, count) &&
+			configure_upstream(resolver, &resolver->config, forwarders, count, &text) == 0;
+
+	*why = text.len ? strbuf_take(&text) : NULL;
+	if (is_other)
+		adopt_forwarders(resolver, forwarders, count);
+	else
+		free(forwarders);
+	return is_other;
+}
+
+const char *const *resolver_forward_files(const struct resolver *resolver)
+{
+	return resolver->forward_files;
+}
+
+void resolver_set_forward_files(struct resolver *resolver, const char *const *files)
+{
+	resolver->forward_files = files;
 }
 
 size_t resolver_bypasses(const struct resolver *resolver, char ***out)

@@ -116,8 +116,19 @@ void resolver_set_debug(struct resolver *resolver, const struct resolver_debug *
  */
 int resolver_configure(struct resolver *resolver, const struct resolver_config *config, char **why);
 
-/* The forwarders in use now, after rule A11; `count` of them, valid until the next configure. */
+/* The forwarders in use now, after rule A11; `count` of them, valid until the next configure or choice. */
 const struct endpoint *resolver_forwarders(const struct resolver *resolver, size_t *count);
+/*
+ * Rule A11 once more, for where no dns-forward= is given: true when the
+ * forwarders are others now, or none. A list that stays keeps its context and
+ * cache; queries under way end at the forwarder that they asked. One that
+ * libunbound refuses is not taken: false, and *why (free it; else NULL) says so.
+ */
+bool resolver_choose_again(struct resolver *resolver, char **why);
+/* The files that rule A11 looks into, the first that names a forwarder counts; ended by NULL. */
+const char *const *resolver_forward_files(const struct resolver *resolver);
+/* Others in their place, not copied; exposed for its unit test. */
+void resolver_set_forward_files(struct resolver *resolver, const char *const *files);
 
 /*
  * Rule A11: what in this host's own files lets lookups go around us now, a

@@ -433,6 +433,79 @@ static void test_addresses(void)
 	ok(reply.good, "the answer leaves from the address that was asked");
 }
 
+/* --- forwarders that come and go (A11) ------------------------------------------------------------- */
+
+static char forward_file[] = "/tmp/resolver_life.XXXXXX";
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	if (file) {
+		fputs(text, file);
+		fclose(file);
+	}
+}
+
+/* What is in use after another choice: "changed A:P B:P", "same", "refused". */
+static const char *choose_again(void)
+{
+	static char out[256];
+	char *why, text[ADDR_TEXT];
+	bool is_other = resolver_choose_again(resolver, &why);
+	size_t count;
+	const struct endpoint *list = resolver_forwarders(resolver, &count);
+
+	strcpy(out, is_other ? "changed" : why ? "refused" : "same");
+	for (size_t i = 0; i < count && i < 4; i++)
+		strcat(strcat(out, " "), endpoint_format(&list[i], text));
+	free(why);
+	return out;
+}
+
+static void test_chooses_again(void)
+{
+	static const char *const files[] = {"/nonexistent/resolv.conf", forward_file, NULL};
+	const char *const *usual = resolver_forward_files(resolver);
+	char anchor[] = "/tmp/resolver_life.XXXXXX", *why = NULL;
+	struct reply reply;
+
+	close(mkstemp(forward_file));
+	close(mkstemp(anchor));
+	write_file(anchor, ". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n");
+	is_str(usual[2], "/etc/resolv.conf", "the files of A11");
+	resolver_set_forward_files(resolver, files);
+	write_file(forward_file, "nameserver 192.0.2.7\n");
+	ok(strncmp(choose_again(), "same 127.0.0.1:", 15) == 0, "dns-forward= is given: it stays");
+
+	config.forward_count = 0;
+	write_file(forward_file, "");
+	is_int(configure("0.0.0.0", &why), 0, "none is given, and none found");
+	is_str(choose_again(), "same", "nor again");
+	reply = ask("pass.example", 1, EDNS);
+	ok(reply_rcode(&reply) == 2 && strstr(reply.text, "no forwarder"), "SERVFAIL, and why");
+	write_file(forward_file, "nameserver 192.0.2.7\nnameserver 192.0.2.8\n");
+	is_str(choose_again(), "changed 192.0.2.7:53 192.0.2.8:53", "a file names two");
+	is_str(choose_again(), "same 192.0.2.7:53 192.0.2.8:53", "which stay");
+	write_file(forward_file, "nameserver 192.0.2.8\nnameserver 192.0.2.7\n");
+	is_str(choose_again(), "changed 192.0.2.8:53 192.0.2.7:53", "another order is another list");
+
+	config.trust_anchor_file = anchor;
+	is_int(configure("0.0.0.0", &why), 0, "with a trust anchor");
+	is_str(choose_again(), "same 192.0.2.8:53 192.0.2.7:53", "the same list is left alone");
+	unlink(anchor);
+	write_file(forward_file, "nameserver 192.0.2.9\n");
+	is_str(choose_again(), "refused 192.0.2.8:53 192.0.2.7:53", "without its file: those in use stay");
+	config.trust_anchor_file = NULL;
+	is_int(configure("0.0.0.0", &why), 0, "without an anchor");
+	unlink(forward_file);
+	is_str(choose_again(), "changed", "the file has gone: none");
+	config.forward_count = 1;
+	is_int(configure("0.0.0.0", &why), 0, "dns-forward= again");
+	reply = ask("pass.example", 1, PLAIN);
+	is_str(reply_addr(&reply, 0), "192.0.2.1", "is asked");
+}
+
 /* Ends with a query held and another one asked: all is given back. */
 static void test_end(void)
 {
@@ -472,6 +545,7 @@ int main(void)
 	test_refused();
 	test_bounded();
 	test_addresses();
+	test_chooses_again();
 	test_end();
 	server_stop(&server);
 	loop_free(loop);
