@@ -13,6 +13,7 @@
 #include "daemon/addrs.h"
 #include "daemon/control.h"
 #include "daemon/debug.h"
+#include "daemon/forwarders.h"
 #include "daemon/gate.h"
 #include "daemon/joins.h"
 #include "daemon/keylog.h"
@@ -63,6 +64,7 @@ static void addresses_changed(void *arg)
 
 	log_info("our addresses have changed");
 	trigger_addresses_changed(daemon->trigger);
+	forwarders_look(daemon->forwarders);
 }
 
 static void routes_changed(void *arg)
@@ -71,6 +73,7 @@ static void routes_changed(void *arg)
 
 	log_debug("our routes have changed");
 	trigger_routes_changed(daemon->trigger);
+	forwarders_look(daemon->forwarders);
 }
 
 static void take_datagram(void *arg, const struct path *path, const uint8_t *data, size_t len)
@@ -144,15 +147,6 @@ static int open_data_plane(struct daemon *daemon)
 	return daemon->dp ? 0 : error;
 }
 
-static void forward_tunnels(struct daemon *daemon)
-{
-	size_t count;
-	const struct endpoint *forwarders = resolver_forwarders(daemon->resolver, &count);
-
-	for (size_t i = 0; i < count; i++)
-		trigger_want(daemon->trigger, &forwarders[i].addr);
-}
-
 /* The kernel has the lines: a forwarder in a group gets its tunnel (A13), and we are ready. */
 static void lines_ready(void *arg, int error)
 {
@@ -162,7 +156,7 @@ static void lines_ready(void *arg, int error)
 
 	if (error)
 		log_error("cannot install all policies: %s", strerror(-error));
-	forward_tunnels(daemon);
+	forwarders_want_tunnels(daemon->forwarders);
 	if (!daemon->degraded)
 		load_keep(daemon->conf);
 	log_info("ready: %zu lines, %zu listeners", daemon->conf->policy.line_count,
@@ -297,7 +291,7 @@ static void reload_done(void *arg, int error)
 
 	if (error)
 		log_error("reload: cannot install all policies: %s", strerror(-error));
-	forward_tunnels(daemon);
+	forwarders_want_tunnels(daemon->forwarders);
 	sd_notify(0, "READY=1");
 }
 
@@ -344,6 +338,7 @@ char *daemon_reload(struct daemon *daemon)
 	load_keep(conf);
 	keylog_set_file(daemon->keylog, conf->setup.key_log);
 	watch_configure(daemon->watch, conf, daemon->config_path);
+	forwarders_configure(daemon->forwarders, &conf->resolver);
 	joins_configure(daemon->joins, conf);
 	trigger_reconfigure(daemon->trigger, conf, reload_done, daemon);
 	conf_free(old);
@@ -386,6 +381,8 @@ static void terminate(struct loop_signal *signal, int number)
 	sd_notify(0, "STOPPING=1");
 	control_close(daemon->control);
 	daemon->control = NULL;
+	forwarders_free(daemon->forwarders);
+	daemon->forwarders = NULL;
 	resolver_free(daemon->resolver);
 	daemon->resolver = NULL;
 	trigger_shutdown(daemon->trigger);
@@ -402,6 +399,7 @@ static void start_signal(struct daemon *daemon, struct loop_signal *watcher,
 static void free_parts(struct daemon *daemon)
 {
 	watch_free(daemon->watch);
+	forwarders_free(daemon->forwarders);
 	control_close(daemon->control);
 	resolver_free(daemon->resolver);
 	gate_free(daemon->gate);
@@ -438,6 +436,8 @@ static int start(struct daemon *daemon)
 		return error;
 	daemon->watch = watch_new(daemon->loop, files_changed, daemon);
 	watch_configure(daemon->watch, daemon->conf, daemon->config_path);
+	daemon->forwarders = forwarders_new(daemon->loop, daemon->resolver, daemon->trigger);
+	forwarders_configure(daemon->forwarders, &daemon->conf->resolver);
 	trigger_set_lines(daemon->trigger, lines_ready, daemon);
 	return 0;
 }

@@ -12,6 +12,7 @@
 struct addrs;
 struct control;
 struct dataplane;
+struct forwarders;
 struct gate;
 struct joins;
 struct keylog;
@@ -47,6 +48,7 @@ struct daemon {
 	struct resolver *resolver;
 	struct control *control;
 	struct watch *watch;
+	struct forwarders *forwarders; /* NULL once we stop */
 	struct loop_signal hangup, terminate, interrupt;
 };
 

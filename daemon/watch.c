@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Changes of the configuration's files, by inotify(7) (watch.h). */
+/* Changes of files, by inotify(7) (watch.h). */
 #include "daemon/watch.h"
 
 #include "lib/log.h"
@@ -107,20 +107,33 @@ static void add_folder_of(struct watch *watch, const char *file)
 	free(path);
 }
 
+static bool start(struct watch *watch)
+{
+	if (watch->fd >= 0)
+		return true;
+	watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (watch->fd < 0) {
+		log_warning("watch: %s", strerror(errno));
+		return false;
+	}
+	loop_io_start(watch->loop, &watch->io, watch->fd, LOOP_READ);
+	return true;
+}
+
+void watch_file(struct watch *watch, const char *file)
+{
+	if (start(watch))
+		add_folder_of(watch, file);
+}
+
 void watch_configure(struct watch *watch, const struct conf *conf, const char *path)
 {
 	if (!conf->setup.watch) {
 		stop(watch);
 		return;
 	}
-	if (watch->fd < 0) {
-		watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-		if (watch->fd < 0) {
-			log_warning("watch: %s", strerror(errno));
-			return;
-		}
-		loop_io_start(watch->loop, &watch->io, watch->fd, LOOP_READ);
-	}
+	if (!start(watch))
+		return;
 	add_folder_of(watch, path);
 	add_folder(watch, conf->setup.policies_dir);
 	for (size_t i = 0; i < conf->file_count; i++)

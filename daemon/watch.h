@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * watch=yes (C4): says when a file of the configuration has been written,
- * moved or deleted. Folders are watched, not files, for editors and copying
- * programs put a new file in the old one's place. Several changes within half
- * a second are told as one.
+ * Says when a file has been written, moved or deleted: those of the
+ * configuration with watch=yes (C4), those that name forwarders (A11). Folders
+ * are watched, not files, for editors and copying programs put a new file in
+ * the old one's place. Several changes within half a second are told as one.
  */
 #ifndef DAEMON_WATCH_H
 #define DAEMON_WATCH_H
@@ -20,5 +20,7 @@ void watch_free(struct watch *watch);
  * watch=yes; that of `path`, which was asked for, also when another was loaded (C2).
  */
 void watch_configure(struct watch *watch, const struct conf *conf, const char *path);
+/* The folder of one more file; nothing, where it is missing: call again later. */
+void watch_file(struct watch *watch, const char *file);
 
 #endif
