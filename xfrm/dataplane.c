@@ -343,6 +343,36 @@ static void close_again(struct dataplane *dp)
 	}
 }
 
+/*
+ * What a dead run's tunnel has made of the inbound block of a closed line of one host is the
+ * line's own object: a block again, never away (K5). The line's block of what is forwarded,
+ * which no tunnel ever changes, says whose it is.
+ */
+static int close_adopted(struct dataplane *dp)
+{
+	struct mirrored *mirrored, *next;
+	int error = 0;
+
+	HASH_ITER (hh, dp->mirror, mirrored, next) {
+		struct entry_key forwarded = mirrored->entry.key;
+		const struct mirrored *line;
+		struct entry block;
+
+		if (!mirrored->of_flow || forwarded.dir != ENTRY_IN || !entry_tag_is_closed(forwarded.tag))
+			continue;
+		forwarded.dir = ENTRY_FWD;
+		forwarded.dst = (struct prefix){.addr = {.family = forwarded.src.addr.family}};
+		line = mirror_find(dp, &forwarded);
+		if (!line || line->entry.action != ENTRY_BLOCK)
+			continue;
+		block = line->entry;
+		block.key = mirrored->entry.key;
+		error = mirror_put(dp, &block, NULL);
+		mirrored->of_flow = false; /* a refusal leaves the tunnel's, which lets in no cleartext either */
+	}
+	return error;
+}
+
 static int let_go(struct dataplane *dp, bool (*goes)(const struct mirrored *mirrored))
 {
 	const struct desired nothing = {0};
@@ -353,6 +383,8 @@ static int let_go(struct dataplane *dp, bool (*goes)(const struct mirrored *mirr
 	close_again(dp);
 	if (!dp->adopted)
 		error = mirror_adopt(dp);
+	if (!error)
+		error = close_adopted(dp);
 	HASH_ITER (hh, dp->mirror, mirrored, next)
 		mirrored->unwanted = goes(mirrored);
 	lines_begin_bulk(dp, &nothing);

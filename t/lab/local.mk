@@ -6,6 +6,7 @@ LAB_TESTS += \
 	t/lab/addresses.t \
 	t/lab/bad-certs.t \
 	t/lab/certs.t \
+	t/lab/closed.t \
 	t/lab/container.t \
 	t/lab/crowd.t \
 	t/lab/debug.t \
