@@ -6,7 +6,7 @@ import subprocess
 from lab import *
 from lab import state
 
-for name in ("xfrm_lines", "xfrm_flows", "xfrm_search"):
+for name in ("xfrm_lines", "xfrm_flows", "xfrm_search", "xfrm_spread", "xfrm_waiting"):
     test = subprocess.run([state.builddir(f"t/unit/{name}")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True)
     lines = test.stdout.splitlines()
