@@ -118,6 +118,21 @@ static void find_undecided(struct addr_set *undecided)
 		fclose(file);
 }
 
+/* The kernel takes a network's last address for a broadcast even where none was set (but RFC 3021). */
+static void add_last_address(const struct ifaddrs *ifa, const struct addr *address, struct addr_set *broadcasts)
+{
+	struct endpoint mask;
+	struct addr last = *address;
+
+	if (address->family != ADDR_IPV4 || !ifa->ifa_netmask ||
+		!endpoint_from_sockaddr(ifa->ifa_netmask, &mask) || (mask.addr.bytes[3] & 3) != 0 ||
+		mask.addr.family != ADDR_IPV4 || !(ifa->ifa_flags & IFF_BROADCAST))
+		return;
+	for (size_t i = 0; i < addr_len(&last); i++)
+		last.bytes[i] |= (uint8_t)~mask.addr.bytes[i];
+	set_add(broadcasts, &last);
+}
+
 static void add_interface(const struct ifaddrs *ifa, const struct addr_set *undecided,
 	struct addr_set *own, struct addr_set *broadcasts)
 {
@@ -130,6 +145,7 @@ static void add_interface(const struct ifaddrs *ifa, const struct addr_set *unde
 	if (addr_is_special(&address) || set_has(undecided, &address))
 		return;
 	set_add(own, &address);
+	add_last_address(ifa, &address, broadcasts);
 	if ((ifa->ifa_flags & IFF_BROADCAST) && ifa->ifa_broadaddr &&
 		endpoint_from_sockaddr(ifa->ifa_broadaddr, &endpoint) &&
 		endpoint.addr.family == ADDR_IPV4 && !addr_is_any(&endpoint.addr) &&

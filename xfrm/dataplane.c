@@ -323,6 +323,11 @@ static bool goes_at_flush(const struct mirrored *mirrored)
 	return true;
 }
 
+static bool is_ipv4(const struct mirrored *mirrored)
+{
+	return mirrored->entry.key.src.addr.family == ADDR_IPV4;
+}
+
 static void forget_flows(struct dataplane *dp)
 {
 	struct flow *flow, *next;
@@ -343,50 +348,33 @@ static void close_again(struct dataplane *dp)
 	}
 }
 
-/*
- * What a dead run's tunnel has made of the inbound block of a closed line of one host is the
- * line's own object: a block again, never away (K5). The line's block of what is forwarded,
- * which no tunnel ever changes, says whose it is.
- */
-static int close_adopted(struct dataplane *dp)
+/* Exemptions (K3) stay with what they are exempt from. */
+static void mark_going(struct dataplane *dp, bool (*goes)(const struct mirrored *mirrored))
 {
 	struct mirrored *mirrored, *next;
-	int error = 0;
+	bool stays4 = false, stays6 = false;
 
 	HASH_ITER (hh, dp->mirror, mirrored, next) {
-		struct entry_key forwarded = mirrored->entry.key;
-		const struct mirrored *line;
-		struct entry block;
-
-		if (!mirrored->of_flow || forwarded.dir != ENTRY_IN || !entry_tag_is_closed(forwarded.tag))
-			continue;
-		forwarded.dir = ENTRY_FWD;
-		forwarded.dst = (struct prefix){.addr = {.family = forwarded.src.addr.family}};
-		line = mirror_find(dp, &forwarded);
-		if (!line || line->entry.action != ENTRY_BLOCK)
-			continue;
-		block = line->entry;
-		block.key = mirrored->entry.key;
-		error = mirror_put(dp, &block, NULL);
-		mirrored->of_flow = false; /* a refusal leaves the tunnel's, which lets in no cleartext either */
+		mirrored->unwanted = goes(mirrored);
+		if (!mirrored->unwanted)
+			*(is_ipv4(mirrored) ? &stays4 : &stays6) = true;
 	}
-	return error;
+	HASH_ITER (hh, dp->mirror, mirrored, next) {
+		if (entry_tag_line(mirrored->entry.key.tag) == 0)
+			mirrored->unwanted = !(is_ipv4(mirrored) ? stays4 : stays6);
+	}
 }
 
 static int let_go(struct dataplane *dp, bool (*goes)(const struct mirrored *mirrored))
 {
 	const struct desired nothing = {0};
-	struct mirrored *mirrored, *next;
 	int error = 0;
 
 	waiting_clear(dp);
 	close_again(dp);
 	if (!dp->adopted)
 		error = mirror_adopt(dp);
-	if (!error)
-		error = close_adopted(dp);
-	HASH_ITER (hh, dp->mirror, mirrored, next)
-		mirrored->unwanted = goes(mirrored);
+	mark_going(dp, goes);
 	lines_begin_bulk(dp, &nothing);
 	lines_sweep_unwanted(dp);
 	if (dp->mirror) {

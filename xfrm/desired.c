@@ -129,14 +129,15 @@ static void add_hosts(struct desired *desired, const struct dp_line *line, const
 	}
 }
 
-static void add_inbound(struct desired *desired, const struct dp_line *line, const struct addr *local)
+/* For every destination: what closes us is there before our addresses are (K5, K7). */
+static void add_inbound(struct desired *desired, const struct dp_line *line, enum entry_dir dir)
 {
-	struct prefix host = prefix_of_host(local);
+	struct prefix any = any_of(line->remote.addr.family);
 
 	if (line->in == DP_IN_BLOCK)
-		add_line(desired, line, ENTRY_IN, &host, ENTRY_BLOCK, ENTRY_CLOSING);
+		add_line(desired, line, dir, &any, ENTRY_BLOCK, ENTRY_CLOSING);
 	else if (line->in == DP_IN_ALLOW)
-		add_line(desired, line, ENTRY_IN, &host, ENTRY_ALLOW, ENTRY_LINE);
+		add_line(desired, line, dir, &any, ENTRY_ALLOW, ENTRY_LINE);
 }
 
 /* A packet meets the policies twice: with the container's source, and masqueraded with ours. */
@@ -153,10 +154,8 @@ static void add_wide(const struct dataplane *dp, struct desired *desired, const 
 {
 	struct prefix any = any_of(line->remote.addr.family);
 
-	if (line->in == DP_IN_BLOCK)
-		add_line(desired, line, ENTRY_FWD, &any, ENTRY_BLOCK, ENTRY_CLOSING);
-	else if (line->in == DP_IN_ALLOW)
-		add_line(desired, line, ENTRY_FWD, &any, ENTRY_ALLOW, ENTRY_LINE);
+	add_inbound(desired, line, ENTRY_IN);
+	add_inbound(desired, line, ENTRY_FWD);
 	if (line->closed && (line->out == DP_TRAP || line->out == DP_TRAP_PASS))
 		add_masqueraded(dp, desired, line);
 	/* Fail-closed for every source that has no trap (K7). */
@@ -171,10 +170,6 @@ void desired_add_line(const struct dataplane *dp, struct desired *desired, const
 	const struct line *known = line_find(dp, line->id);
 	struct entry trap;
 
-	for (size_t i = 0; i < dp->local_count; i++) {
-		if (dp->locals[i].family == line->remote.addr.family)
-			add_inbound(desired, line, &dp->locals[i]);
-	}
 	add_wide(dp, desired, line);
 	for (size_t i = 0; i < dp->local_count; i++) {
 		if (dp->locals[i].family != line->remote.addr.family ||
@@ -223,12 +218,16 @@ static void exempt_dhcp(struct desired *desired, uint8_t family, uint16_t client
 	exempt(desired, ENTRY_IN, any, any, IPPROTO_UDP, server, client);
 }
 
-/* Multicast and link-local destinations, for lines so wide that they hold them. */
+/*
+ * Multicast, broadcast and link-local (G6): into them from whoever sends, as a line's inbound
+ * block is for every destination; the rest is for lines so wide that they hold them.
+ */
 static void exempt_special(
 	struct desired *desired, const struct dp_line *lines, size_t count, const char *text)
 {
 	struct prefix special = parsed(text);
 
+	exempt(desired, ENTRY_IN, any_of(special.addr.family), special, 0, 0, 0);
 	for (size_t i = 0; i < count; i++) {
 		const struct prefix *remote = &lines[i].remote;
 
@@ -237,7 +236,6 @@ static void exempt_special(
 			continue;
 		exempt(desired, ENTRY_OUT, any_of(special.addr.family), special, 0, 0, 0);
 		exempt(desired, ENTRY_IN, special, any_of(special.addr.family), 0, 0, 0);
-		exempt(desired, ENTRY_IN, any_of(special.addr.family), special, 0, 0, 0);
 		return;
 	}
 }
@@ -248,14 +246,14 @@ static void exempt_ipv4(const struct dataplane *dp, struct desired *desired,
 	struct prefix any = any_of(ADDR_IPV4);
 
 	exempt_dhcp(desired, ADDR_IPV4, 68, 67);
-	for (size_t i = 0; i < dp->broadcast_count; i++)
-		exempt(desired, ENTRY_OUT, any, prefix_of_host(&dp->broadcasts[i]), 0, 0, 0);
-	for (size_t i = 0; i < dp->local_count; i++) {
-		/* Unreachable and "fragmentation needed", from whoever sends them (kernel.md I). */
-		if (dp->locals[i].family == ADDR_IPV4)
-			exempt(desired, ENTRY_IN, any, prefix_of_host(&dp->locals[i]), IPPROTO_ICMP,
-				3, 0);
+	for (size_t i = 0; i < dp->broadcast_count; i++) {
+		struct prefix broadcast = prefix_of_host(&dp->broadcasts[i]);
+
+		exempt(desired, ENTRY_OUT, any, broadcast, 0, 0, 0);
+		exempt(desired, ENTRY_IN, any, broadcast, 0, 0, 0);
 	}
+	/* Unreachable and "fragmentation needed", from whoever sends them (kernel.md I). */
+	exempt(desired, ENTRY_IN, any, any, IPPROTO_ICMP, 3, 0);
 	exempt_special(desired, lines, count, "224.0.0.0/4");
 	exempt_special(desired, lines, count, "255.255.255.255/32");
 	exempt_special(desired, lines, count, "169.254.0.0/16");

@@ -476,21 +476,12 @@ static int return_outbound(struct dataplane *dp, const struct line *line, const 
 	return error;
 }
 
-/* In and fwd of a host: those of a line of one host were the line's before (kernel.md D, end). */
+/* In and fwd of a host go: those of its line, which say what comes in, lie beneath. */
 static void return_inbound(struct dataplane *dp, const struct dp_line *line, const struct flow *flow)
 {
 	struct entry_key in = host_key(line, flow, ENTRY_IN), fwd = host_key(line, flow, ENTRY_FWD);
 
-	if (is_host_line(line) && line->in != DP_IN_NOTHING) {
-		struct entry entry = {.key = in,
-			.action = line->in == DP_IN_BLOCK ? ENTRY_BLOCK : ENTRY_ALLOW,
-			.priority = entry_priority(
-				line->slot, line->in == DP_IN_BLOCK ? ENTRY_CLOSING : ENTRY_LINE)};
-
-		mirror_put(dp, &entry, NULL);
-	} else {
-		mirror_del(dp, &in, NULL);
-	}
+	mirror_del(dp, &in, NULL);
 	mirror_del(dp, &fwd, NULL);
 }
 

@@ -291,9 +291,14 @@ static void test_foreign(void)
 	is_int(netlink_request(reader, encode_policy_delete(&foreign.key)), 0, "theirs goes");
 }
 
+static bool is_exemption(const struct entry *entry)
+{
+	return is_ours(entry) && entry->priority == ENTRY_EXEMPT;
+}
+
 static bool is_ours_and_open(const struct entry *entry)
 {
-	return is_ours(entry) && !is_closed(entry);
+	return is_ours(entry) && !is_closed(entry) && !is_exemption(entry);
 }
 
 static void test_stop(void)
@@ -302,12 +307,15 @@ static void test_stop(void)
 		make_line(2, PRIVATE_OR_CLEAR, "10.2.0.0/16", 0, 0),
 		make_line(3, BLOCK, "10.4.0.0/16", 0, 0), make_line(4, PRIVATE, "10.6.0.1/32", 0, 0)};
 	struct dp_flow flow = make_flow(4, "10.6.0.1");
+	intmax_t exemptions;
 
 	set_lines(lines, 4);
+	exemptions = (intmax_t)count_policies(is_exemption);
 	dp_hold(dp, &flow, NULL, NULL); /* nobody asks */
 	dp_stop(dp, take_answer, NULL);
 	is_int(answer_of_request(), 0, "a stop");
 	is_int((intmax_t)count_policies(is_ours_and_open), 0, "takes away what opens");
+	is_int((intmax_t)count_policies(is_exemption), exemptions, "and leaves what private is exempt from (K3)");
 	is_int(send_udp("10.2.0.9", 9), 0, "private-or-clear");
 	is_int(on_wire("10.2.0.9", 1), 1, "is open");
 	send_udp("10.1.0.30", 9);
