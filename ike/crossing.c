@@ -4,20 +4,25 @@
 
 #include <string.h>
 
-/* 2 to 5 s: long enough that what travels on the loser's SAs arrives. */
-static uint64_t redundant_delay_us(struct ike *ike)
+/*
+ * 2 to 5 s: long enough that what travels on the loser's SAs arrives. A peer that
+ * began the loser has had that time, and the network's, before we do it in its
+ * place: strongSwan keeps both.
+ */
+static uint64_t redundant_delay_us(const struct ike_sa *loser)
 {
+	uint64_t least_us = loser->role == IKE_INITIATOR ? 2000000 : 7000000;
 	uint16_t jitter;
 
-	ike->ops.random(ike->arg, &jitter, sizeof(jitter));
-	return 2000000u + jitter * UINT64_C(3000000) / UINT16_MAX;
+	loser->ike->ops.random(loser->ike->arg, &jitter, sizeof(jitter));
+	return least_us + jitter * UINT64_C(3000000) / UINT16_MAX;
 }
 
 static void delete_later(struct ike_sa *sa)
 {
 	if (sa->delete_us != IKE_NEVER)
 		return;
-	sa->delete_us = sa->ike->now_us + redundant_delay_us(sa->ike);
+	sa->delete_us = sa->ike->now_us + redundant_delay_us(sa);
 	sa->delete_reason = IKE_REASON_REDUNDANT;
 	ike_sa_schedule(sa);
 }
@@ -34,8 +39,8 @@ static bool have_crossed(const struct ike_sa *a, const struct ike_sa *b)
 /*
  * Two SAs for one flow. Of two that crossed, the one with the lower nonce loses
  * and its initiator deletes it after a quiet time; both ends compute the same.
- * The winner is then the peer's, who may have missed our IKE_AUTH response: a
- * probe makes sure of it. Of others, the older one is asked: the peer may have
+ * Where that is us the winner is the peer's, who may have missed our IKE_AUTH
+ * response: a probe makes sure of it. Of others, the older one is asked: the peer may have
  * lost its state (N7).
  */
 static void settle_pair(struct ike_sa *fresh, struct ike_sa *other)
@@ -46,10 +51,11 @@ static void settle_pair(struct ike_sa *fresh, struct ike_sa *other)
 
 	if (!have_crossed(fresh, other)) {
 		ike_send_probe(other);
-	} else if (loser->role == IKE_INITIATOR) {
-		delete_later(loser);
-		ike_send_probe(loser == fresh ? other : fresh);
+		return;
 	}
+	delete_later(loser);
+	if (loser->role == IKE_INITIATOR)
+		ike_send_probe(loser == fresh ? other : fresh);
 }
 
 void ike_settle_crossing(struct ike_child_sa *child)

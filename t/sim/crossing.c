@@ -5,6 +5,7 @@
  * Whatever happens, at the end both hosts hold the same one pair, every
  * negotiation has ended once, and nothing is left over.
  */
+#include "ike/const.h"
 #include "t/sim/world.h"
 #include "t/tap.h"
 
@@ -70,7 +71,8 @@ static const char *run(uint64_t seed, enum ike_auth auth, unsigned loss)
 	world_initiate(&world, other);
 	world_run_for(&world, offset_us);
 	world_initiate(&world, 1 - other);
-	/* The weather clears up after the negotiations; liveness then finds what they left behind. */
+	/* The weather clears up after the negotiations; liveness then finds what they left behind.
+	 */
 	world_run_for(&world, 8000 * WORLD_MS);
 	world.loss_percent = world.duplicate_percent = 0;
 	world_run_for(&world, 60000 * WORLD_MS);
@@ -99,8 +101,40 @@ static void test_weather(enum ike_auth auth, unsigned loss, const char *name)
 		if (wrong && bad++ < 5)
 			diag("seed %" PRIu64 " (%s, loss %u): %s", seed, name, loss, wrong);
 	}
-	ok(bad == 0, "%s, %u %% loss: %u runs agree (%u crossed, %u joined, %u otherwise; %u bad)", name,
-		loss, (unsigned)seeds - bad, redundant, lonely, single, bad);
+	ok(bad == 0, "%s, %u %% loss: %u runs agree (%u crossed, %u joined, %u otherwise; %u bad)",
+		name, loss, (unsigned)seeds - bad, redundant, lonely, single, bad);
+}
+
+/* A host never says anything on an IKE SA that it began. */
+static bool drop_of_initiators(struct world *unused, struct packet *packet)
+{
+	(void)unused;
+	return packet->exchange != IKE_EXCHANGE_INFORMATIONAL || packet->answer ||
+	       !(packet->data[19] & 0x08);
+}
+
+/* A peer that knows nothing of the rule keeps the loser that it began: the other end deletes it. */
+static void test_peer_that_keeps_both(void)
+{
+	unsigned crossed = 0, kept = 0;
+
+	for (uint64_t seed = 0; seed < 20; seed++) {
+		world_init(&world, seed, IKE_AUTH_PSK);
+		A->quiet = B->quiet = true;
+		world.filter = drop_of_initiators;
+		world_initiate(&world, 0);
+		world_initiate(&world, 1);
+		world_run_for(&world, 1000 * WORLD_MS);
+		crossed += A->ups == 2 && B->ups == 2;
+		/* Its own retransmissions of DELETE go on until retransmit-timeout. */
+		world_run_for(&world, 24000 * WORLD_MS);
+		kept += A->child_count != 1 || B->child_count != 1 || !world_agrees(&world);
+		world_clear(&world);
+	}
+	ok(crossed == 20 && kept == 0,
+		"a loser whose initiator does not delete it goes at the other end (%u crossed, %u "
+		"kept)",
+		crossed, kept);
 }
 
 int main(int argc, char **argv)
@@ -112,5 +146,6 @@ int main(int argc, char **argv)
 	test_weather(IKE_AUTH_NULL, 30, "NULL");
 	test_weather(IKE_AUTH_PSK, 0, "PSK");
 	test_weather(IKE_AUTH_PSK, 30, "PSK");
+	test_peer_that_keeps_both();
 	return tap_done();
 }
