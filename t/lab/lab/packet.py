@@ -4,7 +4,8 @@
 A frame counts where a host put it on the wire, before the wire delays or loses
 it. Kinds: esp (also inside UDP 4500), ike, tcp, udp, icmp, icmp-error (an error
 about somebody's packet), nd (neighbour and router discovery, MLD), arp, other.
-"clear" is everything but esp, ike, arp, nd and errors about esp or ike.
+A later fragment of IP is of its first one's kind. "clear" is everything but esp, ike, arp, nd and errors about
+esp or ike.
 """
 import ipaddress
 import socket
@@ -23,10 +24,12 @@ ND_TYPES = set(range(130, 138)) | {143}
 
 
 class Packet:
-    """One frame: time (seconds since the capture began), port, src, dst, kind, detail, data."""
+    """One frame: time (seconds since the capture began), port, src, dst, kind, detail, data. first_pieces: the
+    kinds of the first fragments seen so far."""
 
-    def __init__(self, when, port, data):
+    def __init__(self, when, port, data, first_pieces=None):
         self.time, self.port, self.data = when, port, data
+        self._first_pieces = {} if first_pieces is None else first_pieces
         self.src = self.dst = None
         self.kind, self.detail = "other", ""
         self.sport = self.dport = None
@@ -49,9 +52,9 @@ class Packet:
         if ip[0] >> 4 == 4:
             self.src, self.dst = (str(ipaddress.ip_address(ip[i:i + 4])) for i in (12, 16))
             proto, rest = ip[9], ip[(ip[0] & 15) * 4:struct.unpack_from("!H", ip, 2)[0]]
-            if struct.unpack_from("!H", ip, 6)[0] & 0x1FFF:
-                self.kind = "esp" if proto == 50 else "other"
-                self.detail = f"fragment of protocol {proto}"
+            offset = struct.unpack_from("!H", ip, 6)[0]
+            if offset & 0x3FFF:
+                self._parse_piece(ip[4:6], offset & 0x1FFF, proto, rest)
                 return
         else:
             self.src, self.dst = (str(ipaddress.ip_address(ip[i:i + 16])) for i in (8, 24))
@@ -59,6 +62,15 @@ class Packet:
             while proto in (0, 43, 60):
                 proto, rest = rest[0], rest[rest[1] * 8 + 8:]
         self._parse_payload(proto, rest)
+
+    def _parse_piece(self, datagram, offset, proto, rest):
+        key = self.src, self.dst, proto, datagram
+        if offset == 0:
+            self._parse_payload(proto, rest)
+            self._first_pieces[key] = self.kind
+            return
+        self.kind = "esp" if proto == 50 else self._first_pieces.get(key, "other")
+        self.detail = f"fragment of protocol {proto}"
 
     def _parse_payload(self, proto, rest):
         if proto == 50:
@@ -137,6 +149,7 @@ class Capture:
         self.newest = 0.0       # the time of the last frame that was read
         self.shared = False     # several tests at once: silence never comes
         self._ports = ports
+        self._first_pieces = {}
         self._idle = threading.Event()
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
@@ -163,7 +176,7 @@ class Capture:
                 if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
                     seconds, nanoseconds = struct.unpack("qq", value)
                     when = seconds + nanoseconds / 1e9
-            self.packets.append(Packet(when - self.started, address[0], data))
+            self.packets.append(Packet(when - self.started, address[0], data, self._first_pieces))
             self.newest = when
 
     def settle(self, limit=2.0):
