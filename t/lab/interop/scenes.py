@@ -102,16 +102,20 @@ def no_fragments(cell):
 
 
 def traffic_while(cell, done, told):
-    """Traffic both ways for some seconds; told() the peer after the first; done() must be true in the end."""
+    """Traffic both ways for some seconds; told() the peer after the first; done() must be true in the end.
+    libreswan sends on the new SA when it has answered, before we can have read that answer: what arrives in
+    between is its loss, and our kernel has counted it."""
     seconds = []
 
     def step():
         seconds.append(1)
         if len(seconds) == 3 and told:
             told()
-    answered = traffic_both_ways(cell.ours, cell.there, cell.theirs, cell.back, PINGS, step)
-    if answered != (PINGS, PINGS):
-        return f"packets are lost: {answered} of {PINGS} are answered"
+    early = cell.ours.xfrm_stat().get("XfrmInNoStates", 0)
+    there, back = traffic_both_ways(cell.ours, cell.there, cell.theirs, cell.back, PINGS, step)
+    early = cell.ours.xfrm_stat().get("XfrmInNoStates", 0) - early
+    if there + back + (early if cell.peer == LSW else 0) < 2 * PINGS:
+        return f"packets are lost: {there} and {back} of {PINGS} are answered, {early} of theirs came before their SA"
     return None if done() else "nothing was replaced"
 
 
@@ -243,8 +247,9 @@ def crossed(cell):
     first = {p.src: p.time for p in reversed(begun)}
     if len(first) != 2 or abs(first[cell.back] - first[cell.there]) > DELAY_MS / 1000:
         return "they did not cross"
-    # The surplus pair goes after a quiet time of 5 s at most, and nothing flaps.
-    if not wait_for(lambda: len(cell.spis()) == 1, 8, 0.2):
+    # The surplus pair goes after a quiet time: 5 s at most where its initiator does it, 10 s where we do it in
+    # the place of a peer that would keep both. And nothing flaps.
+    if not wait_for(lambda: len(cell.spis()) == 1, 15, 0.2):
         return f"{len(cell.spis())} pairs remain"
     mark, spis = cell.wire.now(), cell.spis()
     there = cell.ours.ping_start(cell.there, count=20, interval=0.1)
