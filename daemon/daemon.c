@@ -3,8 +3,9 @@
  * Start, run, reload, stop (daemon.h).
  *
  * Start: configuration, log, loop, addresses, IKE sockets, data plane,
- * engines, resolver, control socket; then privileges go, the lines are
- * installed, and when the kernel has them systemd is told that we are ready.
+ * engines, resolver, control socket; then privileges go, the workers
+ * start, the lines are installed, and when the kernel has them systemd is told
+ * that we are ready.
  * Stop: no new queries, DELETE to the peers, the data plane lets go of what
  * is not closed (K5), out.
  */
@@ -434,6 +435,7 @@ static int start(struct daemon *daemon)
 		error = privileges_drop();
 	if (error)
 		return error;
+	trigger_start_workers(daemon->trigger);
 	daemon->watch = watch_new(daemon->loop, files_changed, daemon);
 	watch_configure(daemon->watch, daemon->conf, daemon->config_path);
 	daemon->forwarders = forwarders_new(daemon->loop, daemon->resolver, daemon->trigger);

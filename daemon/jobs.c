@@ -117,11 +117,9 @@ static void shorten_slice(void)
 		log_debug("the loop runs with the slices of all");
 }
 
-struct jobs *jobs_new(
-	struct loop *loop, unsigned threads, void (*done)(void *arg, uint64_t id), void *arg)
+struct jobs *jobs_new(struct loop *loop, void (*done)(void *arg, uint64_t id), void *arg)
 {
 	struct jobs *jobs = mem_new(struct jobs);
-	sigset_t all, old;
 
 	jobs->loop = loop;
 	jobs->done = done;
@@ -130,6 +128,13 @@ struct jobs *jobs_new(
 	pthread_cond_init(&jobs->arrived, NULL);
 	jobs->wake = (struct loop_wake){.woken = report, .arg = jobs};
 	loop_wake_start(loop, &jobs->wake);
+	return jobs;
+}
+
+void jobs_start(struct jobs *jobs, unsigned threads)
+{
+	sigset_t all, old;
+
 	/* Signals belong to the loop's thread. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
@@ -142,7 +147,6 @@ struct jobs *jobs_new(
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	shorten_slice();
-	return jobs;
 }
 
 static void free_list(struct job *list)

@@ -11,9 +11,10 @@
 struct jobs;
 struct loop;
 
-/* `done(arg, id)` is called on the loop's thread, once for each job. */
-struct jobs *jobs_new(
-	struct loop *loop, unsigned threads, void (*done)(void *arg, uint64_t id), void *arg);
+/* `done(arg, id)` is called on the loop's thread, once for each job. Jobs wait until there are workers. */
+struct jobs *jobs_new(struct loop *loop, void (*done)(void *arg, uint64_t id), void *arg);
+/* Starts the workers: with the capabilities that the caller has then, for each thread has its own. */
+void jobs_start(struct jobs *jobs, unsigned threads);
 /* Waits for jobs that run, drops those that wait; no `done` is called any more. */
 void jobs_free(struct jobs *jobs);
 void jobs_submit(struct jobs *jobs, uint64_t id, void (*run)(void *data), void *data);

@@ -482,13 +482,18 @@ struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf
 	trigger->parts = *parts;
 	trigger->ike_timer = (struct loop_timer){.fired = ike_timer_fired, .arg = trigger};
 	trigger->policy_timer = (struct loop_timer){.fired = policy_timer_fired, .arg = trigger};
-	trigger->jobs = jobs_new(parts->loop, WORKERS, job_done, trigger);
+	trigger->jobs = jobs_new(parts->loop, job_done, trigger);
 	trigger->idle = idle_new(parts->loop, parts->dp, close_idle, trigger);
 	trigger->policy = policy_new(&policy_ops, trigger, joins_config(parts->joins));
 	trigger->refusals = refusals_new();
 	trigger->ike = ike_new(&ike_ops, trigger, &conf->ike);
 	trigger_set_locals(trigger);
 	return trigger;
+}
+
+void trigger_start_workers(struct trigger *trigger)
+{
+	jobs_start(trigger->jobs, WORKERS);
 }
 
 void trigger_free(struct trigger *trigger)

@@ -39,6 +39,8 @@ struct trigger_parts {
 
 struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf *conf);
 void trigger_free(struct trigger *trigger);
+/* Call when privileges are dropped: until then nothing is signed and no certificate checked. */
+void trigger_start_workers(struct trigger *trigger);
 
 /* Another configuration (C4): what still matches stays. `done` when the kernel has the lines. */
 void trigger_reconfigure(struct trigger *trigger, const struct conf *conf, dp_done done, void *arg);

@@ -1,6 +1,9 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The main job: a lookup is answered after the tunnel stands, and ESP from the first packet."""
+import glob
+import re
+
 from lab import *
 
 LINES = "192.0.2.0/28\n2001:db8::/124"
@@ -48,6 +51,11 @@ ok(what, f"oectl trace has a timeline: {what}")
 status = a.oectl("status")
 ok(all(key in status for key in ("version", "uptime_s", "peers", "negotiations", "queries", "degraded"))
    and status["degraded"] is False, "oectl status has what scripts lean on")
+
+capabilities = [re.findall("Cap(?:Prm|Eff):\t0*(\\w*)\n|NoNewPrivs:\t(.)", a.read(f"{task}/status"))
+                for task in glob.glob(f"/proc/{a.daemons[0].process.pid}/task/*")]
+ok(len(capabilities) > 1 and all(c == [("1000", ""), ("1000", ""), ("", "1")] for c in capabilities),
+   f"every thread has CAP_NET_ADMIN alone: {capabilities}")
 
 # private
 answer = c.dns("d.example")
