@@ -383,27 +383,38 @@ static void make_folder(const char *path)
 	free(copy);
 }
 
-/* A socket file that nobody listens on is a dead daemon's; a live one is not ours to take. */
-static bool somebody_listens(const struct sockaddr_un *addr)
+static bool fill_address(const char *path, struct sockaddr_un *out)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool alive = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0;
+	*out = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof(out->sun_path))
+		return false;
+	strcpy(out->sun_path, path);
+	return true;
+}
+
+bool control_is_open(const char *path)
+{
+	struct sockaddr_un addr;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* EAGAIN: it is too busy, or hangs; it lives. */
+	bool alive = fd >= 0 && fill_address(path, &addr) &&
+		     (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0 || errno == EAGAIN);
 
 	if (fd >= 0)
 		close(fd);
 	return alive;
 }
 
+/* A socket file that nobody listens on is a dead daemon's; a live one is not ours to take. */
 static int listen_at(const char *path)
 {
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct sockaddr_un addr;
 	int fd, error = 0;
 
-	if (strlen(path) >= sizeof(addr.sun_path))
+	if (!fill_address(path, &addr))
 		return -ENAMETOOLONG;
-	strcpy(addr.sun_path, path);
 	make_folder(path);
-	if (somebody_listens(&addr))
+	if (control_is_open(path))
 		return -EADDRINUSE;
 	unlink(path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

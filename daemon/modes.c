@@ -6,6 +6,7 @@
 #include "daemon/modes.h"
 
 #include "daemon/addrs.h"
+#include "daemon/control.h"
 #include "daemon/joins.h"
 #include "daemon/load.h"
 #include "daemon/lines.h"
@@ -119,17 +120,32 @@ int mode_closed(const char *config_path)
 		log_error("--closed: nothing was installed: the configuration does not load");
 		return 1;
 	}
-	status = run("--closed", conf, NULL);
+	/* It has all of it, and more: its tunnels would go. */
+	if (control_is_open(conf->setup.control_socket)) {
+		log_info("--closed: a daemon runs, which keeps it closed");
+		status = 0;
+	} else {
+		status = run("--closed", conf, NULL);
+	}
 	conf_free(conf);
 	return status;
 }
 
+/* These need no configuration, so they know of a daemon by the usual place of its socket. */
+static int run_alone(const char *what, void (*request)(struct dataplane *dp, dp_done done, void *arg))
+{
+	if (!control_is_open(OE_RUNDIR "/control.sock"))
+		return run(what, NULL, request);
+	log_error("%s: nothing was done: a daemon runs here (oectl flush)", what);
+	return 1;
+}
+
 int mode_release(void)
 {
-	return run("--release", NULL, dp_stop);
+	return run_alone("--release", dp_stop);
 }
 
 int mode_flush(void)
 {
-	return run("--flush", NULL, dp_flush);
+	return run_alone("--flush", dp_flush);
 }

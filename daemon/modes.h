@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The runs that do one thing to the kernel and exit: --closed, --release, --flush. */
+/*
+ * The runs that do one thing to the kernel and exit: --closed, --release, --flush.
+ * Beside a daemon that runs they do nothing: what they remove it believes to be there.
+ */
 #ifndef DAEMON_MODES_H
 #define DAEMON_MODES_H
 

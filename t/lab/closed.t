@@ -72,6 +72,11 @@ for to in (b.v4, b.v6):
 datagrams = listen(a, 9)
 for to in (a.v4, a.v6):
     ok(gets(datagrams, b, to, "tunnelled"), "which comes")
+beside = a.oe_run("--closed")
+is_(beside.returncode, 0, f"--closed beside a daemon is content: {beside.stderr.strip()}")
+ok(a.has_sa(b, limit=0), "and leaves its tunnels alone")
+for to in (a.v4, a.v6):
+    ok(gets(datagrams, b, to, "still tunnelled"), "which carry on")
 a.oe_daemon.kill()
 b.oe_daemon.stop()
 is_(b.oe_run("--flush").returncode, 0, "b has no daemon and no policy any more")
