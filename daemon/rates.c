@@ -31,7 +31,7 @@ void rates_free(struct rates *rates)
 
 static unsigned bucket_of(const void *key, size_t len)
 {
-	return hash_keyed(key, len) % BUCKETS;
+	return (unsigned)(hash_keyed(key, len) % BUCKETS);
 }
 
 /* When the bucket would be full again after one more was taken; false when none is left. */

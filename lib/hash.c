@@ -65,7 +65,7 @@ uint64_t hash_siphash(const uint8_t key[HASH_KEY_LEN], const void *data, size_t 
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-unsigned hash_keyed(const void *data, size_t len)
+uint64_t hash_keyed(const void *data, size_t len)
 {
-	return (unsigned)hash_siphash(process_key, data, len);
+	return hash_siphash(process_key, data, len);
 }

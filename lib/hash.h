@@ -17,9 +17,9 @@
 void hash_set_key(const uint8_t key[HASH_KEY_LEN]);
 uint64_t hash_siphash(const uint8_t key[HASH_KEY_LEN], const void *data, size_t len);
 /* With the key of this process. */
-unsigned hash_keyed(const void *data, size_t len);
+uint64_t hash_keyed(const void *data, size_t len);
 
-#define HASH_FUNCTION(data, len, value) ((value) = hash_keyed((data), (len)))
+#define HASH_FUNCTION(data, len, value) ((value) = (unsigned)hash_keyed((data), (len)))
 #include <uthash.h>
 
 #endif
