@@ -11,6 +11,7 @@ libresolver_a_SOURCES = \
 	resolver/message.c resolver/message.h resolver/records.h \
 	resolver/message_build.c \
 	resolver/owner.c resolver/owner.h \
+	resolver/pair.c resolver/pair.h \
 	resolver/query.c resolver/query.h \
 	resolver/query_parse.c \
 	resolver/resolver.c resolver/resolver.h \
@@ -25,10 +26,12 @@ t_fuzz_replay_dns_SOURCES = t/fuzz/replay.c t/fuzz/fuzz_dns.c t/tap.h
 t_fuzz_replay_dns_LDADD = $(RESOLVER_LIBS) $(EV_LIBS)
 EXTRA_DIST += t/fuzz/corpus/dns
 
-UNIT_TESTS += t/unit/resolver_hold t/unit/resolver_forwarders t/unit/resolver_owner t/unit/resolver_message \
+UNIT_TESTS += t/unit/resolver_hold t/unit/resolver_pair t/unit/resolver_forwarders t/unit/resolver_owner t/unit/resolver_message \
 	t/unit/resolver_upstream t/unit/resolver_life t/unit/resolver_debug
 t_unit_resolver_hold_SOURCES = t/unit/resolver_hold.c t/tap.h
 t_unit_resolver_hold_LDADD = libresolver.a liboe.a
+t_unit_resolver_pair_SOURCES = t/unit/resolver_pair.c t/tap.h
+t_unit_resolver_pair_LDADD = libresolver.a liboe.a
 t_unit_resolver_forwarders_SOURCES = t/unit/resolver_forwarders.c t/tap.h
 t_unit_resolver_forwarders_LDADD = libresolver.a liboe.a
 t_unit_resolver_owner_SOURCES = t/unit/resolver_owner.c t/tap.h

@@ -76,6 +76,7 @@ void query_release(struct query *query)
 
 	cancel_waits(query);
 	hold_clear(&query->hold);
+	pairs_leave(resolver->pairs, &query->pair);
 	leave_hold(query);
 	upstream_cancel(query->upstream);
 	loop_timer_stop(resolver->loop, &query->deadline);
@@ -181,12 +182,74 @@ static enum hold_kind kind_of(const struct query *query)
 	return asks_addresses(query) ? HOLD_KIND_ADDRESS : HOLD_KIND_RECORDS;
 }
 
+/* --- the other query of a getaddrinfo() (A3) ----------------------------------------------------- */
+
+/* Computed when it is needed: most queries without addresses never do. */
+static struct pair_half *pair_of(struct query *query)
+{
+	if (!query->pair.query)
+		query->pair = (struct pair_half){.key = pair_key(&query->client, query->question.text),
+			.type = query->question.type,
+			.arrived_us = query->arrived_us,
+			.query = query};
+	return &query->pair;
+}
+
+/* Who came later gets its grace all the same: it has not kept anybody waiting before. */
+static void start_grace(struct query *query, uint64_t usable_us)
+{
+	struct resolver *resolver = query->resolver;
+	uint64_t from_us = usable_us > query->arrived_us ? usable_us : query->arrived_us;
+
+	if (!loop_timer_active(&query->grace))
+		loop_timer_start_at(resolver->loop, &query->grace,
+			from_us + resolver->config.hold_grace_ms * UINT64_C(1000));
+}
+
+static void other_is_usable(struct pair_half *half)
+{
+	struct query *query = half->query;
+
+	start_grace(query, loop_now_us(query->resolver->loop));
+}
+
+static void note_usable(struct query *query)
+{
+	if (query->phase != QUERY_OTHER && asks_addresses(query))
+		pairs_usable(query->resolver->pairs, pair_of(query), loop_now_us(query->resolver->loop),
+			other_is_usable);
+}
+
+/* A6 leaves who set DO nothing but SERVFAIL for a set without a usable address: that is not worth hurrying. */
+static void wait_for_pair(struct query *query)
+{
+	struct pairs *pairs = query->resolver->pairs;
+	uint64_t usable_us;
+
+	if (kind_of(query) == HOLD_KIND_SIGNED)
+		return;
+	usable_us = pairs_other_usable(pairs, pair_of(query));
+	if (usable_us == LOOP_NEVER)
+		pairs_wait(pairs, &query->pair);
+	else
+		start_grace(query, usable_us);
+}
+
+static bool other_was_usable(struct query *query)
+{
+	return pairs_other_usable(query->resolver->pairs, pair_of(query)) != LOOP_NEVER;
+}
+
+/* --- what nothing is left of (A5) ----------------------------------------------------------------- */
+
 static void ask_other_family(struct query *query);
+
 
 /* Everything is decided, or no more time is given. */
 static void conclude(struct query *query)
 {
 	cancel_waits(query);
+	pairs_leave(query->resolver->pairs, &query->pair);
 	loop_timer_stop(query->resolver->loop, &query->grace);
 	loop_timer_stop(query->resolver->loop, &query->deadline);
 	if (query->phase == QUERY_OTHER) {
@@ -207,7 +270,10 @@ static void conclude(struct query *query)
 		answer_error(query, MESSAGE_NOERROR);
 		break;
 	case HOLD_SHAPE_OTHER:
-		ask_other_family(query);
+		if (other_was_usable(query))
+			answer_error(query, MESSAGE_NOERROR);
+		else
+			ask_other_family(query);
 		break;
 	case HOLD_SHAPE_FAIL:
 		answer_error(query, MESSAGE_SERVFAIL);
@@ -228,8 +294,6 @@ static void tell_decision(struct query *query, const struct hold_item *item)
 /* A3: once one address can be used, the others get a little time and no more. */
 static void look_again(struct query *query)
 {
-	struct resolver *resolver = query->resolver;
-
 	switch (hold_look(&query->hold)) {
 	case HOLD_KEEP:
 		break;
@@ -237,9 +301,8 @@ static void look_again(struct query *query)
 		/* Of the other family nobody wants to know more than that one can be used. */
 		if (query->phase == QUERY_OTHER)
 			conclude(query);
-		else if (!loop_timer_active(&query->grace))
-			loop_timer_start(resolver->loop, &query->grace,
-				resolver->config.hold_grace_ms * UINT64_C(1000));
+		else
+			start_grace(query, loop_now_us(query->resolver->loop));
 		break;
 	case HOLD_GO:
 		conclude(query);
@@ -253,6 +316,8 @@ static void decided(void *arg, const struct resolver_decision *decision)
 
 	item->decision = *decision;
 	tell_decision(item->query, item);
+	if (hold_is_usable(item))
+		note_usable(item->query);
 	look_again(item->query);
 }
 
@@ -310,6 +375,8 @@ static void start_hold(struct query *query, enum query_phase phase)
 	if (resolver->held_now > resolver->config.max_held)
 		end_us = 0;
 	loop_timer_start_at(resolver->loop, &query->deadline, end_us);
+	if (phase == QUERY_HELD)
+		wait_for_pair(query);
 	look_again(query);
 }
 
@@ -350,6 +417,8 @@ static void take_answer(void *arg, const struct upstream_answer *answer)
 		return;
 	}
 	walk_addresses(query, query->answer);
+	if (hold_usable(&query->hold))
+		note_usable(query);
 	if (hold_waiting(&query->hold))
 		start_hold(query, QUERY_HELD);
 	else

@@ -19,6 +19,7 @@
 #include "resolver/hold.h"
 #include "resolver/listener.h"
 #include "resolver/message.h"
+#include "resolver/pair.h"
 #include "resolver/upstream.h"
 
 /* Who asked what: a client's retransmission is the same (A9). Compared as bytes; zeroed first. */
@@ -43,6 +44,7 @@ struct query {
 	struct message *answer;
 	bool secure;
 	struct hold hold;
+	struct pair_half pair; /* with the query for the other family; without a key until it is needed */
 	struct message_error cause; /* of what was taken out, kept while the other family is asked */
 	struct loop_timer deadline, grace;
 	bool hurried;
@@ -67,6 +69,7 @@ struct resolver {
 	struct endpoint *forwarders;
 	size_t forwarder_count;
 	struct query *queries; /* by key: those that wait for something */
+	struct pairs *pairs;
 	struct query *spare;   /* memory for the next one; NULL: none */
 	uint64_t last_id;
 	size_t held_now;

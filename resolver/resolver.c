@@ -26,6 +26,7 @@ struct resolver *resolver_new(struct loop *loop, const struct resolver_gate *gat
 	resolver->observer = observer;
 	resolver->observer_arg = observer_arg;
 	resolver->upstream = upstream_new(loop);
+	resolver->pairs = pairs_new();
 	resolver->forward_files = forward_files;
 	return resolver;
 }
@@ -56,6 +57,7 @@ void resolver_free(struct resolver *resolver)
 	for (size_t i = 0; i < resolver->listener_count; i++)
 		listener_close(resolver->listeners[i]);
 	upstream_free(resolver->upstream);
+	pairs_free(resolver->pairs);
 	free_config(&resolver->config);
 	free(resolver->spare);
 	free(resolver->listeners);

@@ -16,6 +16,7 @@
 #define GRACE_MS 60u
 
 static const uint8_t https[] = {0, 1, 0, 0, 4, 0, 4, 192, 0, 2, 66};
+static const uint8_t silent_hint[] = {0, 1, 0, 0, 4, 0, 4, 192, 0, 2, 30};
 
 static const struct served names[] = {
 	{.name = "pass.example", .addrs = "192.0.2.1"},
@@ -30,6 +31,9 @@ static const struct served names[] = {
 	{.name = "failed.example", .addrs = "192.0.2.50"},
 	{.name = "six.example", .addrs = "192.0.2.50 2001:db8::1"},
 	{.name = "sixlate.example", .addrs = "192.0.2.50 2001:db8::20 2001:db8::30"},
+	{.name = "dual.example", .addrs = "192.0.2.1 2001:db8::30", .https = silent_hint, .https_len = sizeof(silent_hint)},
+	{.name = "duallate.example", .addrs = "192.0.2.20 2001:db8::30"},
+	{.name = "dualfail.example", .addrs = "192.0.2.1 2001:db8::50"},
 	{.name = "block.example", .addrs = "192.0.2.60"},
 	{.name = "some.example", .addrs = "192.0.2.1 192.0.2.50 192.0.2.60"},
 	{.name = "hint.example", .https = https, .https_len = sizeof(https)},
@@ -61,6 +65,7 @@ static const struct rule {
 	{"192.0.2.66", RESOLVER_WITHHELD, 0, false, false},
 	{"2001:db8::20", RESOLVER_TUNNELLED, 30, false, false},
 	{"2001:db8::30", RESOLVER_WAIT, 0, false, true},
+	{"2001:db8::50", RESOLVER_WITHHELD, 0, false, false},
 };
 
 struct wait {
@@ -268,6 +273,83 @@ static void test_nothing_usable(void)
 	ok(reply.good && reply.counts[ANSWER] == 1 && reply.has_error && reply.error == 0,
 		"what can be used of several");
 	is_int(waiting, 0, "nobody waits");
+}
+
+/* Two queries, both under way at once; the answers in the order in which they come, and the address in the first. */
+static char first_addr[ADDR_TEXT];
+
+static void ask_two(const char *first, uint16_t first_type, const char *second, uint16_t second_type, int edns,
+	struct reply replies[2])
+{
+	int fd = connect_to("127.0.0.1", SOCK_DGRAM);
+
+	prepare(first, first_type, edns, first_type);
+	send_to(fd);
+	prepare(second, second_type, edns, second_type);
+	send_to(fd);
+	replies[0] = receive(fd, 3000);
+	strcpy(first_addr, reply_addr(&replies[0], 0));
+	replies[1] = receive(fd, 3000);
+	close(fd);
+}
+
+/* An answer that was held to the end of dns-hold has been hurried before. */
+static bool is_early_and_empty(const struct reply *reply, unsigned hurried_before)
+{
+	return reply->good && reply_rcode(reply) == 0 && reply->count == 0 && hurried == hurried_before;
+}
+
+/* A3: the first usable address of either family starts the grace of both queries. */
+static void test_both_families(void)
+{
+	unsigned before = hurried, judged;
+	struct reply replies[2];
+
+	ask_two("dual.example", 1, "DUAL.example", 28, EDNS, replies);
+	is_str(first_addr, "192.0.2.1", "A can be used");
+	ok(is_early_and_empty(&replies[1], before), "AAAA is left out after the grace: empty, no SOA (A5)");
+	is_str(replies[1].text, "2001:db8::30: private: because", "and says who is missing");
+	ask_two("duallate.example", 28, "duallate.example", 1, PLAIN, replies);
+	ok(replies[0].id == 1 && replies[1].id == 28, "AAAA waits; A waits, and then its tunnel stands");
+	ok(is_early_and_empty(&replies[1], before), "that starts the grace");
+	ask_two("dual.example", 65, "dual.example", 1, PLAIN, replies);
+	ok(replies[0].id == 1 && is_early_and_empty(&replies[1], before), "a hint of HTTPS is left out too");
+	ask("dualfail.example", 1, PLAIN);
+	judged = wanted;
+	ask_two("dualfail.example", 1, "dualfail.example", 28, PLAIN, replies);
+	ok(is_early_and_empty(&replies[1], before), "AAAA that failed is empty at once");
+	is_int(wanted - judged, 2, "nobody has to look A up again for that");
+	is_int(waiting, 0, "the gate was told of all");
+}
+
+static void test_one_after_the_other(void)
+{
+	int fd = connect_to("127.0.0.1", SOCK_DGRAM);
+	unsigned before = hurried;
+	struct reply reply;
+
+	prepare("dual.example", 1, PLAIN, 1);
+	send_to(fd);
+	reply = receive(fd, 3000);
+	is_str(reply_addr(&reply, 0), "192.0.2.1", "A is answered");
+	prepare("dual.example", 28, PLAIN, 2);
+	send_to(fd);
+	reply = receive(fd, 3000);
+	ok(is_early_and_empty(&reply, before), "AAAA asked after that gets the grace (single-request)");
+	close(fd);
+	reply = ask("dual.example", 28, PLAIN);
+	ok(reply.good && reply_rcode(&reply) == 0 && hurried == before + 1,
+		"from a socket that has not asked for A, AAAA gets the whole of dns-hold");
+}
+
+static void test_both_signed(void)
+{
+	unsigned before = hurried;
+	struct reply replies[2];
+
+	ask_two("dual.example", 1, "dual.example", 28, DO, replies);
+	ok(replies[0].id == 1 && reply_rcode(&replies[1]) == 2 && hurried == before + 1,
+		"DO: SERVFAIL is all that could be sent, so AAAA gets its time (A6)");
 }
 
 static void test_signed(void)
@@ -539,6 +621,9 @@ int main(void)
 	test_waits();
 	test_deadline();
 	test_nothing_usable();
+	test_both_families();
+	test_one_after_the_other();
+	test_both_signed();
 	test_signed();
 	test_records();
 	test_tcp();
