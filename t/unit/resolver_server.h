@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A DNS server for the resolver's tests: a thread, one UDP socket on
+ * A DNS server for the resolver's tests: a thread, a port of UDP and TCP on
  * 127.0.0.1, a table of names. It answers with the addresses of the family that
- * was asked for, else with NODATA or NXDOMAIN, and counts.
+ * was asked for, else with NODATA or NXDOMAIN, and counts. Over TCP, a connection
+ * is a query and its answer.
  */
 #ifndef T_UNIT_RESOLVER_SERVER_H
 #define T_UNIT_RESOLVER_SERVER_H
@@ -25,13 +26,14 @@ struct served {
 	unsigned delay_ms;     /* before the answer; others wait meanwhile */
 	bool silent;	       /* never answered */
 	bool broken;	       /* answered with SERVFAIL */
+	bool truncated;	       /* over UDP answered with TC and no records */
 	const uint8_t *https;  /* rdata of an HTTPS record */
 	size_t https_len;
 	unsigned many;	       /* A records 198.18.0.N, N below this, besides */
 };
 
 struct server {
-	int fd;
+	int fd, tcp;
 	struct endpoint endpoint;
 	const struct served *names; /* ended by a NULL name */
 	pthread_t thread;
@@ -74,13 +76,13 @@ static void put_addrs(struct packet *reply, const struct served *served, uint16_
 		packet_rr(reply, ANSWER, NULL, 65, 300, served->https, served->https_len);
 }
 
-static void serve(struct server *server, const uint8_t *data, size_t len,
-	const struct sockaddr *from, socklen_t from_len)
+/* False when no answer is due. */
+static bool make_reply(struct server *server, const uint8_t *data, size_t len, bool over_tcp, struct packet *reply)
 {
 	static const uint8_t soa[] = {1, 'n', 0, 1, 'h', 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0,
 		1, 0, 0, 0, 0, 60};
 	const struct served *served = server->names;
-	struct packet reply;
+	bool truncated;
 	char name[256];
 	uint16_t type;
 
@@ -89,37 +91,66 @@ static void serve(struct server *server, const uint8_t *data, size_t len,
 		served++;
 	atomic_fetch_add(&server->asked, 1);
 	if (served->silent)
-		return;
+		return false;
 	if (served->delay_ms)
 		usleep(served->delay_ms * 1000);
-	packet_begin(&reply, (uint16_t)(data[0] << 8 | data[1]),
-		served->broken ? 0x8582 : served->name ? 0x8580 : 0x8583, name, type);
+	truncated = served->truncated && !over_tcp;
+	packet_begin(reply, (uint16_t)(data[0] << 8 | data[1]),
+		served->broken ? 0x8582 : truncated ? 0x8780 : served->name ? 0x8580 : 0x8583, name, type);
 	/* libunbound compares letters: it may have mixed them. */
-	memcpy(reply.data + 12, data + 12, reply.w.len - 16);
-	if (served->name)
-		put_addrs(&reply, served, type);
-	if (reply.counts[ANSWER] == 0 && !served->broken)
-		packet_rr(&reply, AUTHORITY, "example", 6, 60, soa, sizeof(soa));
-	packet_opt(&reply, 1232, false);
-	sendto(server->fd, reply.data, reply.w.len, 0, from, from_len);
+	memcpy(reply->data + 12, data + 12, reply->w.len - 16);
+	if (served->name && !truncated)
+		put_addrs(reply, served, type);
+	if (reply->counts[ANSWER] == 0 && !served->broken && !truncated)
+		packet_rr(reply, AUTHORITY, "example", 6, 60, soa, sizeof(soa));
+	packet_opt(reply, 1232, false);
+	return true;
+}
+
+static void serve_datagram(struct server *server)
+{
+	struct sockaddr_storage from;
+	socklen_t from_len = sizeof(from);
+	struct packet reply;
+	uint8_t data[2048];
+	ssize_t got = recvfrom(server->fd, data, sizeof(data), 0, (struct sockaddr *)&from, &from_len);
+
+	if (got > 16 && make_reply(server, data, (size_t)got, false, &reply))
+		sendto(server->fd, reply.data, reply.w.len, 0, (struct sockaddr *)&from, from_len);
+}
+
+static void serve_connection(struct server *server)
+{
+	int fd = accept(server->tcp, NULL, NULL);
+	struct packet reply;
+	uint8_t data[2048], length[2];
+
+	if (recv(fd, length, 2, MSG_WAITALL) == 2) {
+		ssize_t len = length[0] << 8 | length[1];
+
+		if (len > 16 && len <= (ssize_t)sizeof(data) && recv(fd, data, (size_t)len, MSG_WAITALL) == len &&
+			make_reply(server, data, (size_t)len, true, &reply)) {
+			length[0] = (uint8_t)(reply.w.len >> 8);
+			length[1] = (uint8_t)reply.w.len;
+			send(fd, length, 2, MSG_NOSIGNAL | MSG_MORE);
+			send(fd, reply.data, reply.w.len, MSG_NOSIGNAL);
+		}
+	}
+	close(fd);
 }
 
 static void *server_main(void *arg)
 {
 	struct server *server = arg;
-	struct pollfd ready = {.fd = server->fd, .events = POLLIN};
+	struct pollfd ready[2] = {{.fd = server->fd, .events = POLLIN}, {.fd = server->tcp, .events = POLLIN}};
 
 	while (!atomic_load(&server->stopping)) {
-		uint8_t data[2048];
-		struct sockaddr_storage from;
-		socklen_t from_len = sizeof(from);
-		ssize_t got;
-
-		if (poll(&ready, 1, 20) != 1)
+		if (poll(ready, 2, 20) <= 0)
 			continue;
-		got = recvfrom(server->fd, data, sizeof(data), 0, (struct sockaddr *)&from, &from_len);
-		if (got > 16)
-			serve(server, data, (size_t)got, (struct sockaddr *)&from, from_len);
+		if (ready[0].revents)
+			serve_datagram(server);
+		if (ready[1].revents)
+			serve_connection(server);
 	}
 	return NULL;
 }
@@ -131,9 +162,11 @@ __attribute__((unused)) static bool server_start(struct server *server, const st
 	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
 
 	*server = (struct server){.names = names};
+	server->tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	server->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (bind(server->fd, (struct sockaddr *)&any, sizeof(any)) != 0 ||
-		getsockname(server->fd, (struct sockaddr *)&storage, &len) != 0 ||
+	if (bind(server->tcp, (struct sockaddr *)&any, sizeof(any)) != 0 || listen(server->tcp, 8) != 0 ||
+		getsockname(server->tcp, (struct sockaddr *)&storage, &len) != 0 ||
+		bind(server->fd, (struct sockaddr *)&storage, len) != 0 ||
 		!endpoint_from_sockaddr((struct sockaddr *)&storage, &server->endpoint))
 		return false;
 	return pthread_create(&server->thread, NULL, server_main, server) == 0;
@@ -144,6 +177,7 @@ __attribute__((unused)) static void server_stop(struct server *server)
 	atomic_store(&server->stopping, true);
 	pthread_join(server->thread, NULL);
 	close(server->fd);
+	close(server->tcp);
 }
 
 #endif

@@ -13,6 +13,7 @@
 static const struct served names[] = {
 	{.name = "www.peer.example", .addrs = "192.0.2.1 2001:db8::1"},
 	{.name = "slow.example", .addrs = "192.0.2.2", .delay_ms = 200},
+	{.name = "long.example", .many = 100, .truncated = true},
 	{.name = "silent.example", .silent = true},
 	{0},
 };
@@ -95,6 +96,17 @@ static void test_lookups(struct server *server)
 	ok(missing.calls == 1 && missing.rcode == 3, "a name that is not there");
 }
 
+static void test_truncated(void)
+{
+	struct result result = {0};
+
+	upstream_start(upstream, "long.example", 1, 1, false, done, &result);
+	while (!result.calls)
+		run_ms(5000);
+	ok(result.rcode == 0 && result.reply.good && result.reply.counts[ANSWER] == 100,
+		"what the forwarder truncates is fetched over TCP");
+}
+
 static void test_cancel(void)
 {
 	struct result slow = {0};
@@ -148,6 +160,7 @@ int main(void)
 	is_int(upstream_configure(upstream, &config), 0, "a forwarder on loopback");
 	test_lookups(&server);
 	test_cancel();
+	test_truncated();
 	test_configure(&server);
 	test_binding();
 	upstream_start(upstream, "silent.example", 1, 1, false, done, &forgotten);
