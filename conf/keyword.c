@@ -171,7 +171,7 @@ static const struct keyword keywords[] = {
 	{CONN, "retransmit-timeout", TIME, "TIME", "5s", "When a silent peer is given up."},
 	{CONN, "retransmit-interval", TIME_MS, "TIME", "250ms",
 		"The first retransmission; each later one waits twice as long. A bare number is "
-		"milliseconds."},
+		"milliseconds. To a peer that is far: twice its round trip."},
 	{CONN, "dpddelay", TIME, "TIME", "30s", "After so much silence the peer is asked; 0 is never."},
 	{CONN, "ikelifetime", TIME, "TIME", "8h", "After so long an IKE SA is replaced."},
 	{CONN, "salifetime", TIME, "TIME", "8h", "After so long a CHILD SA is replaced."},

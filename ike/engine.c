@@ -44,6 +44,7 @@ void ike_free(struct ike *ike)
 		ike_sa_untrack_job(work->sa);
 	ike_settle(ike);
 	ike_guard_free(ike);
+	ike_rtts_free(ike);
 	ike_config_clear(&ike->config);
 	heap_clear(&ike->due);
 	free(ike);

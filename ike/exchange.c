@@ -7,19 +7,29 @@
 #include "ike/sa.h"
 
 #define INTERVAL_MAX_US (1000 * UINT32_C(1000000))
+/* N5 */
+#define SOFT_WAIT_US 100000u
 
-/* N4: 250 ms, or twice the round trip that we know. */
-static uint32_t first_interval_us(const struct ike_sa *sa)
+static uint64_t least(uint64_t a, uint64_t b)
 {
-	uint64_t interval_us = sa->rtt_us ? 2 * (uint64_t)sa->rtt_us
-					  : ike_sa_conn(sa)->retransmit_interval_ms * UINT64_C(1000);
-
-	return (uint32_t)(interval_us < INTERVAL_MAX_US ? interval_us : INTERVAL_MAX_US);
+	return a < b ? a : b;
 }
 
 static uint64_t budget_us(const struct ike_sa *sa)
 {
 	return ike_sa_conn(sa)->retransmit_timeout_ms * UINT64_C(1000);
+}
+
+/*
+ * N4: 250 ms, or twice the round trip that we know where that is longer: an answer to IKE_AUTH
+ * takes work, too. But a third of the budget at most, so that what is lost is sent again in it.
+ */
+static uint32_t first_interval_us(const struct ike_sa *sa)
+{
+	uint64_t interval_us = ike_sa_conn(sa)->retransmit_interval_ms * UINT64_C(1000);
+	uint64_t known_us = least(2 * ike_rtt(sa), budget_us(sa) / 3);
+
+	return (uint32_t)least(interval_us > known_us ? interval_us : known_us, INTERVAL_MAX_US);
 }
 
 /* A negotiation shares one budget from its start; a later exchange has its own. */
@@ -36,6 +46,8 @@ void ike_send_request(struct ike_sa *sa, const uint8_t *data, size_t len)
 
 	ike_kept_set(&request->message, data, len);
 	request->id = sa->next_request;
+	request->sent_us = sa->ike->now_us;
+	sa->resent = false;
 	request->interval_us = first_interval_us(sa);
 	request->next_us = sa->ike->now_us + request->interval_us;
 	request->give_up_us = give_up_us(sa);
@@ -45,11 +57,24 @@ void ike_send_request(struct ike_sa *sa, const uint8_t *data, size_t len)
 	ike_send_kept(sa, &request->message);
 }
 
-void ike_request_answered(struct ike_sa *sa)
+uint64_t ike_soft_wait_us(const struct ike_sa *sa)
+{
+	uint64_t known_us = 2 * ike_rtt(sa), now_us = sa->ike->now_us, end_us = sa->request.give_up_us;
+
+	return least(known_us > SOFT_WAIT_US ? known_us : SOFT_WAIT_US, end_us > now_us ? end_us - now_us : 0);
+}
+
+void ike_request_forget(struct ike_sa *sa)
 {
 	ike_kept_clear(&sa->request.message);
 	ike_pieces_clear(sa);
 	sa->next_request = sa->request.id + 1;
+}
+
+void ike_request_answered(struct ike_sa *sa)
+{
+	ike_rtt_take(sa);
+	ike_request_forget(sa);
 	ike_live_heard(sa);
 	/* The peer lives: a hint that it would fail (N5) is disproved. */
 	sa->soft_failed = false;
@@ -130,6 +155,7 @@ void ike_request_resend(struct ike_sa *sa)
 {
 	if (!sa->request.message.data)
 		return;
+	sa->resent = true;
 	ike_send_kept(sa, &sa->request.message);
 	ike_tell_stage(sa, IKE_STAGE_RETRANSMIT);
 }
@@ -145,7 +171,7 @@ static bool asks_on(struct ike_sa *sa)
 
 	if (sa->state != IKE_SA_ESTABLISHED || !ike_live_look(sa))
 		return false;
-	request->interval_us = (uint32_t)(budget < INTERVAL_MAX_US ? budget : INTERVAL_MAX_US) / 2;
+	request->interval_us = (uint32_t)least(budget, INTERVAL_MAX_US) / 2;
 	request->next_us = now_us + request->interval_us;
 	request->give_up_us = now_us + budget;
 	ike_sa_schedule(sa);

@@ -68,7 +68,7 @@ void ike_sa_delete(struct ike_sa *sa, enum ike_reason reason)
 void ike_sa_delete_now(struct ike_sa *sa, enum ike_reason reason)
 {
 	if (sa->state == IKE_SA_ESTABLISHED && sa->request.message.data)
-		ike_request_answered(sa);
+		ike_request_forget(sa);
 	ike_sa_delete(sa, reason);
 }
 

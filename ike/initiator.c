@@ -56,13 +56,11 @@ void ike_send_init_request(struct ike_sa *sa)
 
 void ike_soft_failure(struct ike_sa *sa, enum ike_reason reason)
 {
-	uint64_t wait_us = sa->rtt_us ? 2 * sa->rtt_us : 100000;
-
 	if (sa->soft_failed || sa->fail_us != IKE_NEVER)
 		return;
 	sa->soft_failed = true;
 	sa->fail_reason = reason;
-	sa->fail_us = sa->ike->now_us + wait_us;
+	sa->fail_us = sa->ike->now_us + ike_soft_wait_us(sa);
 	ike_sa_schedule(sa);
 	ike_request_resend(sa);
 	ike_tell_soft_failure(sa, reason);
@@ -87,6 +85,7 @@ static enum ike_reason reason_of(uint16_t notify)
 /* Who asks for another request is there and has not refused: an earlier hint of failure is void. */
 static void restart(struct ike_sa *sa)
 {
+	ike_rtt_take(sa);
 	sa->handshake->restarts++;
 	sa->soft_failed = false;
 	sa->fail_us = IKE_NEVER;
@@ -102,6 +101,9 @@ static bool take_cookie(struct ike_sa *sa, const struct ike_message *message)
 	if (!ike_notify_find(message, IKE_NOTIFY_COOKIE, &cookie))
 		return false;
 	if (cookie.len == 0 || cookie.len > IKE_COOKIE_MAX || h->restarts >= IKE_MAX_RESTARTS)
+		return true;
+	/* The answer to an earlier copy of our request asks for what we have done already. */
+	if (cookie.len == h->cookie.len && memcmp(cookie.data, h->cookie.data, cookie.len) == 0)
 		return true;
 	ike_kept_set(&h->cookie, cookie.data, cookie.len);
 	restart(sa);

@@ -56,6 +56,7 @@ struct ike_request {
 	struct ike_kept message; /* data NULL: none in flight */
 	uint32_t id;
 	uint32_t interval_us;
+	uint64_t sent_us; /* the first time */
 	uint64_t next_us; /* next retransmission */
 	uint64_t give_up_us;
 };
@@ -175,19 +176,22 @@ struct ike_sa {
 	enum ike_sa_state state : 4;
 	enum ike_reason fail_reason : 8;   /* of fail_us */
 	enum ike_reason delete_reason : 8; /* of delete_us */
-	bool fragments;	    /* RFC 7383: both ends speak it */
-	bool has_ppk;	    /* one is in the keys (RFC 8784) */
-	bool confirmed;	    /* the peer has it up too: sure for an initiator, else once it is heard */
-	bool delete_sent;   /* the request in flight is our DELETE */
-	bool reported;	    /* initiator: UP or FAILED was told for `user` */
-	bool soft_failed;   /* N5 */
-	bool rekeyed_by_us; /* who began the exchange that made it in another's place */
-	bool is_replaced;   /* a successor has its CHILD SAs; it waits for its DELETE */
-	bool peer_tracked;  /* it is in ike.by_peer */
+	bool fragments : 1;	/* RFC 7383: both ends speak it */
+	bool has_ppk : 1;	/* one is in the keys (RFC 8784) */
+	bool confirmed : 1;	/* the peer has it up too: sure for an initiator, else once it is heard */
+	bool resent : 1;	/* the request in flight has been sent more than once */
+	bool delete_sent : 1;	/* the request in flight is our DELETE */
+	bool reported : 1;	/* initiator: UP or FAILED was told for `user` */
+	bool soft_failed : 1;	/* N5 */
+	bool rekeyed_by_us : 1; /* who began the exchange that made it in another's place */
+	bool is_replaced : 1;	/* a successor has its CHILD SAs; it waits for its DELETE */
+	bool peer_tracked : 1;	/* it is in ike.by_peer */
+	bool unanswered : 1;	/* liveness.c: we have sent, and nothing came since it was last heard */
 	uint8_t lost_states; /* STATE_NOT_FOUND in a row (RFC 9370 2.2.4) */
 	uint8_t nat;	    /* who is behind one: IKE_NAT_HERE, IKE_NAT_THERE (nat.h) */
 	/* enum ike_auth: how each end shows, and when established has shown, who it is. */
 	uint8_t local_auth, remote_auth;
+	uint32_t rtt_us; /* what the last answer took, at most (rtt.c); 0: none came */
 	struct path path;
 	size_t conn;
 	uint64_t user;
@@ -221,8 +225,6 @@ struct ike_sa {
 	uint64_t created_us, established_us, sent_us;
 	/* Liveness (N7): when the peer was last heard, for sure; when the data plane was last looked at. */
 	uint64_t heard_us, looked_us;
-	uint32_t rtt_us; /* 0: not known */
-	bool unanswered; /* since then we have sent, and nothing came */
 
 	struct heap_node due;
 
@@ -262,6 +264,7 @@ struct ike {
 	struct ike_sa *dead;
 	uint64_t next_refusal_us; /* to a foreign version: not before */
 	struct ike_guard *guard;
+	struct ike_rtt *rtts; /* by the peer's address, the oldest first (rtt.c) */
 	struct ike_counters counters;
 };
 
@@ -301,6 +304,10 @@ void ike_kept_clear(struct ike_kept *kept);
 void ike_send_request(struct ike_sa *sa, const uint8_t *data, size_t len);
 /* The answer came: nothing is in flight any more. */
 void ike_request_answered(struct ike_sa *sa);
+/* Nothing is in flight any more; no answer came. */
+void ike_request_forget(struct ike_sa *sa);
+/* N5: how long the answer is waited for on when an error has come instead; never past the negotiation's end. */
+uint64_t ike_soft_wait_us(const struct ike_sa *sa);
 /* Sends a response to the peer's request `id` and keeps it for retransmissions. */
 void ike_send_response(struct ike_sa *sa, uint32_t id, const uint8_t *data, size_t len);
 /* 2.1: "responders are allowed to forget the response after a timeout of several minutes". */
@@ -315,6 +322,15 @@ void ike_send_sealed_response(
 void ike_request_tick(struct ike_sa *sa);
 /* Sends the request in flight once more at once (N5). */
 void ike_request_resend(struct ike_sa *sa);
+
+/* --- rtt.c: how long peers take to answer (N4, N5) ------------------------------------------ */
+/* What we know of it, the most that it may be; 0: nothing. */
+uint64_t ike_rtt(const struct ike_sa *sa);
+/* The answer to the request in flight has come. */
+void ike_rtt_take(struct ike_sa *sa);
+/* A measurement; gives what is known with it. */
+uint32_t ike_rtt_note(struct ike *ike, const struct addr *peer, uint32_t rtt_us);
+void ike_rtts_free(struct ike *ike);
 
 /* --- liveness.c ---------------------------------------------------------------------------- */
 /* When the peer is to be looked after; IKE_NEVER. At that time: looks, and asks it if need be. */
