@@ -69,6 +69,8 @@ static const struct keyword keywords[] = {
 		"Containers' sources that this host masquerades: they reach closed groups through its tunnels."},
 	{SETUP, "max-halfopen-ike", NUMBER, "NUMBER", "50000",
 		"How many negotiations that strangers have begun may be open at once."},
+	{SETUP, "max-anonymous-ike", NUMBER, "NUMBER", "100000",
+		"How many IKE SAs may stand at once with hosts that have not shown who they are."},
 	{SETUP, "ddos-mode", WORD, "auto | busy | unlimited", "auto",
 		"When strangers must return a cookie before anything is kept of them."},
 	{SETUP, "ddos-ike-threshold", NUMBER, "NUMBER", "1000",

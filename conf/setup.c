@@ -147,6 +147,7 @@ void build_setup(struct source *source, struct conf *conf)
 		prefixes_of(source->report, setup, "masqueraded", &conf->policy.masqueraded);
 	set_hold(source->report, setup, &conf->resolver);
 	conf->ike.max_half_open = section_number(setup, "max-halfopen-ike", 0);
+	conf->ike.max_anonymous = section_number(setup, "max-anonymous-ike", 0);
 	conf->ike.cookie_threshold = section_number(setup, "ddos-ike-threshold", 0);
 	conf->ike.keepalive_s = section_time(setup, "keep-alive", 0) / 1000;
 	conf->ike.ddos_mode = ddos_mode_of(section_text(setup, "ddos-mode"));

@@ -152,6 +152,7 @@ struct ike_config {
 	uint32_t max_half_open; /* responder's half-open SAs at once; 0: 50000 */
 	uint32_t cookie_threshold; /* from so many on, strangers are challenged with a cookie; 0: 1000 */
 	enum ike_ddos_mode ddos_mode;
+	uint32_t max_anonymous; /* established IKE SAs at once with peers that are nobody; 0: 100000 */
 	uint32_t keepalive_s; /* between NAT keepalives; 0: 20 */
 };
 

@@ -19,7 +19,10 @@
 #include <string.h>
 
 #define MAX_TRIES 3
-/* Of one IKE SA: a peer has one for each line that covers it, and some that are being replaced. */
+/*
+ * Of one IKE SA, and of all that an anonymous host has: a peer has one for each line that covers it,
+ * and some that are being replaced.
+ */
 #define MAX_CHILDREN 32
 /* Nobody replaces an IKE SA that is younger. */
 #define MIN_AGE_US 1000000u
@@ -398,7 +401,7 @@ static bool is_full(const struct ike_sa *sa)
 
 	for (child = sa->children; child; child = child->next)
 		count++;
-	return count >= MAX_CHILDREN;
+	return count >= MAX_CHILDREN || ike_anonymous_children(sa) >= MAX_CHILDREN;
 }
 
 static void take_child(struct ike_sa *sa, const struct ike_message *inner)

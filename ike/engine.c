@@ -47,6 +47,7 @@ void ike_free(struct ike *ike)
 	ike_rtts_free(ike);
 	ike_config_clear(&ike->config);
 	heap_clear(&ike->due);
+	heap_clear(&ike->sites_by_weight);
 	free(ike);
 }
 

@@ -10,6 +10,7 @@
 
 #define DEFAULT_HALF_OPEN 50000
 #define DEFAULT_COOKIE_THRESHOLD 1000
+#define DEFAULT_ANONYMOUS 100000
 #define DEFAULT_KEEPALIVE_S 20
 #define DEFAULT_INTERVAL_MS 250
 #define DEFAULT_TIMEOUT_MS 3000
@@ -72,6 +73,7 @@ void ike_config_copy(struct ike_config *out, const struct ike_config *config)
 		.max_half_open = config->max_half_open ? config->max_half_open : DEFAULT_HALF_OPEN,
 		.cookie_threshold = config->cookie_threshold ? config->cookie_threshold
 							      : DEFAULT_COOKIE_THRESHOLD,
+		.max_anonymous = config->max_anonymous ? config->max_anonymous : DEFAULT_ANONYMOUS,
 		.keepalive_s = config->keepalive_s ? config->keepalive_s : DEFAULT_KEEPALIVE_S,
 		.ddos_mode = config->ddos_mode};
 	out->conns = mem_zalloc(config->conn_count * sizeof(*out->conns));

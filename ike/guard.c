@@ -33,9 +33,8 @@
 #define REFUSAL_US UINT64_C(1000000)
 
 /* An IPv4 address or an IPv6 /64, or the /48 around that, with its half-open SAs. */
-#define SOURCE_KEY (2 + 8)
 struct ike_source {
-	uint8_t key[SOURCE_KEY];
+	uint8_t key[IKE_SOURCE_KEY];
 	unsigned count;
 	UT_hash_handle hh;
 };
@@ -79,13 +78,12 @@ void ike_guard_free(struct ike *ike)
 
 /* --- sources -------------------------------------------------------------------------------- */
 
-/* Octets of an IPv6 prefix; an IPv4 address counts as a whole. */
+/* Octets of a /64. */
 #define SOURCE_OCTETS 8
-#define SITE_OCTETS 6
 
-static void source_key(const struct addr *addr, size_t octets, uint8_t key[SOURCE_KEY])
+void ike_source_key(const struct addr *addr, size_t octets, uint8_t key[IKE_SOURCE_KEY])
 {
-	memset(key, 0, SOURCE_KEY);
+	memset(key, 0, IKE_SOURCE_KEY);
 	key[0] = addr->family;
 	key[1] = (uint8_t)octets;
 	memcpy(key + 2, addr->bytes, addr->family == ADDR_IPV4 ? 4 : octets);
@@ -95,9 +93,9 @@ static struct ike_source *find_source(
 	struct ike_guard *guard, const struct addr *addr, size_t octets)
 {
 	struct ike_source *source;
-	uint8_t key[SOURCE_KEY];
+	uint8_t key[IKE_SOURCE_KEY];
 
-	source_key(addr, octets, key);
+	ike_source_key(addr, octets, key);
 	HASH_FIND(hh, guard->sources, key, sizeof(key), source);
 	return source;
 }
@@ -109,7 +107,7 @@ static struct ike_source *want_source(
 
 	if (!source) {
 		source = mem_new(struct ike_source);
-		source_key(addr, octets, source->key);
+		ike_source_key(addr, octets, source->key);
 		HASH_ADD(hh, guard->sources, key, sizeof(source->key), source);
 	}
 	return source;
@@ -122,7 +120,7 @@ void ike_guard_count(struct ike_sa *sa)
 	struct ike_source *source = want_source(guard, addr, SOURCE_OCTETS);
 
 	if (addr->family == ADDR_IPV6)
-		want_source(guard, addr, SITE_OCTETS)->count++;
+		want_source(guard, addr, IKE_SITE_OCTETS)->count++;
 	source->count++;
 	sa->source = source;
 }
@@ -145,7 +143,7 @@ void ike_guard_uncount(struct ike_sa *sa)
 	uncount(guard, sa->source);
 	sa->source = NULL;
 	if (addr->family == ADDR_IPV6)
-		uncount(guard, find_source(guard, addr, SITE_OCTETS));
+		uncount(guard, find_source(guard, addr, IKE_SITE_OCTETS));
 }
 
 static bool has_reached(struct ike_guard *guard, const struct addr *addr, unsigned each, unsigned site)
@@ -154,7 +152,7 @@ static bool has_reached(struct ike_guard *guard, const struct addr *addr, unsign
 
 	if (source && source->count >= each)
 		return true;
-	source = addr->family == ADDR_IPV6 ? find_source(guard, addr, SITE_OCTETS) : NULL;
+	source = addr->family == ADDR_IPV6 ? find_source(guard, addr, IKE_SITE_OCTETS) : NULL;
 	return source && source->count >= site;
 }
 

@@ -318,6 +318,7 @@ static void establish_childless(struct ike_sa *sa)
 	ike_sa_set_state(sa, IKE_SA_ESTABLISHED);
 	ike_sa_forget_handshake(sa);
 	ike_tell_childless(sa);
+	ike_anonymous_admit(sa);
 }
 
 void ike_initiator_verified(struct ike_sa *sa)
@@ -369,4 +370,5 @@ void ike_initiator_installed(struct ike_sa *sa, bool good)
 	ike_sa_forget_handshake(sa);
 	ike_child_set_up(child);
 	ike_settle_crossing(child);
+	ike_anonymous_admit(sa);
 }

@@ -38,6 +38,7 @@ void ike_live_heard(struct ike_sa *sa)
 {
 	sa->heard_us = sa->ike->now_us;
 	sa->unanswered = false;
+	ike_anonymous_heard(sa);
 }
 
 /* Which way its CHILD SAs have carried anything since they were looked at before. */
@@ -71,6 +72,7 @@ bool ike_live_look(struct ike_sa *sa)
 		sa->unanswered = false;
 		if (sa->heard_us < before_us)
 			sa->heard_us = before_us;
+		ike_anonymous_heard(sa);
 	} else if (moved.out_packets) {
 		sa->unanswered = true;
 	}

@@ -255,4 +255,5 @@ void ike_rekey_settle_sa(struct ike_sa *old, struct ike_sa *fresh)
 	ike_children_move(old, winner);
 	retire_sa(old, winner->rekeyed_by_us);
 	ike_sa_schedule(winner);
+	ike_anonymous_admit(winner);
 }

@@ -289,6 +289,7 @@ static void answer_without_child(struct ike_sa *sa, uint16_t error)
 				    ? IKE_REASON_TS_UNACCEPTABLE
 				    : IKE_REASON_NO_PROPOSAL;
 	ike_sa_schedule(sa);
+	ike_anonymous_admit(sa);
 }
 
 static void answer_with_child(struct ike_sa *sa)
@@ -359,4 +360,5 @@ void ike_responder_installed(struct ike_sa *sa, bool good)
 	ike_sa_forget_handshake(sa);
 	ike_child_set_up(child);
 	ike_settle_crossing(child);
+	ike_anonymous_admit(sa);
 }

@@ -241,6 +241,7 @@ static void leave_tables(struct ike_sa *sa)
 	if (sa->peer_tracked)
 		HASH_DELETE(by_peer, ike->by_peer, sa);
 	ike_contact_remove(sa);
+	ike_anonymous_remove(sa);
 	ike_children_forget(sa);
 	sa->next_dead = ike->dead;
 	ike->dead = sa;
@@ -287,6 +288,7 @@ static void enter_established(struct ike_sa *sa)
 	sa->expire_us = IKE_NEVER;
 	ike_rekey_plan_sa(sa);
 	ike_contact_add(sa);
+	ike_anonymous_add(sa);
 	ike->counters.established++;
 	ike->counters.sas++;
 }

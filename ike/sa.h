@@ -187,11 +187,10 @@ struct ike_sa {
 	bool is_replaced : 1;	/* a successor has its CHILD SAs; it waits for its DELETE */
 	bool peer_tracked : 1;	/* it is in ike.by_peer */
 	bool unanswered : 1;	/* liveness.c: we have sent, and nothing came since it was last heard */
-	uint8_t lost_states; /* STATE_NOT_FOUND in a row (RFC 9370 2.2.4) */
+	uint8_t lost_states : 4; /* STATE_NOT_FOUND in a row (RFC 9370 2.2.4) */
 	uint8_t nat;	    /* who is behind one: IKE_NAT_HERE, IKE_NAT_THERE (nat.h) */
 	/* enum ike_auth: how each end shows, and when established has shown, who it is. */
 	uint8_t local_auth, remote_auth;
-	uint32_t rtt_us; /* what the last answer took, at most (rtt.c); 0: none came */
 	struct path path;
 	size_t conn;
 	uint64_t user;
@@ -232,8 +231,11 @@ struct ike_sa {
 	UT_hash_handle by_spi; /* our own SPI */
 	UT_hash_handle by_peer; /* responder before AUTH: the peer's SPI and endpoint */
 	struct ike_peer_key peer_key;
-	struct ike_peer *peer;		 /* with its other SAs, once it is established (contact.c) */
-	struct ike_sa *peer_prev, *peer_next; /* in ike_peer.sas */
+	uint32_t rtt_us; /* what the last answer took, at most (rtt.c); 0: none came */
+	/* With the peer's other SAs, once it is established: of who is somebody (contact.c), of who is not (anonymous.c). */
+	struct ike_peer *peer;
+	struct ike_host *host;
+	struct ike_sa *peer_prev, *peer_next; /* in ike_peer.sas or ike_host.sas */
 	struct ike_source *source; /* that it is counted to, while it is half-open */
 	uint64_t own_spi;
 	struct ike_sa *next_dead;
@@ -264,6 +266,10 @@ struct ike {
 	struct ike_sa *dead;
 	uint64_t next_refusal_us; /* to a foreign version: not before */
 	struct ike_guard *guard;
+	struct ike_host *hosts; /* that are anonymous, by address (anonymous.c) */
+	struct ike_site *sites;
+	struct heap sites_by_weight;
+	size_t anonymous; /* established SAs of theirs */
 	struct ike_rtt *rtts; /* by the peer's address, the oldest first (rtt.c) */
 	struct ike_counters counters;
 };
@@ -480,6 +486,23 @@ void ike_guard_uncount(struct ike_sa *sa);
 /* Tells who sends a request to an SPI that is not ours that we know nothing of it (2.21.4). */
 void ike_refuse_spi(struct ike *ike, const struct path *path, const struct ike_header *request);
 void ike_guard_free(struct ike *ike);
+/*
+ * Whom an address counts to, as bytes: an IPv4 address as a whole, of an IPv6 address so many octets;
+ * a site has a /48.
+ */
+#define IKE_SITE_OCTETS 6
+#define IKE_SOURCE_KEY (2 + 8)
+void ike_source_key(const struct addr *addr, size_t octets, uint8_t key[IKE_SOURCE_KEY]);
+
+/* --- anonymous.c: how many SAs hosts may have that are nobody ----------------------------------- */
+/* An SA is established, its peer is heard, it ends; nothing if the peer is somebody. */
+void ike_anonymous_add(struct ike_sa *sa);
+void ike_anonymous_heard(struct ike_sa *sa);
+void ike_anonymous_remove(struct ike_sa *sa);
+/* How many CHILD SAs its host has on all its SAs; 0 if the peer is somebody. */
+size_t ike_anonymous_children(const struct ike_sa *sa);
+/* It stands, with its CHILD SA: over a bound another one ends, or it itself if it has none. */
+void ike_anonymous_admit(struct ike_sa *fresh);
 
 /* --- intermediate.c: IKE_INTERMEDIATE (RFC 9242) with additional key exchanges (RFC 9370) -------------------- */
 /* Whether the connection speaks it; whether both ends do. */

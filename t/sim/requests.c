@@ -46,10 +46,9 @@ static void establish(uint64_t seed)
 	world.filter = look;
 }
 
-/* Sends a chain under host 1's keys as its next request (plus `ahead`). */
-static void forge(uint8_t exchange, struct ike_builder *chain, uint32_t ahead)
+/* Sends a chain under host 1's keys of an SA as its next request (plus `ahead`). */
+static void forge_on(struct ike_sa *sa, uint8_t exchange, struct ike_builder *chain, uint32_t ahead)
 {
-	struct ike_sa *sa = B->ike->by_id;
 	uint8_t out[1024];
 	struct ike_header header = {.spi_i = sa->spi_i,
 		.spi_r = sa->spi_r,
@@ -61,6 +60,12 @@ static void forge(uint8_t exchange, struct ike_builder *chain, uint32_t ahead)
 
 	world_inject(&world, 1, out, len, 0);
 	world_run_for(&world, 10 * WORLD_MS);
+}
+
+/* The same of its first SA. */
+static void forge(uint8_t exchange, struct ike_builder *chain, uint32_t ahead)
+{
+	forge_on(B->ike->by_id, exchange, chain, ahead);
 }
 
 static bool answered_with(uint16_t type)
@@ -145,15 +150,14 @@ static void test_further_child(void)
 	world_clear(&world);
 }
 
-/* A peer that asks for more and more of them fills no memory and no kernel. */
-static void test_many_children(void)
+/* Asks for so many CHILD SAs; gives how many there were at most. */
+static unsigned ask_for_children(struct ike_sa *sa, uint32_t count)
 {
 	static const uint8_t nonce[32] = {1};
 	struct ike_suite suite = {.encr = {{IKE_ENCR_AES_GCM_16, 256}}, .encr_count = 1};
 	unsigned most = 0;
 
-	establish(34);
-	for (uint32_t n = 0; n < 60; n++) {
+	for (uint32_t n = 0; n < count; n++) {
 		uint8_t room[512];
 		struct ike_builder chain = ike_build_chain(room, sizeof(room));
 		struct ike_scope scope = {.selector = world_selector(&world, 1)};
@@ -161,10 +165,24 @@ static void test_many_children(void)
 		ike_proposal_offer(&chain, IKE_PROTOCOL_ESP, &suite, 0x10000 + n, 4);
 		ike_build_payload(&chain, IKE_PAYLOAD_NONCE, nonce, sizeof(nonce));
 		ike_build_selectors(&chain, &scope, true);
-		forge(IKE_EXCHANGE_CREATE_CHILD_SA, &chain, n);
+		forge_on(sa, IKE_EXCHANGE_CREATE_CHILD_SA, &chain, n);
 		most = A->child_count > most ? (unsigned)A->child_count : most;
 	}
-	is_int((int)most, 32, "an IKE SA has 32 CHILD SAs at most");
+	return most;
+}
+
+/* A peer that asks for more and more of them fills no memory and no kernel. */
+static void test_many_children(void)
+{
+	struct ike_sa *first;
+
+	establish(34);
+	first = B->ike->by_id;
+	is_int((int)ask_for_children(first, 60), 32, "an IKE SA has 32 CHILD SAs at most");
+	world_initiate(&world, 0);
+	world_run_for(&world, 100 * WORLD_MS);
+	is_int((int)ask_for_children(first->by_id.next, 10), 33,
+		"who is nobody gets no more on another than IKE_AUTH's");
 	world_clear(&world);
 }
 

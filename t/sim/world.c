@@ -156,8 +156,10 @@ static void take_timer(void *arg, uint64_t at_us)
 
 static int take_conn_for(void *arg, const struct path *path)
 {
+	const struct world_host *host = arg;
+
 	(void)path;
-	return ((struct world_host *)arg)->ignores_strangers ? -1 : 0;
+	return host->ignores_strangers ? -1 : host->answers_by;
 }
 
 static bool take_narrow(
@@ -439,13 +441,18 @@ struct selector world_selector(const struct world *world, size_t from)
 		.remote = prefix_of_host(&world->hosts[1 - from].addr)};
 }
 
-uint64_t world_initiate(struct world *world, size_t from)
+uint64_t world_initiate_by(struct world *world, size_t from, size_t conn)
 {
 	struct path path = world_path(world, from);
 	struct selector selector = world_selector(world, from);
 
 	world->hosts[from].initiated++;
-	return ike_initiate(world->hosts[from].ike, 0, &path, &selector, 7, 0, world->now_us);
+	return ike_initiate(world->hosts[from].ike, conn, &path, &selector, 7, 0, world->now_us);
+}
+
+uint64_t world_initiate(struct world *world, size_t from)
+{
+	return world_initiate_by(world, from, 0);
 }
 
 static void take_packet(struct world *world, struct world_event *event)

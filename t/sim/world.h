@@ -62,6 +62,7 @@ struct world_host {
 	bool refuses_narrow;
 	struct traffic allows; /* as responder; protocol 0: all */
 	bool ignores_strangers;
+	int answers_by; /* the connection that is for strangers */
 	uint64_t install_us, job_us; /* how long these take */
 	/* What happened. */
 	struct world_child children[WORLD_CHILDREN];
@@ -99,6 +100,8 @@ void world_run(struct world *world, uint64_t until_us);
 void world_run_for(struct world *world, uint64_t us);
 /* Host `from` starts a negotiation with the other one; gives the SA's id. */
 uint64_t world_initiate(struct world *world, size_t from);
+/* The same by another connection of its own. */
+uint64_t world_initiate_by(struct world *world, size_t from, size_t conn);
 /* Frees a host's engine and starts a new one that knows nothing; its data plane is empty. */
 void world_restart(struct world *world, size_t host);
 /* New engine with the host's changed configuration (before anything has begun). */
