@@ -306,9 +306,33 @@ static bool doubts(const struct ike_message *message)
 	       ike_notify_find(message, IKE_NOTIFY_INVALID_IKE_SPI, &notify);
 }
 
+/* 1.5: outside of any SA, somebody does not know an SPI that we send on. */
+static bool is_notice(const struct ike_message *message, struct ike_notify *notify)
+{
+	return message->header.exchange == IKE_EXCHANGE_INFORMATIONAL &&
+	       !(message->header.flags & IKE_FLAG_RESPONSE) &&
+	       !ike_message_find(message, IKE_PAYLOAD_SK) && !ike_message_find(message, IKE_PAYLOAD_SKF) &&
+	       ike_notify_find(message, IKE_NOTIFY_INVALID_SPI, notify);
+}
+
+/* Anybody may have written it: at most it is a doubt, and it is never answered. */
+static void take_notice(struct ike *ike, const struct path *path, const struct ike_notify *notify)
+{
+	struct reader r = reader_init(notify->data, notify->len);
+	uint32_t spi = reader_u32(&r);
+	struct ike_child_sa *child;
+
+	if (!reader_done(&r) || !ike->ops.outbound)
+		return;
+	child = ike_child_find(ike, ike->ops.outbound(ike->arg, &path->remote.addr, spi));
+	if (child && addr_equal(&child->sa->path.remote.addr, &path->remote.addr))
+		ike_live_doubt(child->sa);
+}
+
 static void dispatch(struct ike *ike, const struct path *path, const uint8_t *data, size_t len)
 {
 	struct ike_message message;
+	struct ike_notify notify;
 	struct ike_sa *sa;
 
 	if (len > IKE_MESSAGE_MAX || !is_our_version(ike, path, data, len) ||
@@ -318,6 +342,10 @@ static void dispatch(struct ike *ike, const struct path *path, const uint8_t *da
 	}
 	if (is_init_request(&message.header)) {
 		ike_take_init_request(ike, path, &message, data, len);
+		return;
+	}
+	if (is_notice(&message, &notify)) {
+		take_notice(ike, path, &notify);
 		return;
 	}
 	sa = find_sa(ike, path, &message.header);

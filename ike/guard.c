@@ -294,3 +294,16 @@ void ike_refuse_spi(struct ike *ike, const struct path *path, const struct ike_h
 	header.flags = IKE_FLAG_RESPONSE | ((request->flags & IKE_FLAG_INITIATOR) ^ IKE_FLAG_INITIATOR);
 	refuse(ike, path, request, &header, IKE_NOTIFY_INVALID_IKE_SPI, NULL, 0);
 }
+
+/* It belongs to no SA, so there is nothing that its own SPIs could be. */
+size_t ike_notice_build(uint8_t *out, size_t room, uint32_t spi)
+{
+	struct ike_header header = {.exchange = IKE_EXCHANGE_INFORMATIONAL, .flags = IKE_FLAG_INITIATOR};
+	struct ike_builder b = ike_build_message(out, room, &header);
+	uint8_t data[4];
+	struct writer w = writer_init(data, sizeof(data));
+
+	writer_u32(&w, spi);
+	ike_notify_build(&b, IKE_NOTIFY_INVALID_SPI, data, sizeof(data));
+	return ike_build_finish(&b);
+}

@@ -178,6 +178,8 @@ struct ike_ops {
 	 * be told. May be NULL: then only IKE shows that a peer lives, and every silence is asked about.
 	 */
 	void (*traffic)(void *arg, const struct ike_child *child, struct ike_traffic *out);
+	/* Which installed one sends to this address on this SPI; 0: none. May be NULL: then nobody is believed (1.5). */
+	uint64_t (*outbound)(void *arg, const struct addr *to, uint32_t spi);
 	/* Runs the job elsewhere, then ike_job_done(). */
 	void (*job)(void *arg, const struct ike_job *job);
 	/* An IKE SA has its keys: for a key log. May be NULL. */
@@ -185,6 +187,12 @@ struct ike_ops {
 	/* Fills with random bytes of cryptographic strength. */
 	void (*random)(void *arg, void *out, size_t len);
 };
+
+/*
+ * A notice for a peer that goes on sending on an SPI of ours that nobody knows any more, outside of any SA
+ * (1.5): ours asks then whether we live. The length; 0 where there is no room.
+ */
+size_t ike_notice_build(uint8_t *out, size_t room, uint32_t spi);
 
 /* Copies the ops; `config` is copied deeply. */
 struct ike *ike_new(const struct ike_ops *ops, void *arg, const struct ike_config *config);

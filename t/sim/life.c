@@ -509,6 +509,39 @@ static void test_forged_doubt(void)
 	world_clear(&world);
 }
 
+/* 1.5: who does not know our SPI says so to whoever sends on it. */
+static void test_notice(void)
+{
+	uint64_t id = establish(33, IKE_AUTH_NULL);
+	uint32_t spi = A->children[0].child.pair.out.spi;
+	uint8_t data[64];
+	size_t len = ike_notice_build(data, sizeof(data), spi), wrong_len, asked;
+
+	is_int((int)ike_notice_build(data, len - 1, spi), 0, "a notice needs its room");
+	world_run_for(&world, 5000 * WORLD_MS);
+	asked = world_sent(&world, 0, IKE_EXCHANGE_INFORMATIONAL, false);
+	for (unsigned i = 0; i < 100; i++) {
+		wrong_len = ike_notice_build(data, sizeof(data), spi + 1 + i);
+		world_inject(&world, 1, data, wrong_len, 0);
+	}
+	world_run_for(&world, 100 * WORLD_MS);
+	ok(world_sent(&world, 0, IKE_EXCHANGE_INFORMATIONAL, false) == asked && unknown_told() == 0,
+		"of an SPI that we do not send on it asks nothing, and it is not answered");
+	len = ike_notice_build(data, sizeof(data), spi);
+	for (unsigned i = 0; i < 1000; i++)
+		world_inject(&world, 1, data, len, i * WORLD_MS);
+	world_run_for(&world, 5000 * WORLD_MS);
+	is_int((int)(world_sent(&world, 0, IKE_EXCHANGE_INFORMATIONAL, false) - asked), 1,
+		"a thousand forgeries in a second make it ask once");
+	ok(A->downs == 0 && world_agrees(&world), "and end nothing");
+	asked = world_sent(&world, 0, IKE_EXCHANGE_INFORMATIONAL, false);
+	B->silent = true;
+	world_inject(&world, 1, data, len, 0);
+	world_run_for(&world, 6000 * WORLD_MS);
+	ok(id && A->downs == 1 && A->down_reason == IKE_REASON_DEAD_PEER, "one who does not answer is dead");
+	world_clear(&world);
+}
+
 static void test_junk(void)
 {
 	struct path path;
@@ -609,6 +642,7 @@ int main(void)
 	test_unknown_spi();
 	test_unknown_spi_flood();
 	test_forged_doubt();
+	test_notice();
 	test_junk();
 	test_childless(IKE_AUTH_NULL, "NULL");
 	test_childless(IKE_AUTH_PSK, "PSK");

@@ -264,6 +264,20 @@ static void take_traffic(void *arg, const struct ike_child *child, struct ike_tr
 	*out = known->traffic;
 }
 
+static uint64_t take_outbound(void *arg, const struct addr *to, uint32_t spi)
+{
+	const struct world_host *host = arg;
+
+	for (size_t i = 0; i < host->child_count; i++) {
+		const struct ike_child *child = &host->children[i].child;
+
+		if (host->children[i].installed && child->pair.out.spi == spi &&
+			addr_equal(&child->pair.out.dst, to))
+			return child->id;
+	}
+	return 0;
+}
+
 static void take_job(void *arg, const struct ike_job *job)
 {
 	struct world_host *host = arg;
@@ -345,6 +359,7 @@ static const struct ike_ops ops = {.send = take_send,
 	.move = take_move,
 	.keepalive = take_keepalive,
 	.traffic = take_traffic,
+	.outbound = take_outbound,
 	.job = take_job,
 	.random = take_random};
 
