@@ -267,6 +267,14 @@ static void take_traffic(void *arg, const struct ike_child *child, struct ike_tr
 	out->out_packets = counters.out_packets;
 }
 
+static uint64_t take_outbound(void *arg, const struct addr *to, uint32_t spi)
+{
+	const struct trigger *trigger = arg;
+	const struct tunnel *tunnel = tunnels_outbound(&trigger->tunnels, to, spi);
+
+	return tunnel ? tunnel->child.id : 0;
+}
+
 static void take_job(void *arg, const struct ike_job *job)
 {
 	struct trigger *trigger = arg;
@@ -474,6 +482,7 @@ struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf
 		.move = take_move,
 		.keepalive = take_keepalive,
 		.traffic = take_traffic,
+		.outbound = take_outbound,
 		.job = take_job,
 		.keyed = take_keyed,
 		.random = random_fill};

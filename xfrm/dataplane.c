@@ -156,7 +156,7 @@ static void take_loss(void *arg)
 	struct dataplane *dp = arg;
 
 	waiting_clear(dp);
-	states_sweep(dp);
+	states_sweep(dp, true);
 	larval_clear_table(dp);
 	dp->events.lost(dp->arg);
 }
@@ -365,7 +365,7 @@ static void mark_going(struct dataplane *dp, bool (*goes)(const struct mirrored 
 	}
 }
 
-static int let_go(struct dataplane *dp, bool (*goes)(const struct mirrored *mirrored))
+static int let_go(struct dataplane *dp, bool (*goes)(const struct mirrored *mirrored), bool pairs)
 {
 	const struct desired nothing = {0};
 	int error = 0;
@@ -384,16 +384,22 @@ static int let_go(struct dataplane *dp, bool (*goes)(const struct mirrored *mirr
 		lines_replace(dp, NULL, 0);
 	}
 	forget_flows(dp);
-	states_sweep(dp);
+	states_sweep(dp, pairs);
 	return error;
 }
 
 void dp_stop(struct dataplane *dp, dp_done done, void *arg)
 {
-	plane_answer(dp, done, arg, let_go(dp, goes_at_stop));
+	plane_answer(dp, done, arg, let_go(dp, goes_at_stop, true));
+}
+
+void dp_release(struct dataplane *dp, const struct addr *locals, size_t local_count, dp_done done, void *arg)
+{
+	locals_replace(dp, locals, local_count);
+	plane_answer(dp, done, arg, let_go(dp, goes_at_stop, false));
 }
 
 void dp_flush(struct dataplane *dp, dp_done done, void *arg)
 {
-	plane_answer(dp, done, arg, let_go(dp, goes_at_flush));
+	plane_answer(dp, done, arg, let_go(dp, goes_at_flush, true));
 }

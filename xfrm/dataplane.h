@@ -121,11 +121,15 @@ void dp_set_lines(struct dataplane *dp, const struct dp_line *lines, size_t line
 	const struct addr *locals, size_t local_count, const struct addr *broadcasts,
 	size_t broadcast_count, dp_done done, void *arg);
 
-/* A host that an earlier run, which has not stopped in order, had SAs with. */
+/* A host that an earlier run, which has not stopped in order, had SAs with; one that it sends on. */
 struct dp_peer {
 	struct addr local, remote;
+	uint32_t in_spi;
 };
-/* Those whose SAs the first dp_set_lines() has found and removed, each once; the array is the caller's. */
+/*
+ * Those whose SAs the first dp_set_lines() has found and removed, or dp_release() has found, each host
+ * once; the array is the caller's.
+ */
 struct dp_peer *dp_take_peers(struct dataplane *dp, size_t *count);
 
 /*
@@ -190,6 +194,11 @@ int dp_read_counters(struct dataplane *dp, const struct sa_pair *pair, struct dp
 
 /* Orderly stop: closed lines stay closed, all else of ours goes (K5). */
 void dp_stop(struct dataplane *dp, dp_done done, void *arg);
+/*
+ * The same of what a dead daemon has left (K6). But its SAs stay, though nothing is sent on them any more:
+ * the next start learns from them who its peers were. `locals` are our addresses; copied.
+ */
+void dp_release(struct dataplane *dp, const struct addr *locals, size_t local_count, dp_done done, void *arg);
 /* Removes all that is ours, closed lines too (K5: flush). */
 void dp_flush(struct dataplane *dp, dp_done done, void *arg);
 

@@ -183,6 +183,11 @@ static void replace_addrs(
 	*list_count = count;
 }
 
+void locals_replace(struct dataplane *dp, const struct addr *locals, size_t count)
+{
+	replace_addrs(&dp->locals, &dp->local_count, locals, count);
+}
+
 void dp_set_masqueraded(struct dataplane *dp, const struct prefix *sources, size_t count)
 {
 	free(dp->masqueraded);
@@ -210,7 +215,7 @@ static int set_all(struct dataplane *dp, const struct dp_line *lines, size_t cou
 		lines_sweep_unwanted(dp);
 	search_end_bulk(dp);
 	if (!dp->adopted)
-		states_sweep(dp);
+		states_sweep(dp, true);
 	dp->adopted = dp->adopted || !error;
 	dp->incomplete = error != 0;
 	desired_clear(&desired);
@@ -221,7 +226,7 @@ void dp_set_lines(struct dataplane *dp, const struct dp_line *lines, size_t line
 	const struct addr *locals, size_t local_count, const struct addr *broadcasts,
 	size_t broadcast_count, dp_done done, void *arg)
 {
-	replace_addrs(&dp->locals, &dp->local_count, locals, local_count);
+	locals_replace(dp, locals, local_count);
 	replace_addrs(&dp->broadcasts, &dp->broadcast_count, broadcasts, broadcast_count);
 	plane_answer(dp, done, arg, set_all(dp, lines, line_count));
 }

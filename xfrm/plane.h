@@ -121,6 +121,7 @@ void plane_answer(struct dataplane *dp, dp_done done, void *arg, int error);
 
 /* --- lines.c ----------------------------------------------------------------------------------------------- */
 void lines_replace(struct dataplane *dp, const struct dp_line *lines, size_t count);
+void locals_replace(struct dataplane *dp, const struct addr *locals, size_t count);
 struct desired;
 /* Before what is marked in the mirror is deleted, and the rest becomes as desired. */
 void lines_begin_bulk(struct dataplane *dp, const struct desired *desired);
@@ -229,8 +230,8 @@ void larval_forget(struct dataplane *dp, uint32_t seq);
 /* Removes those towards a host, so that the next packet acquires again. */
 void larval_clear(struct dataplane *dp, const struct addr *dst);
 void larval_clear_table(struct dataplane *dp);
-/* Deletes SAs of ours that no flow has, and larval states under our lines. */
-int states_sweep(struct dataplane *dp);
+/* Deletes larval states under our lines and, where `pairs` says so, SAs of ours that no flow has. */
+int states_sweep(struct dataplane *dp, bool pairs);
 int state_counters(struct dataplane *dp, const struct addr *dst, uint32_t spi, uint64_t *packets,
 	uint64_t *bytes, uint64_t *last_used_s);
 /* Loads the kernel's modules by a state that nobody uses; logs when there is no ESP. */

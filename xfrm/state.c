@@ -207,7 +207,7 @@ static int by_hosts(const void *a, const void *b)
 	return order ? order : addr_compare(&x->local, &y->local);
 }
 
-/* The hosts of outbound SAs; several SAs with one are one. */
+/* The hosts of inbound SAs; several SAs with one are one. */
 static void note_peers(struct dataplane *dp, const struct sweep *sweep)
 {
 	struct dp_peer *peers = mem_zalloc((sweep->count + 1) * sizeof(*peers));
@@ -216,8 +216,9 @@ static void note_peers(struct dataplane *dp, const struct sweep *sweep)
 	for (size_t i = 0; i < sweep->count; i++) {
 		const struct decoded_state *state = &sweep->states[i];
 
-		if (state->spi && is_local(dp, &state->src) && !is_local(dp, &state->dst))
-			peers[found++] = (struct dp_peer){.local = state->src, .remote = state->dst};
+		if (state->spi && is_local(dp, &state->dst) && !is_local(dp, &state->src))
+			peers[found++] = (struct dp_peer){
+				.local = state->dst, .remote = state->src, .in_spi = state->spi};
 	}
 	qsort(peers, found, sizeof(*peers), by_hosts);
 	for (size_t i = 0; i < found; i++) {
@@ -229,7 +230,7 @@ static void note_peers(struct dataplane *dp, const struct sweep *sweep)
 	dp->peer_count = count;
 }
 
-int states_sweep(struct dataplane *dp)
+int states_sweep(struct dataplane *dp, bool pairs)
 {
 	struct sweep sweep = {.dp = dp};
 	int error;
@@ -241,9 +242,9 @@ int states_sweep(struct dataplane *dp)
 	for (size_t i = 0; i < sweep.count; i++) {
 		const struct decoded_state *state = &sweep.states[i];
 
-		if (state->spi)
+		if (state->spi && pairs)
 			netlink_request(dp->nl, encode_sa_delete(&state->dst, state->spi));
-		else
+		else if (!state->spi)
 			remove_larval(dp, &state->src, &state->dst, state->seq);
 	}
 	free(sweep.states);

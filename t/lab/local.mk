@@ -32,6 +32,7 @@ LAB_TESTS += \
 	t/lab/precedence.t \
 	t/lab/rekey-peers.t \
 	t/lab/rekey.t \
+	t/lab/release.t \
 	t/lab/reload.t \
 	t/lab/restart.t \
 	t/lab/self.t \
@@ -68,6 +69,7 @@ EXTRA_DIST += $(LAB_TESTS) quickstart packages.list .ci/run \
 	t/lab/lab/rekeying.py \
 	t/lab/lab/state.py \
 	t/lab/lab/swan.py \
+	t/lab/lab/talk.py \
 	t/lab/lab/tap.py \
 	t/lab/lab/wait.py
 
