@@ -14,6 +14,7 @@
 #include "daemon/addrs.h"
 #include "daemon/control.h"
 #include "daemon/debug.h"
+#include "daemon/foreign.h"
 #include "daemon/forwarders.h"
 #include "daemon/gate.h"
 #include "daemon/joins.h"
@@ -127,6 +128,13 @@ static void take_lost(void *arg)
 	log_warning("the kernel's events overran us; looked again");
 }
 
+static void take_foreign(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	foreign_changed(daemon->foreign);
+}
+
 static int open_data_plane(struct daemon *daemon)
 {
 	static const struct addrs_events addrs_events = {
@@ -137,7 +145,8 @@ static int open_data_plane(struct daemon *daemon)
 		.expire = take_expire,
 		.mapping = take_mapping,
 		.shunt_ended = take_shunt_ended,
-		.lost = take_lost};
+		.lost = take_lost,
+		.foreign = take_foreign};
 	int error = 0;
 
 	daemon->addrs = addrs_open(daemon->loop, &addrs_events, daemon, &error);
@@ -145,6 +154,8 @@ static int open_data_plane(struct daemon *daemon)
 		daemon->udp = udp_open(daemon->loop, &udp_events, daemon, &error);
 	if (daemon->udp)
 		daemon->dp = dp_open(daemon->loop, &dp_events, daemon, &error);
+	if (daemon->dp)
+		daemon->foreign = foreign_new(daemon->loop, daemon->dp);
 	return daemon->dp ? 0 : error;
 }
 
@@ -157,6 +168,7 @@ static void lines_ready(void *arg, int error)
 
 	if (error)
 		log_error("cannot install all policies: %s", strerror(-error));
+	foreign_look(daemon->foreign);
 	forwarders_want_tunnels(daemon->forwarders);
 	if (!daemon->degraded)
 		load_keep(daemon->conf);
@@ -292,6 +304,7 @@ static void reload_done(void *arg, int error)
 
 	if (error)
 		log_error("reload: cannot install all policies: %s", strerror(-error));
+	foreign_look(daemon->foreign);
 	forwarders_want_tunnels(daemon->forwarders);
 	sd_notify(0, "READY=1");
 }
@@ -410,6 +423,7 @@ static void free_parts(struct daemon *daemon)
 	starts_free(daemon->starts);
 	joins_free(daemon->joins);
 	trace_free(daemon->trace);
+	foreign_free(daemon->foreign);
 	if (daemon->dp)
 		dp_close(daemon->dp);
 	udp_close(daemon->udp);

@@ -12,6 +12,7 @@
 struct addrs;
 struct control;
 struct dataplane;
+struct foreign;
 struct forwarders;
 struct gate;
 struct joins;
@@ -38,6 +39,7 @@ struct daemon {
 	struct addrs *addrs;
 	struct udp *udp;
 	struct dataplane *dp;
+	struct foreign *foreign;
 	struct trace *trace;
 	struct keylog *keylog;
 	struct starts *starts;

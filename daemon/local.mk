@@ -6,6 +6,7 @@ oe_resolverd_SOURCES = \
 	daemon/control.c daemon/control.h \
 	daemon/daemon.c daemon/daemon.h \
 	daemon/debug.c daemon/debug.h \
+	daemon/foreign.c daemon/foreign.h \
 	daemon/forwarders.c daemon/forwarders.h \
 	daemon/gate.c daemon/gate.h \
 	daemon/grant.c daemon/grant.h \

@@ -51,7 +51,7 @@ static void ignore_shunt(void *arg, const struct dp_flow *flow)
 	(void)flow;
 }
 
-static void ignore_loss(void *arg)
+static void ignore_word(void *arg)
 {
 	(void)arg;
 }
@@ -66,7 +66,8 @@ static const struct dp_events no_events = {.acquire = ignore_acquire,
 	.expire = ignore_expire,
 	.mapping = ignore_mapping,
 	.shunt_ended = ignore_shunt,
-	.lost = ignore_loss};
+	.lost = ignore_word,
+	.foreign = ignore_word};
 
 static int request_lines(struct mode *mode, const struct conf *conf)
 {

@@ -34,8 +34,8 @@ static json_t *endpoints(const struct endpoint *list, size_t count)
 static json_t *warnings(const struct daemon *daemon)
 {
 	json_t *array = json_array();
-	char *foreign = dp_warnings(daemon->dp);
-	char **bypasses;
+	char **bypasses, **foreign;
+	size_t foreign_count = dp_warnings(daemon->dp, &foreign);
 	size_t bypass_count = resolver_bypasses(daemon->resolver, &bypasses);
 
 	for (size_t i = 0; i < daemon->warning_count; i++)
@@ -43,12 +43,12 @@ static json_t *warnings(const struct daemon *daemon)
 	for (size_t i = 0; i < bypass_count; i++)
 		json_array_append_new(array, json_string(bypasses[i]));
 	load_free_texts(bypasses, bypass_count);
-	if (foreign)
-		json_array_append_new(array, json_string(foreign));
+	for (size_t i = 0; i < foreign_count; i++)
+		json_array_append_new(array, json_string(foreign[i]));
 	if (trigger_flushed(daemon->trigger))
 		json_array_append_new(
 			array, json_string("flushed: nothing is protected until the next reload"));
-	free(foreign);
+	load_free_texts(foreign, foreign_count);
 	return array;
 }
 

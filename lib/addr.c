@@ -210,6 +210,19 @@ static uint8_t mask_byte(uint8_t prefix_len, size_t index)
 	return (uint8_t)(0xffu << (8 - bits));
 }
 
+bool prefix_mask(struct prefix *prefix)
+{
+	bool host_bits = false;
+
+	for (size_t i = 0; i < addr_len(&prefix->addr); i++) {
+		uint8_t kept = prefix->addr.bytes[i] & mask_byte(prefix->len, i);
+
+		host_bits = host_bits || kept != prefix->addr.bytes[i];
+		prefix->addr.bytes[i] = kept;
+	}
+	return host_bits;
+}
+
 bool prefix_parse(const char *text, struct prefix *out, bool *host_bits)
 {
 	const char *slash = strchr(text, '/');
@@ -234,13 +247,8 @@ bool prefix_parse(const char *text, struct prefix *out, bool *host_bits)
 			return false;
 		result.len = (uint8_t)bits;
 	}
-	for (size_t i = 0; i < addr_len(&result.addr); i++) {
-		uint8_t kept = result.addr.bytes[i] & mask_byte(result.len, i);
-
-		if (kept != result.addr.bytes[i] && host_bits)
-			*host_bits = true;
-		result.addr.bytes[i] = kept;
-	}
+	if (prefix_mask(&result) && host_bits)
+		*host_bits = true;
 	*out = result;
 	return true;
 }

@@ -65,6 +65,8 @@ bool endpoint_parse(const char *text, uint16_t default_port, struct endpoint *ou
 void endpoint_to_sockaddr(const struct endpoint *endpoint, struct sockaddr_storage *out, unsigned *len);
 bool endpoint_from_sockaddr(const struct sockaddr *from, struct endpoint *out);
 
+/* Clears the bits behind the prefix; true when there were any. */
+bool prefix_mask(struct prefix *prefix);
 /* "192.0.2.0/24" or a bare address (a host); *host_bits says that bits were zeroed. */
 bool prefix_parse(const char *text, struct prefix *out, bool *host_bits);
 const char *prefix_format(const struct prefix *prefix, char out[ADDR_TEXT]);

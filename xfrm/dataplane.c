@@ -161,6 +161,13 @@ static void take_loss(void *arg)
 	dp->events.lost(dp->arg);
 }
 
+static void take_change(void *arg)
+{
+	struct dataplane *dp = arg;
+
+	dp->events.foreign(dp->arg);
+}
+
 /* --- opening --------------------------------------------------------------------------------------- */
 
 static void write_sysctl(const char *path, const char *value)
@@ -177,7 +184,7 @@ static void write_sysctl(const char *path, const char *value)
 struct dataplane *dp_open(struct loop *loop, const struct dp_events *events, void *arg, int *error)
 {
 	static const struct netlink_events netlink_events = {
-		.note = note_event, .event = take_event, .lost = take_loss};
+		.note = note_event, .event = take_event, .lost = take_loss, .changed = take_change};
 	struct dataplane *dp = mem_new(struct dataplane);
 
 	dp->loop = loop;
@@ -232,7 +239,6 @@ void dp_close(struct dataplane *dp)
 	free(dp->locals);
 	free(dp->broadcasts);
 	free(dp->masqueraded);
-	free(dp->foreign);
 	free(dp);
 }
 

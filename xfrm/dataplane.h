@@ -93,6 +93,8 @@ struct dp_events {
 	void (*shunt_ended)(void *arg, const struct dp_flow *flow);
 	/* Events were lost (socket overrun); the dataplane has looked again by itself. */
 	void (*lost)(void *arg);
+	/* Somebody else has changed policies: dp_warnings() may have others to tell. */
+	void (*foreign)(void *arg);
 };
 
 /* `error` is 0 or -errno. */
@@ -202,7 +204,10 @@ void dp_release(struct dataplane *dp, const struct addr *locals, size_t local_co
 /* Removes all that is ours, closed lines too (K5: flush). */
 void dp_flush(struct dataplane *dp, dp_done done, void *arg);
 
-/* A text for `oectl status`: foreign policies that outrank a closed line, NULL if none. Caller frees. */
-char *dp_warnings(struct dataplane *dp);
+/*
+ * Foreign policies that have the selector of one of ours, or outrank a closed line, as texts for people;
+ * the array and they are the caller's. Reads all policies.
+ */
+size_t dp_warnings(struct dataplane *dp, char ***texts);
 
 #endif

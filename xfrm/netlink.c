@@ -6,7 +6,9 @@
 #include "lib/loop.h"
 #include "lib/mem.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/xfrm.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
@@ -31,7 +33,8 @@ struct netlink {
 	struct loop *loop;
 	struct nl_sock *requests;
 	struct nl_sock *events;
-	struct loop_io io;
+	struct nl_sock *changes; /* what others do to policies */
+	struct loop_io io, changes_io;
 	struct netlink_events take;
 	void *arg;
 	struct heard *heard;
@@ -78,6 +81,18 @@ static void event_ready(struct loop_io *io, int events)
 	deliver(io->arg);
 }
 
+/* What they were is read when it is asked for. */
+static void changes_ready(struct loop_io *io, int events)
+{
+	struct netlink *nl = io->arg;
+	char byte;
+
+	(void)events;
+	while (recv(nl_socket_get_fd(nl->changes), &byte, 1, MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
+		;
+	nl->take.changed(nl->arg);
+}
+
 static struct nl_sock *open_socket(int *error)
 {
 	struct nl_sock *sock = nl_socket_alloc();
@@ -89,6 +104,20 @@ static struct nl_sock *open_socket(int *error)
 		return NULL;
 	}
 	return sock;
+}
+
+/* Of our own changes, tens of thousands at a start, the kernel tells nothing. */
+static bool only_of_others(struct nl_sock *changes, const struct nl_sock *requests)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(nl_socket_get_local_port(requests)), 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX)};
+	struct sock_fprog program = {.len = ARRAY_LEN(code), .filter = code};
+
+	return setsockopt(nl_socket_get_fd(changes), SOL_SOCKET, SO_ATTACH_FILTER, &program,
+		       sizeof(program)) == 0;
 }
 
 struct netlink *netlink_open(
@@ -103,9 +132,12 @@ struct netlink *netlink_open(
 	nl->deliver = (struct loop_timer){.fired = deliver_later, .arg = nl};
 	nl->requests = open_socket(error);
 	nl->events = nl->requests ? open_socket(error) : NULL;
-	if (!nl->events || nl_socket_add_memberships(nl->events, XFRMNLGRP_ACQUIRE, XFRMNLGRP_EXPIRE,
-				   XFRMNLGRP_MAPPING, 0) != 0) {
-		if (nl->events)
+	nl->changes = nl->events ? open_socket(error) : NULL;
+	if (!nl->changes || !only_of_others(nl->changes, nl->requests) ||
+		nl_socket_add_memberships(nl->changes, XFRMNLGRP_POLICY, 0) != 0 ||
+		nl_socket_add_memberships(nl->events, XFRMNLGRP_ACQUIRE, XFRMNLGRP_EXPIRE,
+			XFRMNLGRP_MAPPING, 0) != 0) {
+		if (nl->changes)
 			*error = -EPERM;
 		netlink_close(nl);
 		return NULL;
@@ -114,6 +146,8 @@ struct netlink *netlink_open(
 		log_debug("the event buffer stays at its default size");
 	nl->io = (struct loop_io){.ready = event_ready, .arg = nl};
 	loop_io_start(loop, &nl->io, nl_socket_get_fd(nl->events), LOOP_READ);
+	nl->changes_io = (struct loop_io){.ready = changes_ready, .arg = nl};
+	loop_io_start(loop, &nl->changes_io, nl_socket_get_fd(nl->changes), LOOP_READ);
 	return nl;
 }
 
@@ -124,6 +158,7 @@ void netlink_close(struct netlink *nl)
 	if (!nl)
 		return;
 	loop_io_stop(nl->loop, &nl->io);
+	loop_io_stop(nl->loop, &nl->changes_io);
 	loop_timer_stop(nl->loop, &nl->deliver);
 	DL_FOREACH_SAFE (nl->heard, heard, next)
 		free(heard);
@@ -131,6 +166,8 @@ void netlink_close(struct netlink *nl)
 		nl_socket_free(nl->requests);
 	if (nl->events)
 		nl_socket_free(nl->events);
+	if (nl->changes)
+		nl_socket_free(nl->changes);
 	free(nl);
 }
 

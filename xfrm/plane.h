@@ -108,7 +108,6 @@ struct dataplane {
 	struct pending *pending;
 	struct loop_timer deliver;
 	struct departing *departing; /* departing.c */
-	char *foreign; /* a warning found at the latest dump */
 	/* That the kernel has; had before us; has between bulks. */
 	struct search_thresholds thresholds, found_thresholds, own_thresholds;
 };

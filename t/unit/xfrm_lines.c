@@ -5,6 +5,8 @@
  */
 #include "t/unit/xfrm_world.h"
 
+#include "lib/strbuf.h"
+
 static uint64_t changes_total(struct changes changes)
 {
 	return changes.added + changes.updated + changes.deleted + changes.flushed;
@@ -266,11 +268,67 @@ static bool is_foreign(const struct entry *entry)
 	return !is_ours(entry) && entry->priority == FOREIGN && entry->action == ENTRY_ALLOW;
 }
 
+/* The texts of all warnings. */
+static char *all_warnings(void)
+{
+	struct strbuf all = {0};
+	char **texts;
+	size_t count = dp_warnings(dp, &texts);
+
+	for (size_t i = 0; i < count; i++) {
+		strbuf_printf(&all, "%s;", texts[i]);
+		free(texts[i]);
+	}
+	free(texts);
+	return all.text ? strbuf_take(&all) : mem_strdup("");
+}
+
+/* One more beside what is there: heard of, and told with these words. */
+static void try_foreign(struct entry foreign, const char *words)
+{
+	unsigned before = foreign_changes;
+	char *texts;
+
+	is_int(netlink_request(reader, encode_policy(&foreign)), 0, "one more of theirs");
+	ok(wait_for(&foreign_changes, before + 1), "we hear of it");
+	texts = all_warnings();
+	ok(words ? strstr(texts, words) != NULL : strchr(texts, ';')[1] == '\0', "%s", texts);
+	free(texts);
+	netlink_request(reader, encode_policy_delete(&foreign.key));
+}
+
+static void test_foreign_others(const struct dp_line *line)
+{
+	struct entry foreign = foreign_twin("10.1.0.0/16");
+	unsigned before;
+
+	wait_so_long(&foreign_changes, UINT32_MAX, 50);
+	before = foreign_changes;
+	is_int(set_lines(line, 1), 0, "our own changes");
+	wait_so_long(&foreign_changes, before + 1, 50);
+	is_int((int)(foreign_changes - before), 0, "are no news");
+	foreign.key.src.len = 24;
+	try_foreign(foreign, "(out, src 10.9.0.0/24 dst 10.1.0.0/16, priority 65799) outranks the closed line 10.1.0.0/16");
+	foreign.priority = ENTRY_BAND_END;
+	try_foreign(foreign, NULL); /* comes after, and has another selector */
+	foreign.key = foreign_twin("10.1.0.0/16").key;
+	foreign.key.dir = ENTRY_IN;
+	foreign.key.src = line->remote;
+	prefix_parse("0.0.0.0/0", &foreign.key.dst, NULL);
+	try_foreign(foreign, "(in, src 10.1.0.0/16 dst 0.0.0.0/0, priority 79952) has the selector of ours, which comes");
+	foreign.priority = entry_priority(line->slot, ENTRY_CLOSING);
+	try_foreign(foreign, "has the selector and the priority of ours");
+	foreign.key.src.len = 8;
+	try_foreign(foreign, "(in, src 10.0.0.0/8 dst 0.0.0.0/0, priority 70988) outranks");
+	foreign.action = ENTRY_BLOCK;
+	try_foreign(foreign, NULL); /* closes as ours does */
+}
+
 static void test_foreign(void)
 {
 	struct dp_line line = make_line(1, PRIVATE, "10.1.0.0/16", 0, 0);
 	struct entry foreign = foreign_twin("10.1.0.0/16");
-	char *warning;
+	char **warnings;
 
 	is_int(set_lines(NULL, 0), 0, "no lines");
 	is_int(netlink_request(reader, encode_policy(&foreign)), 0, "somebody else's policy");
@@ -278,9 +336,11 @@ static void test_foreign(void)
 	plane_open();
 	is_int(set_lines(&line, 1), 0, "a line of ours with the same selector");
 	is_int((intmax_t)count_policies(is_foreign), 1, "theirs stays");
-	warning = dp_warnings(dp);
-	ok(warning && strstr(warning, "10.1.0.0/16"), "and is told: %s", warning ? warning : "-");
-	free(warning);
+	is_int((intmax_t)dp_warnings(dp, &warnings), 1, "and is told");
+	ok(strstr(warnings[0], "comes before it: line 10.1.0.0/16"), "%s", warnings[0]);
+	free(warnings[0]);
+	free(warnings);
+	test_foreign_others(&line);
 	dp_stop(dp, take_answer, NULL);
 	is_int(answer_of_request(), 0, "we stop");
 	is_int((intmax_t)count_policies(is_foreign), 1, "theirs stays");

@@ -81,11 +81,20 @@ static void take_loss(void *arg)
 	losses++;
 }
 
+static unsigned foreign_changes;
+
+static void take_change(void *arg)
+{
+	(void)arg;
+	foreign_changes++;
+}
+
 static const struct dp_events world_events = {.acquire = take_acquire,
 	.expire = take_expire,
 	.mapping = take_mapping,
 	.shunt_ended = take_end,
-	.lost = take_loss};
+	.lost = take_loss,
+	.foreign = take_change};
 
 /* --- time ----------------------------------------------------------------------------------------- */
 
@@ -277,7 +286,7 @@ static void ignore_message(void *arg, const struct nlmsghdr *message)
 	(void)message;
 }
 
-static void ignore_loss(void *arg)
+static void ignore_word(void *arg)
 {
 	(void)arg;
 }
@@ -285,7 +294,7 @@ static void ignore_loss(void *arg)
 static struct netlink *reader_open(void)
 {
 	static const struct netlink_events events = {
-		.note = ignore_message, .event = ignore_message, .lost = ignore_loss};
+		.note = ignore_message, .event = ignore_message, .lost = ignore_word, .changed = ignore_word};
 	int error;
 
 	return netlink_open(loop, &events, NULL, &error);
