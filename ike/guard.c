@@ -28,7 +28,7 @@
 /* Of an IPv6 /48, which is what one site has: 65,536 of those sources would be one attacker's. */
 #define SITE_COOKIES 64
 #define SITE_MAX 8192
-/* Answers to strangers that keep no state, cookies apart, in REFUSAL_US. */
+/* Answers to strangers that keep no state, cookies apart: of each kind in REFUSAL_US. */
 #define REFUSALS 100
 #define REFUSAL_US UINT64_C(1000000)
 
@@ -39,14 +39,18 @@ struct ike_source {
 	UT_hash_handle hh;
 };
 
+struct budget {
+	uint64_t since_us;
+	unsigned used;
+};
+
 struct ike_guard {
 	struct ike_source *sources;
 	uint8_t secrets[2][SECRET_LEN]; /* by the lowest bit of the version */
 	uint8_t version;
 	uint64_t rotate_us;
 	uint64_t cookies_until_us;
-	uint64_t refusals_since_us;
-	unsigned refusals;
+	struct budget init_refusals, spi_refusals;
 };
 
 static struct ike_guard *guard_of(struct ike *ike)
@@ -252,21 +256,22 @@ bool ike_guard_admits(struct ike *ike, const struct path *path, const struct ike
 
 /* --- errors that keep no state ---------------------------------------------------------------- */
 
-/* One notify, and no more of them than serve anybody as a mirror. */
+/* No more of them than serve anybody as a mirror. */
+static bool spend(const struct ike *ike, struct budget *budget)
+{
+	if (ike->now_us - budget->since_us >= REFUSAL_US)
+		*budget = (struct budget){.since_us = ike->now_us};
+	return budget->used++ < REFUSALS;
+}
+
+/* One notify. */
 static void refuse(struct ike *ike, const struct path *path, const struct ike_header *request,
 	const struct ike_header *header, uint16_t type, const void *data, size_t len)
 {
-	struct ike_guard *guard = guard_of(ike);
 	uint8_t out[256];
 	struct ike_builder b = ike_build_message(out, sizeof(out), header);
 	size_t out_len;
 
-	if (ike->now_us - guard->refusals_since_us >= REFUSAL_US) {
-		guard->refusals_since_us = ike->now_us;
-		guard->refusals = 0;
-	}
-	if (guard->refusals++ >= REFUSALS)
-		return;
 	ike_notify_build(&b, type, data, len);
 	out_len = ike_build_finish(&b);
 	if (out_len && out_len <= request->len)
@@ -279,17 +284,23 @@ void ike_refuse_init(struct ike *ike, const struct path *path, const struct ike_
 	struct ike_header header = {.spi_i = message->header.spi_i,
 		.exchange = IKE_EXCHANGE_IKE_SA_INIT,
 		.flags = IKE_FLAG_RESPONSE};
+	struct ike_guard *guard = guard_of(ike);
 
-	refuse(ike, path, &message->header, &header, type, data, len);
+	/* An honest peer may need it to come again: from now on those must show that they are where they say. */
+	if (!spend(ike, &guard->init_refusals))
+		guard->cookies_until_us = ike->now_us + HYSTERESIS_US;
+	else
+		refuse(ike, path, &message->header, &header, type, data, len);
 }
 
 /* 1.5: all is as in the request, seen from the other end. Whom no line covers is not told (N3). */
 void ike_refuse_spi(struct ike *ike, const struct path *path, const struct ike_header *request)
 {
+	struct ike_guard *guard = guard_of(ike);
 	struct ike_header header = *request;
 
 	if ((request->flags & IKE_FLAG_RESPONSE) || request->exchange == IKE_EXCHANGE_IKE_SA_INIT ||
-		ike->ops.conn_for(ike->arg, path) < 0)
+		ike->ops.conn_for(ike->arg, path) < 0 || !spend(ike, &guard->spi_refusals))
 		return;
 	header.flags = IKE_FLAG_RESPONSE | ((request->flags & IKE_FLAG_INITIATOR) ^ IKE_FLAG_INITIATOR);
 	refuse(ike, path, request, &header, IKE_NOTIFY_INVALID_IKE_SPI, NULL, 0);

@@ -219,6 +219,40 @@ static void test_one_site(void)
 	world_clear(&world);
 }
 
+/* Counts in filter_count. */
+static bool count_refusals(struct world *w, struct packet *packet)
+{
+	struct ike_message message;
+	struct ike_notify notify;
+
+	w->filter_count += packet->from == 1 && ike_message_parse(packet->data, packet->len, &message) &&
+			   ike_notify_find(&message, IKE_NOTIFY_INVALID_KE_PAYLOAD, &notify);
+	return drop_to_strangers(w, packet);
+}
+
+/* Who is to be told of another group is told, although strangers want to be refused for more than we say. */
+static void test_refusals(void)
+{
+	begin(7);
+	B->conns[0].ike.ke[0] = IKE_GROUP_ECP_256;
+	B->conns[0].ike.ke_count = 1;
+	set_guard(IKE_DDOS_AUTO, 1000, 50000);
+	world_reload(&world, 0);
+	A->ups = B->ups = 0;
+	world.filter = count_refusals;
+	for (unsigned long n = 0; n < 100; n++) {
+		for (unsigned long i = 0; i < 100; i++)
+			spoof(100 * n + i);
+		if (n == 50)
+			world_initiate(&world, 0);
+		world_run_for(&world, 20 * WORLD_MS);
+	}
+	ok(world.filter_count <= 201 && ike_counters(B->ike).half_open == 0,
+		"10,000 requests of another group in 2 s: %u are refused", world.filter_count);
+	is_int((int)A->ups, 1, "and an honest peer is among them");
+	world_clear(&world);
+}
+
 /* Cookies that are old, of somebody else or changed are none. */
 static void test_busy(void)
 {
@@ -241,6 +275,7 @@ int main(int argc, char **argv)
 	test_flood();
 	test_one_source();
 	test_one_site();
+	test_refusals();
 	test_busy();
 	return tap_done();
 }
