@@ -168,6 +168,17 @@ static bool note_intermediate(struct ike_sa *sa, const struct ike_message *outer
 		       sa, data, from_initiator, inner->first, inner->content, inner->content_len);
 }
 
+static bool has_keys(struct ike_sa *sa)
+{
+	if (sa->keys || sa->role == IKE_INITIATOR)
+		return sa->keys;
+	if (ike_responder_keys(sa))
+		return true;
+	/* The peer's value is none: it is not tried again at each datagram of a stranger. */
+	ike_sa_end(sa, IKE_REASON_CRYPTO);
+	return false;
+}
+
 static void take_protected(
 	struct ike_sa *sa, const struct ike_message *message, const uint8_t *data, size_t len)
 {
@@ -176,7 +187,7 @@ static void take_protected(
 	enum ike_sk_result result;
 	struct ike_message inner;
 
-	if (!sa->keys && !(sa->role == IKE_RESPONDER && ike_responder_keys(sa))) {
+	if (!has_keys(sa)) {
 		sa->ike->counters.bad_icv++;
 		return;
 	}
@@ -231,7 +242,7 @@ static void repeat_response(struct ike_sa *sa, const struct ike_message *message
 
 	if (!ike_message_find(message, IKE_PAYLOAD_SKF) ||
 		(ike_skf_place(message, &place) && place.number == 1))
-		ike_send_kept(sa, &sa->response);
+		ike_send_again(sa, &sa->response);
 }
 
 static void take_request(
@@ -391,7 +402,7 @@ static void sa_tick(struct ike_sa *sa)
 {
 	uint64_t now_us = sa->ike->now_us;
 
-	if (ike_keepalive_tick(sa) || ike_response_tick(sa) || ike_followup_tick(sa))
+	if (ike_keepalive_tick(sa) || ike_response_tick(sa) || ike_pieces_tick(sa) || ike_followup_tick(sa))
 		return;
 	if (now_us >= sa->fail_us)
 		ike_sa_end(sa, sa->fail_reason);

@@ -7,6 +7,9 @@
 #include "ike/sa.h"
 
 #define INTERVAL_MAX_US (1000 * UINT32_C(1000000))
+/* Of one answer, and the time between further ones. */
+#define REPEATS 16
+#define REPEAT_US 250000u
 /* N5 */
 #define SOFT_WAIT_US 100000u
 
@@ -85,10 +88,24 @@ void ike_request_answered(struct ike_sa *sa)
 void ike_send_response(struct ike_sa *sa, uint32_t id, const uint8_t *data, size_t len)
 {
 	ike_kept_set(&sa->response, data, len);
+	sa->repeats = 0;
 	sa->forget_response_us = sa->ike->now_us + IKE_RESPONSE_LIFE_US;
 	ike_pieces_clear(sa);
 	sa->expected = id + 1;
 	ike_send_kept(sa, &sa->response);
+}
+
+/*
+ * Anybody who sees a request can send it again in the peer's name, and a long answer goes to the
+ * peer for each. Sixteen are more than an honest peer asks for; then no more than it could ask for.
+ */
+void ike_send_again(struct ike_sa *sa, const struct ike_kept *response)
+{
+	if (sa->repeats == REPEATS && sa->ike->now_us - sa->sent_us < REPEAT_US)
+		return;
+	if (sa->repeats < REPEATS)
+		sa->repeats++;
+	ike_send_kept(sa, response);
 }
 
 /* A request that comes once more after that is ignored, not answered anew. */

@@ -6,7 +6,8 @@
  *
  * A message that we keep is its datagrams one behind the other: each says its
  * own length. At most one set of pieces is collected for an SA, of the message
- * that it waits for; a piece is looked at only after its own integrity check.
+ * that it waits for, and not for long; a piece is looked at only after its own
+ * integrity check.
  */
 #include "ike/sa.h"
 #include "ike/sk.h"
@@ -14,6 +15,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 /* RFC 8200 5: IPv6 carries 1280 octets everywhere. The same serves IPv4. */
 #define DATAGRAM_MAX 1280
@@ -22,6 +24,10 @@
 #define IPV6_LEN 40
 /* Port 4500 prepends four zero bytes. */
 #define MARKER_LEN 4
+/* Strangers, too, send pieces, and need not send the last one: so much of all SAs, so long of one. */
+#define PIECES_MAX (16u << 20)
+#define PIECES_LIFE_US (30 * UINT64_C(1000000))
+#define PIECE_OVERHEAD 32u
 
 bool ike_fragments_agreed(const struct ike_sa *sa, const struct ike_message *init)
 {
@@ -105,17 +111,65 @@ bool ike_is_in_flight(const struct ike_sa *sa, const uint8_t *quoted, size_t len
 
 /* --- receiving ------------------------------------------------------------------------------- */
 
+/* In memory, about. */
+static size_t cost_of(const struct ike_pieces *set)
+{
+	return sizeof(*set) + set->bytes + set->have * PIECE_OVERHEAD;
+}
+
 void ike_pieces_clear(struct ike_sa *sa)
 {
-	if (!sa->pieces)
+	struct ike_pieces *set = sa->pieces;
+
+	if (!set)
 		return;
 	for (size_t i = 0; i < IKE_FRAGMENTS_MAX; i++) {
-		if (sa->pieces->pieces[i].data)
-			secret_wipe(sa->pieces->pieces[i].data, sa->pieces->pieces[i].len);
-		ike_kept_clear(&sa->pieces->pieces[i]);
+		if (set->pieces[i].data)
+			secret_wipe(set->pieces[i].data, set->pieces[i].len);
+		ike_kept_clear(&set->pieces[i]);
 	}
-	free(sa->pieces);
+	sa->ike->piece_bytes -= cost_of(set);
+	DL_DELETE(sa->ike->pieces, set);
+	free(set);
 	sa->pieces = NULL;
+}
+
+uint64_t ike_pieces_due(const struct ike_sa *sa)
+{
+	return sa->pieces ? sa->pieces->began_us + PIECES_LIFE_US : IKE_NEVER;
+}
+
+bool ike_pieces_tick(struct ike_sa *sa)
+{
+	if (ike_pieces_due(sa) > sa->ike->now_us)
+		return false;
+	ike_pieces_clear(sa);
+	ike_sa_schedule(sa);
+	return true;
+}
+
+static struct ike_pieces *collect(struct ike_sa *sa)
+{
+	struct ike_pieces *set = mem_new(struct ike_pieces);
+
+	sa->pieces = set;
+	set->sa = sa;
+	set->began_us = sa->ike->now_us;
+	DL_APPEND(sa->ike->pieces, set);
+	sa->ike->piece_bytes += cost_of(set);
+	ike_sa_schedule(sa);
+	return set;
+}
+
+/* Who has begun long ago gives way: a peer that is there sends all of a message at once. */
+static void keep_bounds(struct ike *ike)
+{
+	while (ike->piece_bytes > PIECES_MAX && ike->pieces->next) {
+		struct ike_sa *sa = ike->pieces->sa;
+
+		ike_pieces_clear(sa);
+		ike_sa_schedule(sa);
+	}
 }
 
 /*
@@ -131,7 +185,7 @@ static bool belongs(struct ike_sa *sa, const struct ike_header *header, const st
 		place->total <= set->total)
 		return place->total == set->total && !set->pieces[place->number - 1].data;
 	ike_pieces_clear(sa);
-	set = sa->pieces = mem_new(struct ike_pieces);
+	set = collect(sa);
 	set->id = header->id;
 	set->is_response = is_response;
 	set->total = place->total;
@@ -159,10 +213,15 @@ static bool add_piece(struct ike_sa *sa, const struct ike_message *outer,
 	struct ike_pieces *set = sa->pieces;
 
 	set->bytes += len;
+	set->have++;
+	sa->ike->piece_bytes += len + PIECE_OVERHEAD;
 	if (place->number == 1)
 		set->first = outer->sk_first;
 	ike_kept_set(&set->pieces[place->number - 1], plain, len);
-	return ++set->have == set->total;
+	if (set->have == set->total)
+		return true;
+	keep_bounds(sa->ike);
+	return false;
 }
 
 static size_t join(struct ike_sa *sa, uint8_t *out)

@@ -14,6 +14,12 @@
 
 #include <string.h>
 
+/*
+ * We keep a stranger's request until its IKE_AUTH. One that fits no datagram of Ethernet is rare
+ * enough; several additional proposals and vendor IDs fit in this.
+ */
+#define INIT_MAX 4096
+
 /* --- IKE_SA_INIT: refusals keep no state ----------------------------------------------------- */
 
 static void refuse_group(struct ike *ike, const struct path *path, const struct ike_message *message,
@@ -154,7 +160,11 @@ void ike_take_init_request(struct ike *ike, const struct path *path, const struc
 
 		if (known && known->len == len && memcmp(known->data, data, len) == 0 &&
 			sa->state == IKE_SA_HALF_OPEN)
-			ike_send_kept(sa, &sa->handshake->init_response);
+			ike_send_again(sa, &sa->handshake->init_response);
+		return;
+	}
+	if (len > INIT_MAX) {
+		ike->counters.malformed++;
 		return;
 	}
 	conn = ike->ops.conn_for(ike->arg, path);

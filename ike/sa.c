@@ -75,6 +75,7 @@ void ike_sa_schedule(struct ike_sa *sa)
 	due = earliest(due, ike_live_due(sa));
 	due = earliest(due, ike_keepalive_due(sa));
 	due = earliest(due, ike_followup_give_up(sa));
+	due = earliest(due, ike_pieces_due(sa));
 	heap_set(&sa->ike->due, &sa->due, due);
 }
 

@@ -64,13 +64,16 @@ struct ike_request {
 /* More than any certificate's chain needs. */
 #define IKE_FRAGMENTS_MAX 32
 
-/* Pieces of the peer's message that have come (RFC 7383). */
+/* Pieces of the peer's message that have come (RFC 7383); owned by the SA. */
 struct ike_pieces {
+	struct ike_sa *sa;
+	struct ike_pieces *prev, *next; /* in ike.pieces */
+	uint64_t began_us;
 	uint32_t id;
 	bool is_response;
 	uint16_t total, have;
 	uint8_t first; /* type of the first inner payload: number 1 says it */
-	size_t bytes;
+	size_t bytes; /* of content */
 	struct ike_kept pieces[IKE_FRAGMENTS_MAX];
 };
 
@@ -188,7 +191,8 @@ struct ike_sa {
 	bool peer_tracked : 1;	/* it is in ike.by_peer */
 	bool unanswered : 1;	/* liveness.c: we have sent, and nothing came since it was last heard */
 	uint8_t lost_states : 4; /* STATE_NOT_FOUND in a row (RFC 9370 2.2.4) */
-	uint8_t nat;	    /* who is behind one: IKE_NAT_HERE, IKE_NAT_THERE (nat.h) */
+	uint8_t nat : 2;	 /* who is behind one: IKE_NAT_HERE, IKE_NAT_THERE (nat.h) */
+	uint8_t repeats : 5;	 /* of the last answer */
 	/* enum ike_auth: how each end shows, and when established has shown, who it is. */
 	uint8_t local_auth, remote_auth;
 	struct path path;
@@ -265,6 +269,8 @@ struct ike {
 	uint64_t timer_us; /* what ops->timer was last told */
 	struct ike_sa *dead;
 	uint64_t next_refusal_us; /* to a foreign version: not before */
+	struct ike_pieces *pieces; /* that SAs collect, the oldest first */
+	size_t piece_bytes;
 	struct ike_guard *guard;
 	struct ike_host *hosts; /* that are anonymous, by address (anonymous.c) */
 	struct ike_site *sites;
@@ -320,6 +326,8 @@ void ike_send_response(struct ike_sa *sa, uint32_t id, const uint8_t *data, size
 #define IKE_RESPONSE_LIFE_US (180 * UINT64_C(1000000))
 /* Forgets it, if it is time; true when it did. */
 bool ike_response_tick(struct ike_sa *sa);
+/* Sends a response of ours once more, within bounds. */
+void ike_send_again(struct ike_sa *sa, const struct ike_kept *response);
 /* Seals a chain of payloads and sends it as our next request, or as the response to `id`. */
 void ike_send_sealed_request(struct ike_sa *sa, uint8_t exchange, struct ike_builder *chain);
 void ike_send_sealed_response(
@@ -369,6 +377,9 @@ bool ike_is_in_flight(const struct ike_sa *sa, const uint8_t *quoted, size_t len
 bool ike_take_piece(struct ike_sa *sa, const struct ike_message *outer, const uint8_t *data, size_t len,
 	uint8_t *plain, struct ike_message *inner, enum ike_sk_result *result);
 void ike_pieces_clear(struct ike_sa *sa);
+/* When what is not whole is forgotten; IKE_NEVER. Forgets it, if it is time: true. */
+uint64_t ike_pieces_due(const struct ike_sa *sa);
+bool ike_pieces_tick(struct ike_sa *sa);
 
 /* --- events.c ---------------------------------------------------------------------------------- */
 void ike_tell_stage(struct ike_sa *sa, enum ike_stage stage);

@@ -33,7 +33,7 @@ void ike_nat_note(struct ike_sa *sa, const struct ike_message *init)
 
 	sa->nat = 0;
 	if (wish != IKE_ENCAPSULATION_NO)
-		sa->nat = (uint8_t)ike_nat_detect(init, &sa->path);
+		sa->nat = ike_nat_detect(init, &sa->path) & (IKE_NAT_HERE | IKE_NAT_THERE);
 	/* The peer believes it too, if it knows of NATs at all. */
 	if (wish == IKE_ENCAPSULATION_YES &&
 		ike_notify_find(init, IKE_NOTIFY_NAT_DETECTION_SOURCE_IP, &notify))
