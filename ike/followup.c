@@ -236,9 +236,13 @@ void ike_followup_answer(struct ike_sa *sa)
 
 void ike_take_followup_request(struct ike_sa *sa, const struct ike_message *inner)
 {
-	struct ike_create *create = sa->theirs;
+	struct ike_create *create;
 	uint32_t id = inner->header.id;
 
+	/* What had begun before we said goodbye is over. */
+	if (sa->state != IKE_SA_ESTABLISHED)
+		ike_create_drop_theirs(sa);
+	create = sa->theirs;
 	if (create && is_installing(create))
 		return;
 	if (inner->unsupported) {

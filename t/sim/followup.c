@@ -343,6 +343,22 @@ static void test_forged(bool child)
 	world_clear(&world);
 }
 
+/* We have said goodbye: what had begun before makes nothing any more. */
+static void test_goodbye(void)
+{
+	begin_forging(32);
+	forge_create(false);
+	has_link();
+	forge_followup(IKE_GROUP_ECP_384, true);
+	has_link();
+	B->silent = true;
+	ike_delete(A->ike, sa_of(A)->id, world.now_us);
+	forge_followup(IKE_GROUP_ECP_256, true);
+	ok(answered_with(IKE_NOTIFY_STATE_NOT_FOUND) && ike_counters(A->ike).established == 1,
+		"after our DELETE the last of them makes no new IKE SA");
+	world_clear(&world);
+}
+
 static void test_never_followed(void)
 {
 	uint8_t first[48];
@@ -456,6 +472,7 @@ int main(void)
 	test_always_forgotten();
 	test_forged(true);
 	test_forged(false);
+	test_goodbye();
 	test_never_followed();
 	test_bad_answer(FOLLOWUP, IKE_PAYLOAD_KE, true, "an answer without KE");
 	test_bad_answer(FOLLOWUP, IKE_PAYLOAD_NOTIFY, true, "an answer without the next link");
