@@ -50,6 +50,26 @@ static void write_number(uint8_t *out, size_t len, const mpz_t number)
 		mpz_export(out + len - used, NULL, 1, 1, 1, 0, number);
 }
 
+/* GMP and nettle free what they have as it is. */
+static void forget_number(mpz_t number)
+{
+	secret_wipe(mpz_limbs_modify(number, (mp_size_t)mpz_size(number)),
+		mpz_size(number) * sizeof(mp_limb_t));
+	mpz_clear(number);
+}
+
+static void forget_point(struct ecc_point *point)
+{
+	secret_wipe(point->p, (size_t)ecc_size_a(point->ecc) * sizeof(mp_limb_t));
+	ecc_point_clear(point);
+}
+
+static void forget_scalar(struct ecc_scalar *scalar)
+{
+	secret_wipe(scalar->p, (size_t)ecc_size(scalar->ecc) * sizeof(mp_limb_t));
+	ecc_scalar_clear(scalar);
+}
+
 static void write_point(const struct ecc_point *point, size_t coordinate, uint8_t *x, uint8_t *y)
 {
 	mpz_t mx, my;
@@ -60,8 +80,8 @@ static void write_point(const struct ecc_point *point, size_t coordinate, uint8_
 	write_number(x, coordinate, mx);
 	if (y)
 		write_number(y, coordinate, my);
-	mpz_clear(mx);
-	mpz_clear(my);
+	forget_number(mx);
+	forget_number(my);
 }
 
 void kex_ecp_generate(const struct kex_method *method, struct kex *kex, const struct crypto_random *random)
@@ -79,11 +99,9 @@ void kex_ecp_generate(const struct kex_method *method, struct kex *kex, const st
 	mpz_init(number);
 	ecc_scalar_get(&scalar, number);
 	write_number(kex->private, method->coordinate, number);
-	secret_wipe(mpz_limbs_modify(number, (mp_size_t)mpz_size(number)),
-		mpz_size(number) * sizeof(mp_limb_t));
-	mpz_clear(number);
-	ecc_point_clear(&point);
-	ecc_scalar_clear(&scalar);
+	forget_number(number);
+	forget_point(&point);
+	forget_scalar(&scalar);
 }
 
 static bool set_scalar(struct ecc_scalar *scalar, const struct kex *kex)
@@ -94,9 +112,7 @@ static bool set_scalar(struct ecc_scalar *scalar, const struct kex *kex)
 	mpz_init(number);
 	mpz_import(number, kex->private_len, 1, 1, 1, 0, kex->private);
 	good = ecc_scalar_set(scalar, number) == 1;
-	secret_wipe(mpz_limbs_modify(number, (mp_size_t)mpz_size(number)),
-		mpz_size(number) * sizeof(mp_limb_t));
-	mpz_clear(number);
+	forget_number(number);
 	return good;
 }
 
@@ -133,8 +149,8 @@ bool kex_ecp_derive(const struct kex_method *method, const struct kex *kex, cons
 		write_point(&point, method->coordinate, shared->data, NULL);
 		shared->len = method->coordinate;
 	}
-	ecc_point_clear(&point);
-	ecc_scalar_clear(&scalar);
+	forget_point(&point);
+	forget_scalar(&scalar);
 	return good;
 }
 

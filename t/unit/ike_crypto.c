@@ -14,6 +14,9 @@
 #include "lib/mem.h"
 #include "t/unit/hex.h"
 
+#include <gmp.h>
+#include <stdlib.h>
+
 static void test_x25519(void)
 {
 	uint8_t private[32], peer[32];
@@ -61,6 +64,72 @@ static void test_ecp256(void)
 	ok(!kex_derive(&kex, peer, 64, &shared), "coordinates above the prime are refused");
 	ok(!kex_derive(&kex, peer, 63, &shared), "half a point is refused");
 	kex_clear(&kex);
+}
+
+/* --- what is freed holds no secret: GMP's memory, and so nettle's, goes through here ------------- */
+
+#define SOUGHT 32
+static struct {
+	uint8_t bytes[2][SOUGHT]; /* the shared secret and our own value, the low bytes first as limbs have them */
+	unsigned found;
+} sought;
+
+static void seek(const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i + SOUGHT <= len; i++) {
+		for (size_t j = 0; j < 2; j++)
+			sought.found += memcmp(data + i, sought.bytes[j], SOUGHT) == 0;
+	}
+}
+
+static void seek_and_free(void *data, size_t len)
+{
+	seek(data, len);
+	free(data);
+}
+
+static void *seek_and_move(void *data, size_t old_len, size_t len)
+{
+	void *moved = mem_zalloc(len);
+
+	memcpy(moved, data, old_len < len ? old_len : len);
+	seek_and_free(data, old_len);
+	return moved;
+}
+
+static void take_low_bytes(uint8_t out[SOUGHT], const uint8_t *number, size_t len)
+{
+	for (size_t i = 0; i < SOUGHT; i++)
+		out[i] = number[len - 1 - i];
+}
+
+static void fill_by_count(void *arg, void *out, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		((uint8_t *)out)[i] = (uint8_t)(37 * ++*(unsigned *)arg);
+}
+
+static void test_wiped(uint16_t group, const char *name)
+{
+	unsigned count = 0;
+	struct crypto_random random = {.fill = fill_by_count, .arg = &count};
+	struct kex ours = {0}, theirs = {0};
+	struct secret shared = {0};
+
+	kex_generate(&ours, group, &random);
+	kex_generate(&theirs, group, &random);
+	kex_derive(&ours, theirs.public, theirs.public_len, &shared);
+	take_low_bytes(sought.bytes[0], shared.data, shared.len);
+	take_low_bytes(sought.bytes[1], ours.private, ours.private_len);
+	sought.found = 0;
+	mp_set_memory_functions(mem_zalloc, seek_and_move, seek_and_free);
+	kex_derive(&ours, theirs.public, theirs.public_len, &shared);
+	count = 0;
+	kex_generate(&ours, group, &random);
+	mp_set_memory_functions(NULL, NULL, NULL);
+	ok(sought.found == 0, "%s: no secret is in what was freed", name);
+	kex_clear(&ours);
+	kex_clear(&theirs);
 }
 
 static void test_prf(void)
@@ -269,6 +338,9 @@ int main(void)
 {
 	test_x25519();
 	test_ecp256();
+	test_wiped(IKE_GROUP_ECP_256, "ECP_256");
+	test_wiped(IKE_GROUP_ECP_384, "ECP_384");
+	test_wiped(IKE_GROUP_ECP_521, "ECP_521");
 	test_prf();
 	test_gcm();
 	test_cbc();
