@@ -68,7 +68,7 @@ LINT_TESTS += t/lint/vectors.t
 EXTRA_DIST += t/unit/ike_vectors.py
 
 sim_world = t/sim/world.c t/sim/world.h t/tap.h
-UNIT_TESTS += t/sim/addke t/sim/followup t/sim/kem t/sim/two t/sim/algorithms t/sim/life t/sim/requests t/sim/rtt t/sim/anonymous t/sim/hostile t/sim/states t/sim/crossing t/sim/contact t/sim/certs t/sim/fragments t/sim/nat t/sim/ppk t/sim/rekey t/sim/selectors t/sim/flood t/sim/fleet
+UNIT_TESTS += t/sim/addke t/sim/followup t/sim/kem t/sim/two t/sim/algorithms t/sim/life t/sim/requests t/sim/rtt t/sim/anonymous t/sim/hostile t/sim/payloads t/sim/states t/sim/crossing t/sim/contact t/sim/certs t/sim/fragments t/sim/nat t/sim/ppk t/sim/rekey t/sim/selectors t/sim/flood t/sim/fleet
 t_sim_addke_SOURCES = t/sim/addke.c t/pki.c t/pki.h $(sim_world)
 t_sim_addke_LDADD = $(IKE_LIBS)
 t_sim_followup_SOURCES = t/sim/followup.c $(sim_world)
@@ -107,6 +107,8 @@ t_sim_hostile_SOURCES = t/sim/hostile.c $(sim_world)
 t_sim_hostile_LDADD = $(IKE_LIBS)
 t_sim_states_SOURCES = t/sim/states.c $(sim_world)
 t_sim_states_LDADD = $(IKE_LIBS)
+t_sim_payloads_SOURCES = t/sim/payloads.c $(sim_world)
+t_sim_payloads_LDADD = $(IKE_LIBS)
 t_sim_contact_SOURCES = t/sim/contact.c $(sim_world)
 t_sim_contact_LDADD = $(IKE_LIBS)
 t_sim_crossing_SOURCES = t/sim/crossing.c $(sim_world)

@@ -20,10 +20,12 @@ static gnutls_cipher_algorithm_t algorithm(uint16_t encr, size_t key_len)
 
 size_t aead_key_len(uint16_t encr, uint16_t key_bits)
 {
-	/* RFC 7634: ChaCha20 has one key length and no attribute for it. */
-	size_t len = (encr == IKE_ENCR_CHACHA20_POLY1305 && key_bits == 0 ? 32u : key_bits / 8u) +
-		     AEAD_SALT_LEN;
+	bool is_chacha = encr == IKE_ENCR_CHACHA20_POLY1305;
+	size_t len = (is_chacha ? 32u : key_bits / 8u) + AEAD_SALT_LEN;
 
+	/* RFC 7634: ChaCha20 has one key length and no attribute for it. */
+	if (is_chacha ? key_bits != 0 : key_bits % 8 != 0)
+		return 0;
 	return algorithm(encr, len) == GNUTLS_CIPHER_UNKNOWN ? 0 : len;
 }
 

@@ -9,6 +9,7 @@
 
 #include "ike/sa.h"
 #include "ike/sk.h"
+#include "lib/mem.h"
 
 #include <stdlib.h>
 
@@ -223,6 +224,94 @@ static void test_critical(void)
 	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
 	ok(seen.count == 1 && seen.inner.count == 0, "one that is not critical is skipped");
 	world_clear(&world);
+}
+
+static bool is_known(unsigned type)
+{
+	return (type >= IKE_PAYLOAD_SA && type <= IKE_PAYLOAD_EAP) || type == IKE_PAYLOAD_SKF;
+}
+
+/* An empty payload of each type there is: IKEv1's, reserved ones, those that belong elsewhere (CVE-2015-3991). */
+static void test_types(void)
+{
+	unsigned refused = 0, taken = 0, wrong = 0;
+
+	for (unsigned i = 2; i < 512; i++) {
+		bool critical = i % 2, unsupported = critical && !is_known(i / 2);
+		uint8_t room[] = {0, critical ? 0x80 : 0, 0, 4};
+		struct ike_builder chain = ike_build_chain(room, sizeof(room));
+
+		establish(5);
+		chain.first = (uint8_t)(i / 2);
+		chain.w.len = sizeof(room);
+		forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
+		if (unsupported)
+			refused += answered_with(IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD);
+		else
+			taken += seen.count == 1 && seen.inner.count == 0;
+		wrong += A->downs;
+		world_clear(&world);
+	}
+	ok(refused == 255 - 17 && taken == 255 + 17 && !wrong,
+		"255 types of payload: %u taken, %u refused as critical", taken, refused);
+}
+
+/* REKEY_SA for what is no ESP SPI (CVE-2023-38710). */
+static void test_rekey_spis(void)
+{
+	static const uint8_t lens[] = {0, 1, 3, 4, 5, 8, 255}, spi[255];
+	unsigned refused = 0;
+
+	for (unsigned protocol = 0; protocol < 256; protocol++) {
+		establish(6);
+		for (uint32_t i = 0; i < ARRAY_LEN(lens); i++) {
+			uint8_t room[1024];
+			struct ike_builder chain = ike_build_chain(room, sizeof(room));
+			struct ike_suite suite = {.encr = {{IKE_ENCR_AES_GCM_16, 256}}, .encr_count = 1};
+			struct ike_scope scope = {.selector = world_selector(&world, 1)};
+
+			ike_build_begin(&chain, IKE_PAYLOAD_NOTIFY);
+			writer_u8(&chain.w, (uint8_t)protocol);
+			writer_u8(&chain.w, lens[i]);
+			writer_u16(&chain.w, IKE_NOTIFY_REKEY_SA);
+			writer_bytes(&chain.w, spi, lens[i]);
+			ike_build_end(&chain);
+			ike_proposal_offer(&chain, IKE_PROTOCOL_ESP, &suite, 0x12345678, 4);
+			ike_build_payload(&chain, IKE_PAYLOAD_NONCE, spi, 32);
+			ike_build_selectors(&chain, &scope, true);
+			seen.count = 0;
+			forge(IKE_EXCHANGE_CREATE_CHILD_SA, &chain, i);
+			refused += answered_with(IKE_NOTIFY_CHILD_SA_NOT_FOUND) && A->child_count == 1;
+		}
+		world_clear(&world);
+	}
+	is_int((int)refused, 256 * 7, "REKEY_SA of each protocol with SPIs of all lengths: CHILD_SA_NOT_FOUND");
+}
+
+/* What stands in the clear beside an encrypted payload is not kept in a place that is full (CVE-2026-12413). */
+static void test_crowded(void)
+{
+	static uint8_t out[2048];
+
+	for (unsigned n = 60; n <= 100; n += 40) {
+		for (uint8_t last = IKE_PAYLOAD_SK; last <= IKE_PAYLOAD_SKF; last += IKE_PAYLOAD_SKF - IKE_PAYLOAD_SK) {
+			struct ike_header header = {.exchange = IKE_EXCHANGE_INFORMATIONAL};
+			struct ike_builder b;
+
+			establish(7);
+			header.spi_i = B->ike->by_id->spi_i;
+			header.spi_r = B->ike->by_id->spi_r;
+			b = ike_build_message(out, sizeof(out), &header);
+			for (unsigned i = 0; i < n; i++)
+				ike_notify_build(&b, IKE_NOTIFY_INITIAL_CONTACT, NULL, 0);
+			ike_build_payload(&b, last, out, 64);
+			world_inject(&world, 1, out, ike_build_finish(&b), 0);
+			world_run_for(&world, 10 * WORLD_MS);
+			ok(seen.count == 0 && A->downs == 0 && ike_counters(A->ike).sas == 1,
+				"%u payloads before payload %u: ignored", n, last);
+			world_clear(&world);
+		}
+	}
 }
 
 static void test_malformed(void)
@@ -478,6 +567,9 @@ int main(void)
 	test_further_child();
 	test_many_children();
 	test_critical();
+	test_types();
+	test_rekey_spis();
+	test_crowded();
 	test_malformed();
 	test_rejected();
 	test_delete_child();

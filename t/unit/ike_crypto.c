@@ -256,6 +256,30 @@ static void test_integ(void)
 static struct ike_keys keys;
 static struct ike_nonce ni = {.len = 16}, nr = {.len = 32};
 
+/* Whatever number is agreed on: what we have no key for makes no key, and none of zero bytes (CVE-2024-3652). */
+static void test_no_key(void)
+{
+	static const uint16_t bits[] = {0, 1, 8, 40, 64, 127, 128, 129, 192, 255, 256, 257, 512, 65535};
+	struct ike_nonce nonce = {.len = 32};
+	struct secret shared = {.len = 32};
+	unsigned made = 0, senseless = 0;
+
+	for (unsigned i = 0; i < 65536 * ARRAY_LEN(bits); i++) {
+		struct ike_chosen chosen = {.encr = (uint16_t)(i / ARRAY_LEN(bits)),
+			.key_bits = bits[i % ARRAY_LEN(bits)],
+			.prf = IKE_PRF_HMAC_SHA2_256};
+		struct ike_keys made_keys = {0};
+
+		if (aead_key_len(chosen.encr, chosen.key_bits) == 0 &&
+			!ike_keys_derive(&made_keys, &chosen, &shared, &nonce, &nonce, 1, 2))
+			continue;
+		made += ike_keys_derive(&made_keys, &chosen, &shared, &nonce, &nonce, 1, 2);
+		senseless += made_keys.encr_len < 16 + 4;
+		ike_keys_clear(&made_keys);
+	}
+	ok(made == 3 && !senseless, "of all ciphers with all key lengths %u have keys: AES-GCM's two, and one", made);
+}
+
 static void test_keys(void)
 {
 	struct ike_chosen chosen = {.protocol = IKE_PROTOCOL_IKE,
@@ -345,6 +369,7 @@ int main(void)
 	test_gcm();
 	test_cbc();
 	test_integ();
+	test_no_key();
 	test_keys();
 	test_auth();
 	return tap_done();

@@ -94,6 +94,53 @@ static void test_foreign(void)
 	ok(refused, "each truncation is refused");
 }
 
+/* CVE-2016-5391: a proposal without one of the types that it must have is none, whatever else it has. */
+static void test_types_missing(void)
+{
+	static const uint8_t types[] = {
+		IKE_TRANSFORM_ENCR, IKE_TRANSFORM_PRF, IKE_TRANSFORM_INTEG, IKE_TRANSFORM_KE};
+	struct ike_suite suite = {.encr = {{IKE_ENCR_AES_CBC, 256}},
+		.encr_count = 1,
+		.integ = {IKE_INTEG_HMAC_SHA2_256_128},
+		.integ_count = 1,
+		.prf = {IKE_PRF_HMAC_SHA2_256},
+		.prf_count = 1,
+		.ke = {IKE_GROUP_CURVE25519},
+		.ke_count = 1};
+	unsigned chosen_count = 0;
+
+	for (unsigned missing = 0; missing < 16; missing++) {
+		uint8_t body[64];
+		struct writer w = writer_init(body, sizeof(body));
+		struct ike_payload sa = {.type = IKE_PAYLOAD_SA, .data = body};
+		static const uint16_t ids[] = {IKE_ENCR_AES_CBC, IKE_PRF_HMAC_SHA2_256,
+			IKE_INTEG_HMAC_SHA2_256_128, IKE_GROUP_CURVE25519};
+		struct ike_chosen chosen;
+		uint8_t count = 0;
+
+		writer_u32(&w, 0);
+		writer_u32(&w, 0x01010000);
+		for (unsigned i = 0; i < 4; i++) {
+			if (missing & 1u << i)
+				continue;
+			count++;
+			writer_u16(&w, 0);
+			writer_u16(&w, i ? 8 : 12);
+			writer_u16(&w, (uint16_t)(types[i] << 8));
+			writer_u16(&w, ids[i]);
+			if (!i)
+				writer_u32(&w, 0x800e0100);
+		}
+		writer_patch_u16(&w, 2, (uint16_t)w.len);
+		writer_patch_u8(&w, 7, count);
+		sa.len = w.len;
+		chosen_count += ike_proposal_choose(&sa, IKE_PROTOCOL_IKE, &suite, 0, &chosen) == IKE_CHOICE_MADE;
+		if (!missing)
+			is_int((int)chosen_count, 1, "a proposal of all four types");
+	}
+	is_int((int)chosen_count, 1, "with any of them missing it is none");
+}
+
 /* --- additional key exchanges (RFC 9370) ---------------------------------------------------------- */
 
 static size_t count_proposals(const struct ike_payload *sa)
@@ -143,6 +190,7 @@ int main(void)
 	test_esp();
 	test_nothing_common();
 	test_foreign();
+	test_types_missing();
 	test_addke();
 	return tap_done();
 }
