@@ -130,19 +130,32 @@ static void build_deletions(struct ike_builder *chain, const struct deletions *d
 }
 
 /* An IKE SA whose last CHILD SA the peer deletes has no use; the peer may say so first. */
+static void end_if_childless(struct ike_sa *sa)
+{
+	if (ike_sa_has_child(sa))
+		return;
+	sa->delete_us = sa->ike->now_us + CHILDLESS_GRACE_US;
+	sa->delete_reason = IKE_REASON_PEER_DELETED;
+	ike_sa_schedule(sa);
+}
+
 static void delete_children(struct ike_sa *sa, const struct deletions *deletions)
 {
+	struct ike_sa *successor = ike_sa_successor(sa);
+
 	for (size_t i = 0; i < deletions->count; i++) {
 		struct ike_child_sa *child = deletions->children[i];
 
 		ike_child_remove(child, child->state == IKE_CHILD_REPLACED ? IKE_REASON_REKEYED
 									   : IKE_REASON_PEER_DELETED);
 	}
-	if (deletions->count == 0 || ike_sa_has_child(sa))
+	if (deletions->count == 0)
 		return;
-	sa->delete_us = sa->ike->now_us + CHILDLESS_GRACE_US;
-	sa->delete_reason = IKE_REASON_PEER_DELETED;
-	ike_sa_schedule(sa);
+	/* One that was replaced goes by itself; its CHILD SAs are with the other one. */
+	if (!sa->is_replaced)
+		end_if_childless(sa);
+	else if (successor)
+		end_if_childless(successor);
 }
 
 void ike_take_informational(struct ike_sa *sa, const struct ike_message *inner)

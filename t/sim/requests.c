@@ -187,6 +187,27 @@ static void test_many_children(void)
 	world_clear(&world);
 }
 
+/* By the IKE SA that is being replaced the last CHILD SA of its successor is deleted: that has no use any more. */
+static void test_delete_by_old(void)
+{
+	uint8_t room[64];
+	struct ike_builder chain = ike_build_chain(room, sizeof(room));
+
+	establish(36);
+	world_run_for(&world, 1500 * WORLD_MS);
+	A->ike->by_id->rekey_us = world.now_us;
+	ike_sa_schedule(A->ike->by_id);
+	ike_tick(A->ike, world.now_us);
+	world_run_for(&world, 500 * WORLD_MS);
+	is_int((int)ike_counters(A->ike).sas, 2, "an IKE SA that is being replaced");
+	ike_delete_build_esp(&chain, B->children[0].child.pair.in.spi);
+	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
+	is_int((int)A->child_count, 0, "deletes what its successor has");
+	world_run_for(&world, 10000 * WORLD_MS);
+	is_int((int)ike_counters(A->ike).sas, 0, "and the successor goes, too");
+	world_clear(&world);
+}
+
 static void test_rekey_refused(void)
 {
 	establish(30);
@@ -566,6 +587,7 @@ int main(void)
 	test_rekey_refused();
 	test_further_child();
 	test_many_children();
+	test_delete_by_old();
 	test_critical();
 	test_types();
 	test_rekey_spis();
