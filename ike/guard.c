@@ -28,6 +28,8 @@
 /* Of an IPv6 /48, which is what one site has: 65,536 of those sources would be one attacker's. */
 #define SITE_COOKIES 64
 #define SITE_MAX 8192
+/* When half of all that may be half-open are, so much less. */
+#define SCARCE 64
 /* Answers to strangers that keep no state, cookies apart: of each kind in REFUSAL_US. */
 #define REFUSALS 100
 #define REFUSAL_US UINT64_C(1000000)
@@ -239,15 +241,20 @@ bool ike_guard_admits(struct ike *ike, const struct path *path, const struct ike
 	struct ike_guard *guard = guard_of(ike);
 	const struct addr *addr = &path->remote.addr;
 	const struct ike_payload *nonce = ike_message_find(message, IKE_PAYLOAD_NONCE);
+	unsigned share = 1;
 
 	rotate(ike, guard);
-	if (nonce && wants_cookie(ike, guard, addr) &&
-		!has_good_cookie(guard, path, message, nonce)) {
-		challenge(ike, guard, path, message, nonce);
+	/* Without a nonce there is no cookie, and what is not to be refused more often is no request either. */
+	if (wants_cookie(ike, guard, addr) && !(nonce && has_good_cookie(guard, path, message, nonce))) {
+		if (nonce)
+			challenge(ike, guard, path, message, nonce);
 		return false;
 	}
+	/* From the half on, what is left is for those who have few. */
+	if (ike->counters.half_open >= ike->config.max_half_open / 2)
+		share = SCARCE;
 	if (ike->counters.half_open >= ike->config.max_half_open ||
-		has_reached(guard, addr, SOURCE_MAX, SITE_MAX)) {
+		has_reached(guard, addr, SOURCE_MAX / share, SITE_MAX / share)) {
 		ike->counters.half_open_limit++;
 		return false;
 	}

@@ -230,10 +230,28 @@ static bool count_refusals(struct world *w, struct packet *packet)
 	return drop_to_strangers(w, packet);
 }
 
+/* The captured request lacks a nonce from now on. */
+static void take_nonce_out(void)
+{
+	struct ike_message message;
+	const struct ike_payload *nonce;
+
+	ike_message_parse(request, request_len, &message);
+	nonce = ike_message_find(&message, IKE_PAYLOAD_NONCE);
+	for (size_t i = 0; i < message.count; i++) {
+		size_t at = (size_t)(message.payloads[i].data - request) - IKE_GENERIC_LEN;
+
+		if (message.payloads[i].data + message.payloads[i].len + IKE_GENERIC_LEN == nonce->data)
+			request[at] = IKE_PAYLOAD_VENDOR;
+	}
+}
+
 /* Who is to be told of another group is told, although strangers want to be refused for more than we say. */
-static void test_refusals(void)
+static void test_refusals(bool has_nonce)
 {
 	begin(7);
+	if (!has_nonce)
+		take_nonce_out();
 	B->conns[0].ike.ke[0] = IKE_GROUP_ECP_256;
 	B->conns[0].ike.ke_count = 1;
 	set_guard(IKE_DDOS_AUTO, 1000, 50000);
@@ -247,9 +265,33 @@ static void test_refusals(void)
 			world_initiate(&world, 0);
 		world_run_for(&world, 20 * WORLD_MS);
 	}
-	ok(world.filter_count <= 201 && ike_counters(B->ike).half_open == 0,
+	ok(world.filter_count <= 202 && ike_counters(B->ike).half_open == 0,
 		"10,000 requests of another group in 2 s: %u are refused", world.filter_count);
 	is_int((int)A->ups, 1, "and an honest peer is among them");
+	world_clear(&world);
+}
+
+/* Before all is full, no source has more than a few. */
+static void test_full(void)
+{
+	struct path path;
+
+	begin(8);
+	set_guard(IKE_DDOS_UNLIMITED, 0, 2000);
+	world_reload(&world, 0);
+	A->ups = B->ups = 0;
+	world.filter = drop_to_strangers;
+	path = world_path(&world, 1);
+	for (uint64_t n = 1; n <= 6000; n++) {
+		memcpy(request, &n, sizeof(n));
+		path.remote.addr.bytes[0] = (uint8_t)(20 + n % 6);
+		ike_datagram(B->ike, &path, request, request_len, world.now_us);
+	}
+	ok(ike_counters(B->ike).half_open <= 1100, "six sources have %zu half-open SAs of 2,000 that may be",
+		ike_counters(B->ike).half_open);
+	world_initiate(&world, 0);
+	world_run_for(&world, 100 * WORLD_MS);
+	is_int((int)A->ups, 1, "and an honest peer gets in");
 	world_clear(&world);
 }
 
@@ -275,7 +317,9 @@ int main(int argc, char **argv)
 	test_flood();
 	test_one_source();
 	test_one_site();
-	test_refusals();
+	test_refusals(true);
+	test_refusals(false);
+	test_full();
 	test_busy();
 	return tap_done();
 }
