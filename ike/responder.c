@@ -146,6 +146,18 @@ static struct ike_sa *open_half(struct ike *ike, const struct path *path, size_t
 	return sa;
 }
 
+/*
+ * Our own request, sent back to us: who relays the rest too would make us our own peer, for the
+ * other end of a PSK or of a CA may well be called as we are. AUTH covers the SPI: it cannot be another.
+ */
+static bool is_reflected(struct ike *ike, uint64_t spi_i)
+{
+	const struct ike_sa *sa;
+
+	HASH_FIND(by_spi, ike->by_spi, &spi_i, sizeof(spi_i), sa);
+	return sa && sa->role == IKE_INITIATOR;
+}
+
 void ike_take_init_request(struct ike *ike, const struct path *path, const struct ike_message *message,
 	const uint8_t *data, size_t len)
 {
@@ -163,7 +175,7 @@ void ike_take_init_request(struct ike *ike, const struct path *path, const struc
 			ike_send_again(sa, &sa->handshake->init_response);
 		return;
 	}
-	if (len > INIT_MAX) {
+	if (len > INIT_MAX || is_reflected(ike, message->header.spi_i)) {
 		ike->counters.malformed++;
 		return;
 	}

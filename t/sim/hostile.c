@@ -244,8 +244,34 @@ static void test_old_pieces(void)
 	world_clear(&world);
 }
 
+/* --- ourselves ----------------------------------------------------------------------------------- */
+
+/* Whatever host 0 says comes back to it as if the other one had said it. */
+static bool reflect(struct world *w, struct packet *packet)
+{
+	if (packet->from == 0)
+		world_inject(w, 1, packet->data, packet->len, w->delay_us);
+	return false;
+}
+
+static void test_reflected(enum ike_auth auth, const char *name)
+{
+	world_init(&world, 6, auth);
+	/* Else it looks like a NAT. */
+	A->conns[0].encapsulation = IKE_ENCAPSULATION_NO;
+	world_reload(&world, 0);
+	world.filter = reflect;
+	world_initiate(&world, 0);
+	world_run_for(&world, 10000 * WORLD_MS);
+	ok(A->ups == 0 && A->faileds == 1 && ike_counters(A->ike).established == 0,
+		"%s: nobody is brought to take itself for its peer", name);
+	world_clear(&world);
+}
+
 int main(void)
 {
+	test_reflected(IKE_AUTH_NULL, "NULL");
+	test_reflected(IKE_AUTH_PSK, "PSK");
 	test_zero_ke(IKE_GROUP_CURVE25519, "CURVE25519");
 	test_zero_ke(IKE_GROUP_ECP_256, "ECP_256");
 	test_zero_ke(IKE_GROUP_ECP_384, "ECP_384");
