@@ -361,10 +361,13 @@ void ike_responder_checked(struct ike_sa *sa)
 	}
 	h->child = ike_child_new(sa, sa->user);
 	seed = (struct ike_child_seed){.ni = &h->work->ni, .nr = &h->work->nr};
-	ike_sa_set_state(sa, IKE_SA_INSTALLING);
-	if (!ike_child_install(h->child, &scope, transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL, &h->work->esp,
-		    &seed))
+	if (ike_child_install(h->child, &scope, transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL, &h->work->esp,
+		    &seed)) {
+		ike_sa_set_state(sa, IKE_SA_INSTALLING);
+	} else {
+		ike_child_remove(h->child, IKE_REASON_INVALID_SYNTAX);
 		refuse_auth(sa, h->auth_message_id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
+	}
 }
 
 void ike_responder_installed(struct ike_sa *sa, bool good)

@@ -10,14 +10,17 @@
 
 #include "ike/sa.h"
 #include "ike/sk.h"
+#include "lib/mem.h"
 
 static struct world world;
 
 #define A (&world.hosts[0])
 #define B (&world.hosts[1])
 
-enum change { MISSING, TWICE, EMPTY, SHORTER, LONGER, VAST, CHANGES };
+enum change { MISSING, TWICE, EMPTY, SHORTER, LONGER, VAST, CHANGES, SPI_LOW };
 static const char *const change_names[] = {"missing", "twice", "empty", "shorter", "longer", "vast"};
+/* Of the first proposal in an SA payload. */
+#define SPI_AT 8
 
 static struct {
 	uint8_t exchange;
@@ -26,6 +29,7 @@ static struct {
 	enum change change;
 	bool done; /* the message has come, and has such a payload */
 	uint8_t type;
+	uint32_t spi;
 } plan;
 
 static void put(struct ike_builder *chain, const struct ike_payload *payload, enum change change)
@@ -33,7 +37,11 @@ static void put(struct ike_builder *chain, const struct ike_payload *payload, en
 	static const uint8_t vast[3000];
 
 	ike_build_begin(chain, payload->type);
-	if (change == SHORTER && payload->len)
+	if (change == SPI_LOW) {
+		writer_bytes(&chain->w, payload->data, SPI_AT);
+		writer_u32(&chain->w, plan.spi);
+		writer_bytes(&chain->w, payload->data + SPI_AT + 4, payload->len - SPI_AT - 4);
+	} else if (change == SHORTER && payload->len)
 		writer_bytes(&chain->w, payload->data, payload->len - 1);
 	else if (change != EMPTY)
 		writer_bytes(&chain->w, payload->data, payload->len);
@@ -101,11 +109,8 @@ static bool change(struct world *w, struct packet *packet)
 	return false;
 }
 
-/* Goes on until the changed message has been dealt with and what it may have left is gone. */
-static bool ends_well(void)
+static void begin(void)
 {
-	bool ended, agreed;
-
 	world_init(&world, 1, IKE_AUTH_PSK);
 	A->conns[0].retransmit_timeout_ms = B->conns[0].retransmit_timeout_ms = 1000;
 	world_reload(&world, 0);
@@ -113,6 +118,14 @@ static bool ends_well(void)
 	world.filter = change;
 	plan.done = false;
 	world_initiate(&world, 0);
+}
+
+/* Goes on until the changed message has been dealt with and what it may have left is gone. */
+static bool ends_well(void)
+{
+	bool ended, agreed;
+
+	begin();
 	world_run_for(&world, 100000 * WORLD_MS);
 	ended = A->ups + A->faileds == 1 && ike_counters(B->ike).half_open == 0;
 	agreed = world_agrees(&world) && A->child_count == A->ups &&
@@ -146,11 +159,50 @@ static void test_message(uint8_t exchange, bool answer, bool covered, const char
 	}
 }
 
+/* An SPI for ESP that no SA may have. */
+static void test_spi(bool answer, size_t index)
+{
+	static const uint32_t spis[] = {0, 1, 255};
+
+	plan.exchange = IKE_EXCHANGE_IKE_AUTH;
+	plan.answer = answer;
+	plan.change = SPI_LOW;
+	plan.index = index;
+	for (size_t i = 0; i < ARRAY_LEN(spis); i++) {
+		bool good;
+
+		plan.spi = spis[i];
+		good = ends_well();
+		ok(good && plan.type == IKE_PAYLOAD_SA && A->faileds == 1 && B->ups == answer && !B->child_count,
+			"SPI %u in the %s: no CHILD SA", plan.spi, answer ? "answer" : "request");
+		world_clear(&world);
+	}
+}
+
+/* At once: what is left of a refused one has no CHILD SA, and is in no state but that. */
+static void test_spi_refused(void)
+{
+	const struct ike_sa *sa;
+
+	plan.answer = false;
+	plan.spi = 0;
+	plan.index = 2;
+	begin();
+	world_run_for(&world, 50 * WORLD_MS);
+	sa = B->ike->by_id;
+	ok(plan.done && sa && sa->state == IKE_SA_CHECKING && !sa->children && !sa->handshake,
+		"the refusal waits to be repeated, and nothing else");
+	world_clear(&world);
+}
+
 int main(void)
 {
 	test_message(IKE_EXCHANGE_IKE_SA_INIT, false, true, "IKE_SA_INIT request");
 	test_message(IKE_EXCHANGE_IKE_SA_INIT, true, true, "IKE_SA_INIT response");
 	test_message(IKE_EXCHANGE_IKE_AUTH, false, false, "IKE_AUTH request");
 	test_message(IKE_EXCHANGE_IKE_AUTH, true, false, "IKE_AUTH response");
+	test_spi(false, 2);
+	test_spi(true, 2);
+	test_spi_refused();
 	return tap_done();
 }
