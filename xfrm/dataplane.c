@@ -126,9 +126,8 @@ static void note_event(void *arg, const struct nlmsghdr *message)
 		entry_tag_is_ours(acquire.tag)) {
 		larval_note(arg, &acquire);
 		waiting_note(arg, &acquire);
-	} else if (message->nlmsg_type == XFRM_MSG_EXPIRE && decode_expire(message, &state) &&
-		   state.spi == 0) {
-		larval_forget(arg, state.seq);
+	} else if (message->nlmsg_type == XFRM_MSG_EXPIRE && decode_expire(message, &state)) {
+		larval_forget(arg, state.seq); /* SAs have none */
 	}
 }
 

@@ -156,6 +156,7 @@ static void take_template(const struct nlmsghdr *message, struct entry *out)
 	out->optional = tmpl.optional;
 	out->mode = tmpl.mode == XFRM_MODE_TUNNEL ? IPSEC_TUNNEL : IPSEC_TRANSPORT;
 	out->reqid = tmpl.reqid;
+	out->spi = ntohl(tmpl.id.spi);
 	to_addr(&tmpl.saddr, tmpl.family, &out->tmpl_src);
 	to_addr(&tmpl.id.daddr, tmpl.family, &out->tmpl_dst);
 }

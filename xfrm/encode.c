@@ -85,6 +85,7 @@ static void add_template(struct nl_msg *msg, const struct entry *entry, uint16_t
 	memset(&tmpl, 0, sizeof(tmpl));
 	tmpl.id.proto = IPPROTO_ESP;
 	tmpl.id.daddr = address(&entry->tmpl_dst);
+	tmpl.id.spi = htonl(entry->spi);
 	tmpl.saddr = address(&entry->tmpl_src);
 	tmpl.family = family;
 	tmpl.mode = entry->mode == IPSEC_TUNNEL ? XFRM_MODE_TUNNEL : XFRM_MODE_TRANSPORT;

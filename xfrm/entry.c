@@ -39,6 +39,7 @@ bool entry_priority_is_host(uint32_t priority)
 bool entry_same(const struct entry *a, const struct entry *b)
 {
 	return a->priority == b->priority && a->action == b->action && a->optional == b->optional &&
-	       a->mode == b->mode && a->reqid == b->reqid && a->lifetime_s == b->lifetime_s &&
-	       addr_equal(&a->tmpl_src, &b->tmpl_src) && addr_equal(&a->tmpl_dst, &b->tmpl_dst);
+	       a->mode == b->mode && a->reqid == b->reqid && a->spi == b->spi &&
+	       a->lifetime_s == b->lifetime_s && addr_equal(&a->tmpl_src, &b->tmpl_src) &&
+	       addr_equal(&a->tmpl_dst, &b->tmpl_dst);
 }

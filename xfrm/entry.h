@@ -74,6 +74,7 @@ struct entry {
 	bool optional; /* level use */
 	enum ipsec_mode mode;
 	uint32_t reqid;
+	uint32_t spi; /* of the one SA that counts; 0: any with that reqid */
 	struct addr tmpl_src, tmpl_dst;
 	uint32_t lifetime_s; /* the kernel removes it then; 0: never */
 };

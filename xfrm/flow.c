@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 /* What waits for a peer's first packet leaves after this without it: a retransmission has come by then. */
 #define AWAIT_US 300000u
@@ -62,38 +63,30 @@ uint32_t flow_fresh_reqid(struct dataplane *dp)
 	return dp->last_reqid;
 }
 
-static void drop_deferred(struct flow *flow)
-{
-	if (flow->deferred)
-		sa_pair_wipe(flow->deferred);
-	free(flow->deferred);
-	flow->deferred = NULL;
-}
-
 static void forget(struct dataplane *dp, struct flow *flow)
 {
 	loop_timer_stop(dp->loop, &flow->awaited);
-	drop_deferred(flow);
 	HASH_DEL(dp->flows, flow);
 	HASH_DELETE(by_reqid, dp->flows_by_reqid, flow);
-	dp->part_flows -= flow->flow.part != 0;
+	if (flow->flow.part)
+		DL_DELETE(dp->parts, flow);
 	free(flow);
 }
 
-/* --- entries of a host ----------------------------------------------------------------------- */
-
-static struct entry_key host_key(
-	const struct dp_line *line, const struct flow *flow, enum entry_dir dir)
+/* Who has nothing in the kernel is not remembered. */
+static void forget_if_idle(struct dataplane *dp, struct flow *flow)
 {
-	struct prefix local = prefix_of_host(&flow->flow.local);
-	struct entry_key key = desired_key(line, dir, &local);
-
-	if (dir == ENTRY_OUT)
-		key.dst = prefix_of_host(&flow->flow.remote);
-	else
-		key.src = prefix_of_host(&flow->flow.remote);
-	return key;
+	if (flow->stance == FLOW_IDLE && !flow->pairs)
+		forget(dp, flow);
 }
+
+/* Its tunnel is there, be it for what waits for the peer's first packet. */
+bool flow_has_tunnel(const struct flow *flow)
+{
+	return flow->stance >= FLOW_AWAITED && flow->pairs;
+}
+
+/* --- its hold and its trap -------------------------------------------------------------------- */
 
 static bool is_host_line(const struct dp_line *line)
 {
@@ -136,82 +129,25 @@ static void release_whole(struct dataplane *dp, const struct dp_line *line, cons
 		mirror_touch(dp, &key);
 }
 
-static void protect(struct entry *entry, const struct flow *flow, bool out)
+/*
+ * Sends on a pair from now on. For the first one this is the last step: packets that wait
+ * leave, through the SA (kernel.md A2 5 to 7).
+ */
+static int send_on(struct dataplane *dp, const struct dp_line *line, struct flow *flow, struct pair *pair)
 {
-	entry->action = ENTRY_PROTECT;
-	entry->mode = flow->mode;
-	entry->reqid = flow->reqid;
-	entry->tmpl_src = out ? flow->flow.local : flow->flow.remote;
-	entry->tmpl_dst = out ? flow->flow.remote : flow->flow.local;
-}
+	struct pair *before = flow->sending;
+	int error;
 
-/* Of parts that overlap the more exact comes first, as among lines (P1). */
-static enum entry_sub part_sub(const struct traffic *part)
-{
-	bool local = port_mask(part->local_port, part->local_mask) != 0;
-	bool remote = port_mask(part->remote_port, part->remote_mask) != 0;
-
-	return (enum entry_sub)(ENTRY_PART + !local + !remote);
-}
-
-static int put_parts(struct dataplane *dp, struct entry *entry, const struct dp_line *line, const struct flow *flow)
-{
-	int error = 0;
-
-	for (size_t i = 0; i < flow->part_count && !error; i++) {
-		entry_key_set_traffic(&entry->key, &flow->parts[i]);
-		entry->priority = entry_priority(line->slot, part_sub(&flow->parts[i]));
-		error = mirror_put(dp, entry, &flow->flow);
-	}
-	return error;
-}
-
-static int put_host(struct dataplane *dp, const struct dp_line *line, const struct flow *flow,
-	enum entry_dir dir)
-{
-	struct entry entry = {.priority = entry_priority(line->slot, ENTRY_ESTABLISHED)};
-
-	/* A forwarding host is no end of a transport-mode SA. */
-	if (dir == ENTRY_FWD && flow->mode == IPSEC_TRANSPORT)
-		return 0;
-	protect(&entry, flow, dir == ENTRY_OUT);
-	entry.key = host_key(line, flow, dir);
-	if (flow->part_count)
-		return put_parts(dp, &entry, line, flow);
-	return mirror_put(dp, &entry, &flow->flow);
-}
-
-/* Two parts may have a kind of traffic in common: the policy is the later one's. */
-static void remove_parts(struct dataplane *dp, const struct dp_line *line, const struct flow *flow)
-{
-	static const enum entry_dir dirs[] = {ENTRY_OUT, ENTRY_IN, ENTRY_FWD};
-
-	for (size_t i = 0; i < flow->part_count * ARRAY_LEN(dirs); i++) {
-		struct entry_key key = host_key(line, flow, dirs[i % ARRAY_LEN(dirs)]);
-		const struct mirrored *mirrored;
-
-		entry_key_set_traffic(&key, &flow->parts[i / ARRAY_LEN(dirs)]);
-		mirrored = mirror_find(dp, &key);
-		if (mirrored && mirrored->part == flow->flow.part)
-			mirror_del(dp, &key, NULL);
-	}
-}
-
-static int put_inbound(struct dataplane *dp, const struct dp_line *line, const struct flow *flow)
-{
-	int error = put_host(dp, line, flow, ENTRY_IN);
-
-	return error ? error : put_host(dp, line, flow, ENTRY_FWD);
-}
-
-/* The last step: packets that wait leave now, through the SA (kernel.md A2 5 to 7). */
-static int put_outbound(struct dataplane *dp, const struct dp_line *line, struct flow *flow)
-{
-	int error = put_host(dp, line, flow, ENTRY_OUT);
-
-	if (error)
+	flow->sending = pair;
+	error = host_put(dp, line, flow, ENTRY_OUT);
+	if (error) {
+		flow->sending = before;
 		return error;
+	}
 	loop_timer_stop(dp->loop, &flow->awaited);
+	flow->coming = NULL;
+	if (flow->stance == FLOW_ESTABLISHED)
+		return 0;
 	flow->stance = FLOW_ESTABLISHED;
 	waiting_release(dp, &flow->flow);
 	release_whole(dp, line, flow);
@@ -219,36 +155,32 @@ static int put_outbound(struct dataplane *dp, const struct dp_line *line, struct
 	return 0;
 }
 
-static int put_outbound_sa(
-	struct dataplane *dp, const struct dp_line *line, const struct flow *flow, const struct sa_pair *pair)
+static void await(struct dataplane *dp, struct flow *flow, struct pair *pair)
 {
-	return netlink_request(dp->nl,
-		encode_sa(&pair->out, pair, flow->reqid, entry_tag(line->id, line->closed), false));
+	flow->coming = pair;
+	loop_timer_start(dp->loop, &flow->awaited, AWAIT_US);
 }
 
-static void release_awaited(struct flow *flow)
+/* What the kernel refuses now it may take later. */
+static void send_on_coming(struct flow *flow)
 {
 	struct line *line = line_find(flow->dp, flow->flow.line);
 
-	loop_timer_stop(flow->dp->loop, &flow->awaited);
-	if (line && flow->deferred)
-		put_outbound_sa(flow->dp, &line->line, flow, flow->deferred);
-	drop_deferred(flow);
-	if (line && flow->stance == FLOW_AWAITED)
-		put_outbound(flow->dp, &line->line, flow);
+	if (line && flow->coming && send_on(flow->dp, &line->line, flow, flow->coming) != 0)
+		await(flow->dp, flow, flow->coming);
 }
 
 static void awaited_long_enough(struct loop_timer *timer)
 {
-	release_awaited(timer->arg);
+	send_on_coming(timer->arg);
 }
 
 void flow_peer_sent(struct dataplane *dp, uint32_t reqid, uint32_t in_spi)
 {
 	struct flow *flow = flow_by_reqid(dp, reqid);
 
-	if (flow && loop_timer_active(&flow->awaited) && flow->pairs && flow->pairs->in_spi == in_spi)
-		release_awaited(flow);
+	if (flow && flow->coming && flow->coming->in_spi == in_spi)
+		send_on_coming(flow);
 }
 
 static struct flow *want(struct dataplane *dp, const struct dp_flow *flow)
@@ -264,8 +196,18 @@ static struct flow *want(struct dataplane *dp, const struct dp_flow *flow)
 	found->awaited = (struct loop_timer){.fired = awaited_long_enough, .arg = found};
 	HASH_ADD(hh, dp->flows, flow, FLOW_KEY_LEN, found);
 	HASH_ADD(by_reqid, dp->flows_by_reqid, reqid, sizeof(found->reqid), found);
-	dp->part_flows += flow->part != 0;
+	if (flow->part)
+		DL_PREPEND(dp->parts, found);
 	return found;
+}
+
+/* A hold or a shunt stands; where a tunnel was, whose SAs have gone, cleartext may come in again. */
+static void leave_tunnel(struct dataplane *dp, const struct dp_line *line, struct flow *flow, enum flow_stance stance)
+{
+	if (flow->stance >= FLOW_AWAITED)
+		host_return_inbound(dp, line, flow);
+	loop_timer_stop(dp->loop, &flow->awaited);
+	flow->stance = stance;
 }
 
 int flow_hold(struct dataplane *dp, const struct dp_flow *wanted)
@@ -277,11 +219,12 @@ int flow_hold(struct dataplane *dp, const struct dp_flow *wanted)
 	if (!line)
 		return -ENOENT;
 	flow = want(dp, wanted);
-	if (flow->stance >= FLOW_AWAITED)
+	if (flow_has_tunnel(flow))
 		return 0;
 	error = put_hold(dp, &line->line, flow);
 	if (!error)
-		flow->stance = FLOW_HELD;
+		leave_tunnel(dp, &line->line, flow, FLOW_HELD);
+	forget_if_idle(dp, flow);
 	return error;
 }
 
@@ -299,14 +242,16 @@ int flow_shunt(struct dataplane *dp, const struct dp_flow *wanted, enum dp_stanc
 	if (line->line.closed && stance == DP_ALLOW)
 		return -EPERM;
 	flow = want(dp, wanted);
-	if (flow->stance >= FLOW_AWAITED)
+	if (flow_has_tunnel(flow))
 		return 0;
 	entry.key = host_key(&line->line, flow, ENTRY_OUT);
 	entry.priority = entry_priority(line->line.slot, ENTRY_HOST);
 	error = mirror_put(dp, &entry, &flow->flow);
-	if (error)
+	if (error) {
+		forget_if_idle(dp, flow);
 		return error;
-	flow->stance = stance == DP_ALLOW ? FLOW_PASSED : FLOW_BLOCKED;
+	}
+	leave_tunnel(dp, &line->line, flow, stance == DP_ALLOW ? FLOW_PASSED : FLOW_BLOCKED);
 	waiting_release(dp, wanted);
 	larval_clear(dp, &wanted->remote);
 	return 0;
@@ -314,7 +259,7 @@ int flow_shunt(struct dataplane *dp, const struct dp_flow *wanted, enum dp_stanc
 
 /* --- establishing ------------------------------------------------------------------------------ */
 
-static void note_pair(struct flow *flow, const struct sa_pair *pair)
+static struct pair *note_pair(struct flow *flow, const struct sa_pair *pair)
 {
 	struct pair *noted = mem_new(struct pair);
 
@@ -324,32 +269,32 @@ static void note_pair(struct flow *flow, const struct sa_pair *pair)
 		.out_dst = pair->out.dst,
 		.next = flow->pairs};
 	flow->pairs = noted;
+	return noted;
 }
 
-/* The kernel sends on the newest SA at once: one that the peer may not have yet has to wait. */
-static int put_or_defer_outbound(
-	struct dataplane *dp, const struct dp_line *line, struct flow *flow, const struct sa_pair *pair)
+/* An answer that was lost is no refusal: what is not somebody else's goes. */
+static int put_state(struct dataplane *dp, const struct dp_line *line, const struct flow *flow,
+	const struct sa_pair *pair, bool inbound)
 {
-	if (flow->stance < FLOW_AWAITED || !pair->peer_sends_first || flow->deferred)
-		return put_outbound_sa(dp, line, flow, pair);
-	flow->deferred = mem_dup(pair, sizeof(*pair));
-	loop_timer_start(dp->loop, &flow->awaited, AWAIT_US);
-	return 0;
+	const struct ipsec_sa *sa = inbound ? &pair->in : &pair->out;
+	int error = netlink_request(
+		dp->nl, encode_sa(sa, pair, flow->reqid, entry_tag(line->id, line->closed), inbound));
+
+	if (error && error != -EEXIST)
+		netlink_request(dp->nl, encode_sa_delete(&sa->dst, sa->spi));
+	return error;
 }
 
-static int put_states(
-	struct dataplane *dp, const struct dp_line *line, struct flow *flow, const struct sa_pair *pair)
+static int put_states(struct dataplane *dp, const struct dp_line *line, const struct flow *flow,
+	const struct sa_pair *pair)
 {
-	uint32_t tag = entry_tag(line->id, line->closed);
-	int error = netlink_request(dp->nl, encode_sa(&pair->in, pair, flow->reqid, tag, true));
+	int error = put_state(dp, line, flow, pair, true);
 
 	if (error)
 		return error;
-	error = put_or_defer_outbound(dp, line, flow, pair);
+	error = put_state(dp, line, flow, pair, false);
 	if (error)
 		netlink_request(dp->nl, encode_sa_delete(&pair->in.dst, pair->in.spi));
-	else
-		note_pair(flow, pair);
 	return error;
 }
 
@@ -359,27 +304,78 @@ static void delete_pair(struct dataplane *dp, const struct pair *pair)
 	netlink_request(dp->nl, encode_sa_delete(&pair->in_dst, pair->in_spi));
 }
 
-static void drop_newest_pair(struct dataplane *dp, struct flow *flow)
+static void forget_pair(struct flow *flow, struct pair *pair)
 {
-	struct pair *pair = flow->pairs;
-
-	delete_pair(dp, pair);
-	flow->pairs = pair->next;
+	LL_DELETE(flow->pairs, pair);
+	if (flow->sending == pair)
+		flow->sending = NULL;
+	if (flow->coming == pair)
+		flow->coming = NULL;
 	free(pair);
 }
 
+static void drop_newest_pair(struct dataplane *dp, struct flow *flow)
+{
+	delete_pair(dp, flow->pairs);
+	forget_pair(flow, flow->pairs);
+}
+
+/* Packets wait, in its own hold or in that of the whole. */
 static bool is_held(const struct dataplane *dp, const struct flow *flow)
 {
 	const struct flow *whole = find_whole(dp, flow);
 
-	return whole && whole->stance == FLOW_HELD;
+	return flow->stance == FLOW_AWAITED || (whole && whole->stance == FLOW_HELD);
+}
+
+/* A pair beside one that stands, under the same reqid. The kernel has its SAs. */
+static int add_beside(struct dataplane *dp, const struct dp_line *line, struct flow *flow,
+	const struct sa_pair *pair, struct pair *noted)
+{
+	if (!pair->peer_sends_first)
+		return send_on(dp, line, flow, noted);
+	await(dp, flow, noted);
+	return 0;
+}
+
+/* The first pair, or the first in another mode. */
+static int add_first(struct dataplane *dp, const struct dp_line *line, struct flow *flow,
+	const struct sa_pair *pair, struct pair *noted)
+{
+	bool waits = pair->peer_sends_first && is_held(dp, flow);
+	int error;
+
+	flow->mode = pair->mode;
+	error = host_put_inbound(dp, line, flow);
+	if (error || !waits)
+		return error ? error : send_on(dp, line, flow, noted);
+	flow->stance = FLOW_AWAITED;
+	await(dp, flow, noted);
+	return 0;
+}
+
+/* What the newest pair has brought goes, and what was before it is as it was. */
+static void undo(struct dataplane *dp, const struct dp_line *line, struct flow *flow, enum ipsec_mode mode)
+{
+	enum ipsec_mode undone = flow->mode;
+
+	drop_newest_pair(dp, flow);
+	flow->mode = mode;
+	if (flow->pairs && undone != mode)
+		host_put_inbound(dp, line, flow);
+	else if (!flow->pairs && flow->part_count)
+		host_remove_parts(dp, line, flow);
+	else if (!flow->pairs)
+		host_return_inbound(dp, line, flow);
+	forget_if_idle(dp, flow);
 }
 
 int flow_establish(struct dataplane *dp, const struct dp_flow *wanted, const struct sa_pair *pair)
 {
 	struct line *line = line_find(dp, wanted->line);
+	enum ipsec_mode mode;
+	struct pair *noted;
 	struct flow *flow;
-	bool waits;
 	int error;
 
 	if (!line)
@@ -388,23 +384,18 @@ int flow_establish(struct dataplane *dp, const struct dp_flow *wanted, const str
 	if (wanted->part && !flow->part_count)
 		flow->part_count = sa_pair_traffic(pair, flow->parts);
 	error = put_states(dp, &line->line, flow, pair);
-	if (error)
+	if (error) {
+		forget_if_idle(dp, flow);
 		return error;
-	/* A second pair beside the first is found through the same reqid, if it is in the same mode. */
-	if (flow->stance == FLOW_ESTABLISHED && flow->mode == pair->mode)
-		return 0;
-	waits = is_held(dp, flow) && pair->peer_sends_first;
-	flow->mode = pair->mode;
-	error = put_inbound(dp, &line->line, flow);
-	if (!error && waits) {
-		flow->stance = FLOW_AWAITED;
-		loop_timer_start(dp->loop, &flow->awaited, AWAIT_US);
-		return 0;
 	}
-	if (!error)
-		error = put_outbound(dp, &line->line, flow);
+	mode = flow->mode;
+	noted = note_pair(flow, pair);
+	if (flow->sending && mode == pair->mode)
+		error = add_beside(dp, &line->line, flow, pair, noted);
+	else
+		error = add_first(dp, &line->line, flow, pair, noted);
 	if (error)
-		drop_newest_pair(dp, flow);
+		undo(dp, &line->line, flow, mode);
 	return error;
 }
 
@@ -419,36 +410,43 @@ int flow_move_pair(struct dataplane *dp, const struct dp_flow *wanted, const str
 		return -ENOENT;
 	tag = entry_tag(line->line.id, line->line.closed);
 	error = netlink_request(dp->nl, encode_sa_move(&pair->in, pair, flow->reqid, tag, true));
-	if (flow->deferred && flow->deferred->in.spi == pair->in.spi)
-		flow->deferred->encap_remote_port = pair->encap_remote_port;
-	else if (!error)
+	if (!error)
 		error = netlink_request(
 			dp->nl, encode_sa_move(&pair->out, pair, flow->reqid, tag, false));
 	return error;
 }
 
+/* The peer has left the one that goes: it is on the other that was to come, or on the youngest that stays. */
+static void send_on_another(struct flow *flow, const struct pair *goes)
+{
+	struct pair *other = flow->pairs != goes ? flow->pairs : goes->next;
+
+	if (flow->coming && flow->coming != goes)
+		send_on_coming(flow);
+	else if (other && (flow->sending == goes || flow->stance == FLOW_AWAITED)) {
+		flow->coming = other;
+		send_on_coming(flow);
+	}
+}
+
 int flow_remove_pair(struct dataplane *dp, const struct dp_flow *wanted, const struct sa_pair *pair)
 {
 	struct flow *flow = find(dp, wanted);
+	struct pair *found = flow ? flow->pairs : NULL;
 
-	for (struct pair **link = flow ? &flow->pairs : NULL; link && *link; link = &(*link)->next) {
-		struct pair *found = *link;
-
-		if (found->in_spi != pair->in.spi)
-			continue;
-		if (flow->deferred && flow->deferred->in.spi == pair->in.spi)
-			drop_deferred(flow);
-		else if (flow->deferred) /* the peer has left the one that goes: it is on the other */
-			release_awaited(flow);
-		netlink_request(dp->nl, encode_sa_delete(&found->out_dst, found->out_spi));
-		if (flow->pairs->next)
-			departing_add(dp, &found->in_dst, found->in_spi);
-		else
-			netlink_request(dp->nl, encode_sa_delete(&found->in_dst, found->in_spi));
-		*link = found->next;
-		free(found);
+	while (found && found->in_spi != pair->in.spi)
+		found = found->next;
+	if (!found)
 		return 0;
-	}
+	send_on_another(flow, found);
+	netlink_request(dp->nl, encode_sa_delete(&found->out_dst, found->out_spi));
+	if (flow->pairs->next)
+		departing_add(dp, &found->in_dst, found->in_spi);
+	else
+		netlink_request(dp->nl, encode_sa_delete(&found->in_dst, found->in_spi));
+	forget_pair(flow, found);
+	if (!flow->coming)
+		loop_timer_stop(dp->loop, &flow->awaited);
 	return 0;
 }
 
@@ -476,22 +474,13 @@ static int return_outbound(struct dataplane *dp, const struct line *line, const 
 	return error;
 }
 
-/* In and fwd of a host go: those of its line, which say what comes in, lie beneath. */
-static void return_inbound(struct dataplane *dp, const struct dp_line *line, const struct flow *flow)
-{
-	struct entry_key in = host_key(line, flow, ENTRY_IN), fwd = host_key(line, flow, ENTRY_FWD);
-
-	mirror_del(dp, &in, NULL);
-	mirror_del(dp, &fwd, NULL);
-}
-
 /* What its packets meet next are the policies of the whole, which stand already. */
 static void end_part(struct dataplane *dp, const struct line *line, struct flow *flow)
 {
 	struct addr remote = flow->flow.remote;
 
 	if (line)
-		remove_parts(dp, &line->line, flow);
+		host_remove_parts(dp, &line->line, flow);
 	delete_pairs(dp, flow);
 	larval_clear(dp, &remote);
 	forget(dp, flow);
@@ -515,7 +504,7 @@ int flow_idle(struct dataplane *dp, const struct dp_flow *wanted)
 	if (line && was_established)
 		put_hold(dp, &line->line, flow);
 	if (line && was_established)
-		return_inbound(dp, &line->line, flow);
+		host_return_inbound(dp, &line->line, flow);
 	delete_pairs(dp, flow);
 	larval_clear(dp, &wanted->remote);
 	error = line ? return_outbound(dp, line, flow) : 0;
@@ -524,17 +513,15 @@ int flow_idle(struct dataplane *dp, const struct dp_flow *wanted)
 	return error;
 }
 
-/* Their numbers are their caller's: they are looked for, where there are any. */
+/* Their numbers are their caller's: they are looked for. */
 void flow_end_parts(struct dataplane *dp, uint32_t line)
 {
 	struct flow *flow, *next;
 
-	if (!dp->part_flows)
-		return;
-	HASH_ITER (hh, dp->flows, flow, next) {
+	DL_FOREACH_SAFE (dp->parts, flow, next) {
 		struct dp_flow key = flow->flow;
 
-		if (key.line == line && key.part)
+		if (key.line == line)
 			flow_idle(dp, &key);
 	}
 }

@@ -14,7 +14,7 @@
 
 _Static_assert(ENTRY_KEY_LEN == 14 + 2 * sizeof(struct prefix), "struct entry_key has no padding inside");
 
-struct mirrored *mirror_find(struct dataplane *dp, const struct entry_key *key)
+struct mirrored *mirror_find(const struct dataplane *dp, const struct entry_key *key)
 {
 	struct mirrored *found;
 

@@ -56,10 +56,12 @@ struct flow {
 	struct traffic parts[TRAFFIC_MAX];
 	size_t part_count;
 	struct dataplane *dp;
+	struct pair *pairs; /* youngest first */
+	struct pair *sending; /* the one that the outbound policy names; NULL: none yet, or it is gone */
+	/* One that we answered is sent on when the peer has sent on it, or after some time (K1). */
+	struct pair *coming;
 	struct loop_timer awaited;
-	/* A second pair that we answered: its outbound SA comes when the peer has sent on it (K1). */
-	struct sa_pair *deferred; /* owned, with its keys; NULL: none */
-	struct pair *pairs;
+	struct flow *prev, *next; /* of the parts */
 	UT_hash_handle hh, by_reqid;
 };
 
@@ -89,7 +91,7 @@ struct dataplane {
 	struct mirrored *mirror;
 	struct line *lines;
 	struct flow *flows, *flows_by_reqid;
-	size_t part_flows; /* of them, those that are a part */
+	struct flow *parts; /* of them, those that are a part */
 	struct larval *larvals;
 	struct larval_host *larval_hosts; /* state.c */
 	struct waiting *waitings;	  /* waiting.c */
@@ -154,7 +156,7 @@ int mirror_put(struct dataplane *dp, const struct entry *entry, const struct dp_
 int mirror_keep(struct dataplane *dp, const struct entry *entry, const struct dp_flow *owner);
 /* Removes it; one that the kernel has not is no error. Says whether a heal is due (K4). */
 int mirror_del(struct dataplane *dp, const struct entry_key *key, bool *heal);
-struct mirrored *mirror_find(struct dataplane *dp, const struct entry_key *key);
+struct mirrored *mirror_find(const struct dataplane *dp, const struct entry_key *key);
 /* The kernel has removed it by itself. */
 void mirror_forget(struct dataplane *dp, struct mirrored *mirrored);
 /* Sends any policy of the family again: cached routes of connected sockets end (K4, kernel.md 0.1). */
@@ -201,6 +203,18 @@ bool desired_host(const struct dp_line *line, const struct addr *local, const st
 void entry_key_set_traffic(struct entry_key *key, const struct traffic *traffic);
 struct entry_key desired_key(const struct dp_line *line, enum entry_dir dir, const struct prefix *local);
 
+/* --- host.c: the policies of a tunnel with one host -------------------------------------------- */
+/* Of the flow's selectors in a direction, without those of a part. */
+struct entry_key host_key(const struct dp_line *line, const struct flow *flow, enum entry_dir dir);
+/* Installs or updates what the flow, or the part, has in a direction. 0 or -errno. */
+int host_put(struct dataplane *dp, const struct dp_line *line, const struct flow *flow, enum entry_dir dir);
+/* In and fwd. */
+int host_put_inbound(struct dataplane *dp, const struct dp_line *line, const struct flow *flow);
+/* In and fwd of a whole go: those of its line, which say what comes in, lie beneath. */
+void host_return_inbound(struct dataplane *dp, const struct dp_line *line, const struct flow *flow);
+/* A part goes, before its SAs. */
+void host_remove_parts(struct dataplane *dp, const struct dp_line *line, const struct flow *flow);
+
 /* --- flow.c -------------------------------------------------------------------------------------- */
 int flow_hold(struct dataplane *dp, const struct dp_flow *flow);
 int flow_shunt(struct dataplane *dp, const struct dp_flow *flow, enum dp_stance stance,
@@ -218,6 +232,8 @@ void flow_policy_expired(struct dataplane *dp, struct mirrored *mirrored);
 void flow_drop(struct dataplane *dp, struct flow *flow);
 /* Ends all parts under a line of one host, policies too. */
 void flow_end_parts(struct dataplane *dp, uint32_t line);
+/* Its tunnel is there, be it for what waits for the peer's first packet. */
+bool flow_has_tunnel(const struct flow *flow);
 /* What it has in the kernel; FLOW_IDLE when it is not known. */
 enum flow_stance flow_stance(const struct dataplane *dp, const struct dp_flow *flow);
 uint32_t flow_fresh_reqid(struct dataplane *dp);

@@ -32,10 +32,6 @@ def all_reach(label, hosts, to, limit):
     ok(all(took), f"{label}: all reach it, after {', '.join(f'{t:.1f}' if t else 'never' for t in took)} s")
 
 
-# Of several SAs the kernel sends on the youngest, by whole seconds: these must not be born in one with the next.
-born = int(time.time())
-wait_for(lambda: int(time.time()) > born, 2)
-
 # Long before the others would have noticed: dpddelay is 30 s.
 mark = wire.now()
 crash(a)

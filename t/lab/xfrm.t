@@ -1,12 +1,15 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The unit tests of xfrm/ on a kernel that has ESP: there their tunnels stand."""
+"""The unit tests of xfrm/ on a kernel that has ESP: there their tunnels stand. Arguments pick some of them."""
 import subprocess
+import sys
 
 from lab import *
 from lab import state
 
-for name in ("xfrm_lines", "xfrm_flows", "xfrm_search", "xfrm_spread", "xfrm_waiting"):
+NAMES = ("xfrm_lines", "xfrm_flows", "xfrm_search", "xfrm_spread", "xfrm_waiting", "xfrm_tunnels")
+
+for name in sys.argv[1:] or NAMES:
     test = subprocess.run([state.builddir(f"t/unit/{name}")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True)
     lines = test.stdout.splitlines()
