@@ -21,6 +21,26 @@
 #include <unistd.h>
 #include <utlist.h>
 
+/* --- trying again ----------------------------------------------------------------------------- */
+
+#define REPAIR_US UINT64_C(1000000)
+#define REPAIR_MAX_US (64 * REPAIR_US)
+
+void plane_repair_later(struct dataplane *dp)
+{
+	dp->refused = true;
+	if (loop_timer_active(&dp->repair))
+		return;
+	loop_timer_start(dp->loop, &dp->repair, dp->repair_us);
+	dp->repair_us = dp->repair_us < REPAIR_MAX_US ? dp->repair_us * 2 : REPAIR_MAX_US;
+}
+
+void plane_is_whole(struct dataplane *dp)
+{
+	loop_timer_stop(dp->loop, &dp->repair);
+	dp->repair_us = REPAIR_US;
+}
+
 /* --- telling what was done ------------------------------------------------------------------- */
 
 static void deliver(struct loop_timer *timer)
@@ -190,6 +210,8 @@ struct dataplane *dp_open(struct loop *loop, const struct dp_events *events, voi
 	dp->events = *events;
 	dp->arg = arg;
 	dp->deliver = (struct loop_timer){.fired = deliver, .arg = dp};
+	dp->repair = (struct loop_timer){.fired = lines_repair, .arg = dp};
+	dp->repair_us = REPAIR_US;
 	dp->nl = netlink_open(loop, &netlink_events, dp, error);
 	if (!dp->nl) {
 		free(dp);
@@ -213,6 +235,7 @@ void dp_close(struct dataplane *dp)
 		return;
 	loop_timer_stop(dp->loop, &dp->deliver);
 	departing_clear(dp);
+	loop_timer_stop(dp->loop, &dp->repair);
 	free(dp->peers);
 	waiting_clear(dp);
 	DL_FOREACH_SAFE (dp->pending, pending, next_pending)
@@ -373,7 +396,7 @@ static void mark_going(struct dataplane *dp, bool (*goes)(const struct mirrored 
 static int let_go(struct dataplane *dp, bool (*goes)(const struct mirrored *mirrored), bool pairs)
 {
 	const struct desired nothing = {0};
-	int error = 0;
+	int error = 0, swept;
 
 	waiting_clear(dp);
 	close_again(dp);
@@ -381,16 +404,17 @@ static int let_go(struct dataplane *dp, bool (*goes)(const struct mirrored *mirr
 		error = mirror_adopt(dp);
 	mark_going(dp, goes);
 	lines_begin_bulk(dp, &nothing);
-	lines_sweep_unwanted(dp);
-	if (dp->mirror) {
+	swept = lines_sweep_unwanted(dp);
+	if (dp->mirror)
 		search_end_bulk(dp);
-	} else {
+	else
 		search_restore(dp);
-		lines_replace(dp, NULL, 0);
-	}
 	forget_flows(dp);
+	/* What is open on purpose is not closed by a later attempt. */
+	if (goes == goes_at_flush)
+		lines_replace(dp, NULL, 0);
 	states_sweep(dp, pairs);
-	return error;
+	return error ? error : swept;
 }
 
 void dp_stop(struct dataplane *dp, dp_done done, void *arg)

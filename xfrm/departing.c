@@ -7,7 +7,6 @@
 #include "xfrm/plane.h"
 
 #include "lib/mem.h"
-#include "xfrm/encode.h"
 
 #include <stdlib.h>
 #include <utlist.h>
@@ -27,7 +26,7 @@ static void depart(struct loop_timer *timer)
 	struct departing *departing = timer->arg;
 	struct dataplane *dp = departing->dp;
 
-	netlink_request(dp->nl, encode_sa_delete(&departing->dst, departing->spi));
+	state_delete(dp, &departing->dst, departing->spi);
 	DL_DELETE(dp->departing, departing);
 	free(departing);
 }

@@ -281,7 +281,7 @@ static int put_state(struct dataplane *dp, const struct dp_line *line, const str
 		dp->nl, encode_sa(sa, pair, flow->reqid, entry_tag(line->id, line->closed), inbound));
 
 	if (error && error != -EEXIST)
-		netlink_request(dp->nl, encode_sa_delete(&sa->dst, sa->spi));
+		state_delete(dp, &sa->dst, sa->spi);
 	return error;
 }
 
@@ -294,14 +294,14 @@ static int put_states(struct dataplane *dp, const struct dp_line *line, const st
 		return error;
 	error = put_state(dp, line, flow, pair, false);
 	if (error)
-		netlink_request(dp->nl, encode_sa_delete(&pair->in.dst, pair->in.spi));
+		state_delete(dp, &pair->in.dst, pair->in.spi);
 	return error;
 }
 
 static void delete_pair(struct dataplane *dp, const struct pair *pair)
 {
-	netlink_request(dp->nl, encode_sa_delete(&pair->out_dst, pair->out_spi));
-	netlink_request(dp->nl, encode_sa_delete(&pair->in_dst, pair->in_spi));
+	state_delete(dp, &pair->out_dst, pair->out_spi);
+	state_delete(dp, &pair->in_dst, pair->in_spi);
 }
 
 static void forget_pair(struct flow *flow, struct pair *pair)
@@ -439,11 +439,11 @@ int flow_remove_pair(struct dataplane *dp, const struct dp_flow *wanted, const s
 	if (!found)
 		return 0;
 	send_on_another(flow, found);
-	netlink_request(dp->nl, encode_sa_delete(&found->out_dst, found->out_spi));
+	state_delete(dp, &found->out_dst, found->out_spi);
 	if (flow->pairs->next)
 		departing_add(dp, &found->in_dst, found->in_spi);
 	else
-		netlink_request(dp->nl, encode_sa_delete(&found->in_dst, found->in_spi));
+		state_delete(dp, &found->in_dst, found->in_spi);
 	forget_pair(flow, found);
 	if (!flow->coming)
 		loop_timer_stop(dp->loop, &flow->awaited);

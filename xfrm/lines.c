@@ -5,9 +5,11 @@
  */
 #include "xfrm/plane.h"
 
+#include "lib/log.h"
 #include "lib/mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* --- all of them ---------------------------------------------------------------------------------------- */
 
@@ -148,11 +150,11 @@ void lines_begin_bulk(struct dataplane *dp, const struct desired *desired)
 	search_begin_bulk(dp, &bulk);
 }
 
-static void sweep_one(struct dataplane *dp, const struct mirrored *mirrored, bool *heal4, bool *heal6)
+static int sweep_one(struct dataplane *dp, const struct mirrored *mirrored, bool *heal4, bool *heal6)
 {
 	struct entry_key key = mirrored->entry.key;
 
-	mirror_del(dp, &key, key.src.addr.family == ADDR_IPV4 ? heal4 : heal6);
+	return mirror_del(dp, &key, key.src.addr.family == ADDR_IPV4 ? heal4 : heal6);
 }
 
 static void heal(struct dataplane *dp, bool heal4, bool heal6)
@@ -163,16 +165,28 @@ static void heal(struct dataplane *dp, bool heal4, bool heal6)
 		mirror_heal(dp, ADDR_IPV6);
 }
 
-void lines_sweep_unwanted(struct dataplane *dp)
+int lines_sweep_unwanted(struct dataplane *dp)
 {
 	bool heal4 = false, heal6 = false;
 	struct mirrored *mirrored, *next;
+	int first = 0;
 
 	HASH_ITER (hh, dp->mirror, mirrored, next) {
-		if (mirrored->unwanted)
-			sweep_one(dp, mirrored, &heal4, &heal6);
+		int error = mirrored->unwanted ? sweep_one(dp, mirrored, &heal4, &heal6) : 0;
+
+		first = first ? first : error;
 	}
 	heal(dp, heal4, heal6);
+	return first;
+}
+
+/* Where the kernel has not taken all: what closes stays, what only opens has no place any more. */
+static void keep_what_closes(struct dataplane *dp)
+{
+	struct mirrored *mirrored, *next;
+
+	HASH_ITER (hh, dp->mirror, mirrored, next)
+		mirrored->unwanted = mirrored->unwanted && mirrored->entry.action == ENTRY_ALLOW;
 }
 
 static void replace_addrs(
@@ -199,7 +213,7 @@ void dp_set_masqueraded(struct dataplane *dp, const struct prefix *sources, size
 static int set_all(struct dataplane *dp, const struct dp_line *lines, size_t count)
 {
 	struct desired desired;
-	int error = dp->adopted ? 0 : mirror_adopt(dp);
+	int adopted = dp->adopted ? 0 : mirror_adopt(dp), error, swept;
 
 	lines_replace(dp, lines, count);
 	search_choose(dp, lines, count);
@@ -208,17 +222,35 @@ static int set_all(struct dataplane *dp, const struct dp_line *lines, size_t cou
 	desired_of(dp, lines, count, &desired);
 	mark_unwanted(dp, &desired);
 	lines_begin_bulk(dp, &desired);
-	if (!error)
-		error = install_all(dp, &desired);
+	error = install_all(dp, &desired);
 	/* What an earlier run has left in the way is removed only now: never a gap (K2, K5). */
-	if (!error)
-		lines_sweep_unwanted(dp);
+	if (error)
+		keep_what_closes(dp);
+	swept = lines_sweep_unwanted(dp);
 	search_end_bulk(dp);
 	if (!dp->adopted)
 		states_sweep(dp, true);
-	dp->adopted = dp->adopted || !error;
-	dp->incomplete = error != 0;
+	dp->adopted = dp->adopted || !adopted;
 	desired_clear(&desired);
+	return adopted ? adopted : error ? error : swept;
+}
+
+/* With what was refused before, be it that an SA goes. */
+static int set_whole(struct dataplane *dp, const struct dp_line *lines, size_t count)
+{
+	bool was_refused = dp->refused;
+	int error;
+
+	dp->refused = false;
+	error = set_all(dp, lines, count);
+	if (was_refused) {
+		states_sweep(dp, true);
+		mirror_heal_due(dp);
+	}
+	if (error)
+		plane_repair_later(dp);
+	if (!dp->refused)
+		plane_is_whole(dp);
 	return error;
 }
 
@@ -228,7 +260,7 @@ void dp_set_lines(struct dataplane *dp, const struct dp_line *lines, size_t line
 {
 	locals_replace(dp, locals, local_count);
 	replace_addrs(&dp->broadcasts, &dp->broadcast_count, broadcasts, broadcast_count);
-	plane_answer(dp, done, arg, set_all(dp, lines, line_count));
+	plane_answer(dp, done, arg, set_whole(dp, lines, line_count));
 }
 
 /* --- lines of hosts ------------------------------------------------------------------------------------ */
@@ -323,9 +355,19 @@ static int set_all_again(struct dataplane *dp)
 
 	HASH_ITER (hh, dp->lines, line, next)
 		lines[count++] = line->line;
-	error = set_all(dp, lines, count);
+	error = set_whole(dp, lines, count);
 	free(lines);
 	return error;
+}
+
+void lines_repair(struct loop_timer *timer)
+{
+	int error = set_all_again(timer->arg);
+
+	if (error)
+		log_warning("the kernel still refuses policies: %s", strerror(-error));
+	else
+		log_info("the kernel has all policies now");
 }
 
 /* Whether a family has lines, and so exemptions (K3), now and not before, or before and not now. */
@@ -344,14 +386,13 @@ void dp_change_lines(struct dataplane *dp, const uint32_t *gone, size_t gone_cou
 	change_lines(dp, gone, gone_count, lines, line_count, &old);
 	for (size_t i = 0; i < line_count; i++)
 		desired_add_line(dp, &desired, &lines[i]);
-	if (!dp->adopted || dp->incomplete || families_differ(before, dp->line_counts)) {
+	if (!dp->adopted || dp->refused || families_differ(before, dp->line_counts)) {
 		error = set_all_again(dp);
 	} else {
 		mark_old(dp, &old, &desired);
 		error = install_all(dp, &desired);
 		if (!error)
 			sweep_old(dp, &old);
-		dp->incomplete = error != 0;
 	}
 	desired_clear(&old);
 	desired_clear(&desired);

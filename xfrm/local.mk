@@ -26,7 +26,7 @@ t_unit_xfrm_weigh_SOURCES = t/unit/xfrm_weigh.c t/tap.h
 t_unit_xfrm_weigh_LDADD = $(XFRM_LIBS) $(EV_LIBS)
 # These need root and a kernel with XFRM; without they say so and skip.
 UNIT_TESTS += t/unit/xfrm_lines t/unit/xfrm_flows t/unit/xfrm_search t/unit/xfrm_spread \
-	t/unit/xfrm_waiting t/unit/xfrm_tunnels
+	t/unit/xfrm_waiting t/unit/xfrm_tunnels t/unit/xfrm_refused
 t_unit_xfrm_lines_SOURCES = t/unit/xfrm_lines.c t/unit/xfrm_world.h t/tap.h
 t_unit_xfrm_lines_LDADD = $(XFRM_LIBS) $(EV_LIBS)
 t_unit_xfrm_flows_SOURCES = t/unit/xfrm_flows.c t/unit/xfrm_world.h t/tap.h
@@ -39,6 +39,10 @@ t_unit_xfrm_waiting_SOURCES = t/unit/xfrm_waiting.c t/unit/xfrm_world.h t/tap.h
 t_unit_xfrm_waiting_LDADD = $(XFRM_LIBS) $(EV_LIBS)
 t_unit_xfrm_tunnels_SOURCES = t/unit/xfrm_tunnels.c t/unit/xfrm_world.h t/tap.h
 t_unit_xfrm_tunnels_LDADD = $(XFRM_LIBS) $(EV_LIBS)
+t_unit_xfrm_refused_SOURCES = t/unit/xfrm_refused.c t/unit/xfrm_world.h t/tap.h
+t_unit_xfrm_refused_CFLAGS = $(AM_CFLAGS) $(NL_CFLAGS)
+t_unit_xfrm_refused_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=netlink_request
+t_unit_xfrm_refused_LDADD = $(XFRM_LIBS) $(EV_LIBS)
 
 FUZZ_TARGETS += t/fuzz/fuzz_netlink
 t_fuzz_fuzz_netlink_SOURCES = t/fuzz/fuzz_netlink.c

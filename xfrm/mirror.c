@@ -44,14 +44,24 @@ static void own(struct mirrored *mirrored, const struct dp_flow *owner)
 	mirrored->part = owner ? owner->part : 0;
 }
 
+/* It may have been carried out all the same, with the answer lost: what the kernel has is not known. */
+static int note_refusal(struct dataplane *dp, struct mirrored *mirrored, int error)
+{
+	mirrored->stale = true;
+	plane_repair_later(dp);
+	return error;
+}
+
 int mirror_put(struct dataplane *dp, const struct entry *entry, const struct dp_flow *owner)
 {
 	int error = netlink_request(dp->nl, encode_policy(entry));
+	struct mirrored *mirrored = error ? mirror_find(dp, &entry->key) : NULL;
 
-	if (error)
-		return error;
-	own(note(dp, entry), owner);
-	return 0;
+	if (!mirrored) {
+		mirrored = note(dp, entry);
+		own(mirrored, owner);
+	}
+	return error ? note_refusal(dp, mirrored, error) : 0;
 }
 
 int mirror_keep(struct dataplane *dp, const struct entry *entry, const struct dp_flow *owner)
@@ -75,19 +85,24 @@ int mirror_del(struct dataplane *dp, const struct entry_key *key, bool *heal)
 	struct mirrored *mirrored = mirror_find(dp, key);
 	int error = netlink_request(dp->nl, encode_policy_delete(key));
 
-	if (mirrored) {
-		if (heal && mirrored->entry.action == ENTRY_ALLOW)
-			*heal = true;
-		mirror_forget(dp, mirrored);
+	if (error == -ENOENT)
+		error = 0;
+	if (mirrored && heal && mirrored->entry.action == ENTRY_ALLOW)
+		*heal = true;
+	if (mirrored && error) {
+		own(mirrored, NULL); /* and so nobody wants it */
+		return note_refusal(dp, mirrored, error);
 	}
-	return error == -ENOENT ? 0 : error;
+	if (mirrored)
+		mirror_forget(dp, mirrored);
+	return error;
 }
 
 void mirror_touch(struct dataplane *dp, const struct entry_key *key)
 {
 	struct mirrored *mirrored = mirror_find(dp, key);
 
-	if (mirrored)
+	if (mirrored && !mirrored->stale)
 		netlink_request(dp->nl, encode_policy(&mirrored->entry));
 }
 
@@ -102,8 +117,16 @@ void mirror_heal(struct dataplane *dp, uint8_t family)
 
 	passing.key.src.addr.family = passing.key.dst.addr.family = family;
 	passing.key.src.len = passing.key.dst.len = addr_bits(&passing.key.src.addr);
-	netlink_request(dp->nl, encode_policy(&passing));
-	netlink_request(dp->nl, encode_policy_delete(&passing.key));
+	dp->heal_due[family == ADDR_IPV6] = mirror_put(dp, &passing, NULL) != 0;
+	mirror_del(dp, &passing.key, NULL);
+}
+
+void mirror_heal_due(struct dataplane *dp)
+{
+	if (dp->heal_due[0])
+		mirror_heal(dp, ADDR_IPV4);
+	if (dp->heal_due[1])
+		mirror_heal(dp, ADDR_IPV6);
 }
 
 /* --- take-over ------------------------------------------------------------------------------- */

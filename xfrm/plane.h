@@ -18,7 +18,7 @@ struct flow;
 struct mirrored {
 	struct entry entry;
 	bool of_flow; /* belongs to a flow's host, not to a line */
-	bool stale;    /* left by an earlier run, and not as we would write it */
+	bool stale;    /* not as we would write it: left by an earlier run, or the kernel has refused a change */
 	bool unwanted; /* marked before a sweep */
 	uint32_t part; /* of that flow: the rest of its key is in the entry */
 	UT_hash_handle hh;
@@ -106,7 +106,10 @@ struct dataplane {
 	bool adopted; /* what an earlier run left is in the mirror */
 	struct dp_peer *peers; /* that it had SAs with; owned, NULL when they are taken */
 	size_t peer_count;
-	bool incomplete; /* the kernel has refused something of the lines */
+	bool refused; /* the kernel has not taken something, or has kept it */
+	struct loop_timer repair; /* runs then */
+	uint64_t repair_us;
+	bool heal_due[2]; /* the kernel has refused one (mirror.c), of IPv4, of IPv6 */
 	struct pending *pending;
 	struct loop_timer deliver;
 	struct departing *departing; /* departing.c */
@@ -120,14 +123,21 @@ bool is_local(const struct dataplane *dp, const struct addr *addr);
 /* `done` is called with `error` in the loop's next turn. */
 void plane_answer(struct dataplane *dp, dp_done done, void *arg, int error);
 
+/* The kernel has refused something: all that lines and flows want is looked at again, soon and until it is there. */
+void plane_repair_later(struct dataplane *dp);
+/* It is. */
+void plane_is_whole(struct dataplane *dp);
+
 /* --- lines.c ----------------------------------------------------------------------------------------------- */
 void lines_replace(struct dataplane *dp, const struct dp_line *lines, size_t count);
 void locals_replace(struct dataplane *dp, const struct addr *locals, size_t count);
 struct desired;
 /* Before what is marked in the mirror is deleted, and the rest becomes as desired. */
 void lines_begin_bulk(struct dataplane *dp, const struct desired *desired);
-/* Deletes what is marked, with the heal that is due (K4). */
-void lines_sweep_unwanted(struct dataplane *dp);
+/* Deletes what is marked, with the heal that is due (K4). 0 or the first -errno. */
+int lines_sweep_unwanted(struct dataplane *dp);
+/* What plane_repair_later() has asked for; lines are as they were set. */
+void lines_repair(struct loop_timer *timer);
 
 /* --- spread.c: which lines are a trap for each host (K10) ------------------------------------ */
 /* Marks them among dp->lines. */
@@ -161,6 +171,8 @@ struct mirrored *mirror_find(const struct dataplane *dp, const struct entry_key 
 void mirror_forget(struct dataplane *dp, struct mirrored *mirrored);
 /* Sends any policy of the family again: cached routes of connected sockets end (K4, kernel.md 0.1). */
 void mirror_heal(struct dataplane *dp, uint8_t family);
+/* What of that was refused. */
+void mirror_heal_due(struct dataplane *dp);
 /* Sends one policy again unchanged: releases its queue. */
 void mirror_touch(struct dataplane *dp, const struct entry_key *key);
 /* Reads what an earlier run of ours has left; foreign ones are left alone. 0 or -errno. */
@@ -247,6 +259,8 @@ void larval_clear(struct dataplane *dp, const struct addr *dst);
 void larval_clear_table(struct dataplane *dp);
 /* Deletes larval states under our lines and, where `pairs` says so, SAs of ours that no flow has. */
 int states_sweep(struct dataplane *dp, bool pairs);
+/* Removes one; that there is none is no error. */
+void state_delete(struct dataplane *dp, const struct addr *dst, uint32_t spi);
 int state_counters(struct dataplane *dp, const struct addr *dst, uint32_t spi, uint64_t *packets,
 	uint64_t *bytes, uint64_t *last_used_s);
 /* Loads the kernel's modules by a state that nobody uses; logs when there is no ESP. */

@@ -87,6 +87,14 @@ static void take_spi(void *arg, const struct nlmsghdr *message)
 		*(uint32_t *)arg = state.spi;
 }
 
+void state_delete(struct dataplane *dp, const struct addr *dst, uint32_t spi)
+{
+	int error = netlink_request(dp->nl, encode_sa_delete(dst, spi));
+
+	if (error && error != -ESRCH)
+		plane_repair_later(dp);
+}
+
 /* A larval state has SPI 0 and cannot be deleted; with one of its own it can (kernel.md A2 7). */
 static void remove_larval(
 	struct dataplane *dp, const struct addr *src, const struct addr *dst, uint32_t seq)
@@ -94,7 +102,7 @@ static void remove_larval(
 	uint32_t spi = 0;
 
 	if (netlink_query(dp->nl, encode_alloc_spi(src, dst, seq), take_spi, &spi) == 0 && spi)
-		netlink_request(dp->nl, encode_sa_delete(dst, spi));
+		state_delete(dp, dst, spi);
 }
 
 void larval_clear(struct dataplane *dp, const struct addr *dst)
@@ -243,7 +251,7 @@ int states_sweep(struct dataplane *dp, bool pairs)
 		const struct decoded_state *state = &sweep.states[i];
 
 		if (state->spi && pairs)
-			netlink_request(dp->nl, encode_sa_delete(&state->dst, state->spi));
+			state_delete(dp, &state->dst, state->spi);
 		else if (!state->spi)
 			remove_larval(dp, &state->src, &state->dst, state->seq);
 	}

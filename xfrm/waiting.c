@@ -72,7 +72,7 @@ static void end_sink(struct waiting *waiting)
 		return;
 	loop_timer_stop(dp->loop, &waiting->sink);
 	mirror_del(dp, &waiting->sink_policy, NULL);
-	netlink_request(dp->nl, encode_sa_delete(&waiting->sink_policy.dst.addr, waiting->sink_spi));
+	state_delete(dp, &waiting->sink_policy.dst.addr, waiting->sink_spi);
 	waiting->sink_spi = 0;
 }
 

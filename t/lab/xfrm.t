@@ -7,7 +7,8 @@ import sys
 from lab import *
 from lab import state
 
-NAMES = ("xfrm_lines", "xfrm_flows", "xfrm_search", "xfrm_spread", "xfrm_waiting", "xfrm_tunnels")
+NAMES = ("xfrm_lines", "xfrm_flows", "xfrm_search", "xfrm_spread", "xfrm_waiting", "xfrm_tunnels",
+         "xfrm_refused")
 
 for name in sys.argv[1:] or NAMES:
     test = subprocess.run([state.builddir(f"t/unit/{name}")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
