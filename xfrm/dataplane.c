@@ -131,8 +131,8 @@ static void take_policy_expire(struct dataplane *dp, const struct nlmsghdr *mess
 		!entry_tag_is_ours(entry.key.tag))
 		return;
 	mirrored = mirror_find(dp, &entry.key);
-	/* One that was replaced meanwhile by another without an end is not the one that ended. */
-	if (mirrored && mirrored->entry.lifetime_s)
+	/* One that has taken its place meanwhile, without an end or with a later one, has not ended. */
+	if (mirrored && mirrored->entry.lifetime_s && !mirror_stands(dp, &entry.key))
 		flow_policy_expired(dp, mirrored);
 }
 

@@ -114,14 +114,24 @@ struct nl_msg *encode_policy(const struct entry *entry)
 	return msg;
 }
 
-struct nl_msg *encode_policy_delete(const struct entry_key *key)
+static struct nl_msg *policy_id(int type, const struct entry_key *key)
 {
 	struct xfrm_userpolicy_id id;
 
 	memset(&id, 0, sizeof(id));
 	id.sel = encode_selector(key);
 	id.dir = key->dir;
-	return begin(XFRM_MSG_DELPOLICY, 0, &id, sizeof(id));
+	return begin(type, 0, &id, sizeof(id));
+}
+
+struct nl_msg *encode_policy_delete(const struct entry_key *key)
+{
+	return policy_id(XFRM_MSG_DELPOLICY, key);
+}
+
+struct nl_msg *encode_policy_get(const struct entry_key *key)
+{
+	return policy_id(XFRM_MSG_GETPOLICY, key);
 }
 
 struct nl_msg *encode_policy_dump(void)

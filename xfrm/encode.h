@@ -17,6 +17,7 @@ struct nlmsghdr;
 /* Adds or replaces a policy, in one step (K4). */
 struct nl_msg *encode_policy(const struct entry *entry);
 struct nl_msg *encode_policy_delete(const struct entry_key *key);
+struct nl_msg *encode_policy_get(const struct entry_key *key);
 struct nl_msg *encode_policy_dump(void);
 /* Whether a policy of a dump is, in everything that can be told, what encode_policy() makes of `entry`. */
 bool encode_is_policy(const struct entry *entry, const struct nlmsghdr *dumped);

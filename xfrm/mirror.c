@@ -98,6 +98,17 @@ int mirror_del(struct dataplane *dp, const struct entry_key *key, bool *heal)
 	return error;
 }
 
+static void ignore(void *arg, const struct nlmsghdr *message)
+{
+	(void)arg;
+	(void)message;
+}
+
+bool mirror_stands(struct dataplane *dp, const struct entry_key *key)
+{
+	return netlink_query(dp->nl, encode_policy_get(key), ignore, NULL) == 0;
+}
+
 void mirror_touch(struct dataplane *dp, const struct entry_key *key)
 {
 	struct mirrored *mirrored = mirror_find(dp, key);

@@ -167,6 +167,8 @@ int mirror_keep(struct dataplane *dp, const struct entry *entry, const struct dp
 /* Removes it; one that the kernel has not is no error. Says whether a heal is due (K4). */
 int mirror_del(struct dataplane *dp, const struct entry_key *key, bool *heal);
 struct mirrored *mirror_find(const struct dataplane *dp, const struct entry_key *key);
+/* Asks the kernel whether it has one. */
+bool mirror_stands(struct dataplane *dp, const struct entry_key *key);
 /* The kernel has removed it by itself. */
 void mirror_forget(struct dataplane *dp, struct mirrored *mirrored);
 /* Sends any policy of the family again: cached routes of connected sockets end (K4, kernel.md 0.1). */

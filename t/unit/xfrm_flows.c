@@ -194,6 +194,28 @@ static void test_end_and_idle(void)
 	is_int(idle(&flow), 0, "and ends");
 }
 
+/* The same, and another shunt comes before that was heard: the end was not its end. */
+static void test_end_and_again(void)
+{
+	struct dp_flow flow = make_flow(2, "10.2.0.33"), other = make_flow(2, "10.2.0.34");
+	uint64_t end = now_ms() + LIMIT_MS;
+	unsigned before = ends;
+
+	shunt(&flow, DP_BLOCK, 1);
+	while (count_policies(is_block_of_host) && now_ms() < end)
+		usleep(20000);
+	dp_shunt(dp, &flow, DP_ALLOW, 600, take_answer, NULL);
+	is_int(answer_of_request(), 0, "a shunt that has ended is followed by another");
+	shunt(&other, DP_BLOCK, 1);
+	ok(wait_for(&ends, before + 1), "a third ends");
+	ok(ends == before + 1 && has_ended(&other), "the second has not");
+	is_int(send_udp("10.2.0.33", 9), 0, "its packet");
+	is_int(on_wire("10.2.0.33", 1), 1, "passes");
+	is_int(idle(&flow), 0, "until it is ended");
+	is_int(send_udp("10.2.0.33", 9), 0, "then one");
+	is_int(on_wire("10.2.0.33", 0), 0, "waits");
+}
+
 /* --- tunnels ------------------------------------------------------------------------------------------ */
 
 static struct sa_pair make_pair(const struct dp_flow *flow)
@@ -324,6 +346,7 @@ int main(void)
 	test_end_of_shunt("10.3.0.1", 3);
 	test_replaced_shunt();
 	test_end_and_idle();
+	test_end_and_again();
 	test_establish();
 	test_line_goes();
 	test_overrun();
