@@ -19,6 +19,8 @@
 #define MAX_PRIVATE_MEMORY_S 30u
 /* A shunt that lets pass while a negotiation goes on: its own end comes long before. */
 #define OPEN_LIFETIME_S 60u
+/* What the data plane refused to open is tried anew after this. */
+#define REFUSED_US SECOND_US
 /* An idle flow without failures is forgotten after this. */
 #define IDLE_LIFE_US (60 * SECOND_US)
 
@@ -89,7 +91,7 @@ const struct policy_conn *flow_conn(const struct policy *policy, const struct fl
 	return &policy->conns[flow->info.conn];
 }
 
-static void forget_later(struct policy *policy, struct flow *flow)
+void flow_keep(struct policy *policy, struct flow *flow)
 {
 	uint64_t life_us = flow->info.failures
 				   ? flow_conn(policy, flow)->shunt_lifetime_s * SECOND_US
@@ -98,7 +100,7 @@ static void forget_later(struct policy *policy, struct flow *flow)
 	heap_set(&policy->due, &flow->due, policy->now_us + life_us);
 }
 
-static void set_line(struct policy *policy, struct flow *flow, const struct policy_line *line)
+void flow_set_line(const struct policy *policy, struct flow *flow, const struct policy_line *line)
 {
 	flow->info.line = line->id;
 	flow->info.conn = line->conn;
@@ -109,13 +111,6 @@ static void set_line(struct policy *policy, struct flow *flow, const struct poli
 		.local_port = line->local_port,
 		.remote_port = line->remote_port};
 	flow->key = make_key(line->id, &flow->info.local, &flow->info.remote);
-}
-
-void flow_rekey(struct policy *policy, struct flow *flow, const struct policy_line *line)
-{
-	HASH_DELETE(by_key, policy->by_key, flow);
-	set_line(policy, flow, line);
-	HASH_ADD(by_key, policy->by_key, key, FLOW_KEY_LEN, flow);
 }
 
 struct flow *flow_want(struct policy *policy, const struct policy_line *line,
@@ -132,11 +127,11 @@ struct flow *flow_want(struct policy *policy, const struct policy_line *line,
 	flow->info.trigger = trigger;
 	flow->info.since_us = policy->now_us;
 	flow->info.until_us = POLICY_NEVER;
-	set_line(policy, flow, line);
+	flow_set_line(policy, flow, line);
 	HASH_ADD(by_id, policy->by_id, info.id, sizeof(flow->info.id), flow);
 	HASH_ADD(by_key, policy->by_key, key, FLOW_KEY_LEN, flow);
 	join_remote(policy, flow);
-	forget_later(policy, flow);
+	flow_keep(policy, flow);
 	return flow;
 }
 
@@ -185,8 +180,10 @@ static void enter(struct policy *policy, struct flow *flow)
 	switch (flow->info.state) {
 	case POLICY_IDLE:
 		flow->opened = false;
-		policy->ops.idle(policy->arg, &flow->info);
-		forget_later(policy, flow);
+		/* What is on its way is part of what this would take down. */
+		if (!flow->coming)
+			policy->ops.idle(policy->arg, &flow->info);
+		flow_keep(policy, flow);
 		break;
 	case POLICY_NEGOTIATING:
 		flow->failing = false;
@@ -257,6 +254,18 @@ static void shunt(struct policy *policy, struct flow *flow, bool pass, uint32_t 
 	policy->ops.shunt(policy->arg, &flow->info, pass, lifetime_s);
 }
 
+/* The kernel's own end of a shunt comes a second after ours, for the case that we die. */
+static uint32_t lifetime_left_s(const struct policy *policy, const struct flow *flow)
+{
+	uint64_t until_us = flow->info.until_us;
+
+	if (until_us == POLICY_NEVER)
+		return 0;
+	return until_us > policy->now_us
+		       ? (uint32_t)((until_us - policy->now_us + SECOND_US - 1) / SECOND_US) + 1
+		       : 1;
+}
+
 void flow_fail(struct policy *policy, struct flow *flow, const char *reason)
 {
 	bool pass = flow_conn(policy, flow)->failure_pass;
@@ -267,8 +276,7 @@ void flow_fail(struct policy *policy, struct flow *flow, const char *reason)
 	flow->info.failures++;
 	flow->info.until_us = policy->now_us + lifetime_s * SECOND_US;
 	snprintf(flow->info.reason, sizeof(flow->info.reason), "%s", reason);
-	/* The kernel's own end of the shunt comes a second after ours, for the case that we die. */
-	shunt(policy, flow, pass, lifetime_s + 1);
+	shunt(policy, flow, pass, lifetime_left_s(policy, flow));
 	flow_set_state(policy, flow, pass ? POLICY_CLEAR_UNTIL : POLICY_BLOCKED_UNTIL, reason);
 }
 
@@ -303,6 +311,63 @@ void flow_widen(struct policy *policy, struct flow *flow)
 	flow_set_state(policy, flow, POLICY_IDLE, "what the peer had granted is gone");
 }
 
+void flow_demand(struct policy *policy, struct flow *flow)
+{
+	switch (flow->info.state) {
+	case POLICY_IDLE:
+		policy->ops.idle(policy->arg, &flow->info);
+		break;
+	case POLICY_NEGOTIATING:
+		if (flow->opened)
+			shunt(policy, flow, true, OPEN_LIFETIME_S);
+		else
+			policy->ops.hold(policy->arg, &flow->info);
+		break;
+	case POLICY_CLEAR_UNTIL:
+	case POLICY_BLOCKED_UNTIL:
+		shunt(policy, flow, flow->info.state == POLICY_CLEAR_UNTIL, lifetime_left_s(policy, flow));
+		break;
+	case POLICY_TUNNELLED:
+		break;
+	}
+}
+
+void flow_refused(struct policy *policy, struct flow *flow)
+{
+	/* What the kernel refused to open is closed: say so rather than hope, and not for long. */
+	if (flow->info.state == POLICY_CLEAR_UNTIL) {
+		if (flow->info.until_us > policy->now_us + REFUSED_US)
+			flow->info.until_us = policy->now_us + REFUSED_US;
+		flow_set_state(policy, flow, POLICY_BLOCKED_UNTIL, "the kernel refused the shunt");
+	}
+	if (flow->opened) {
+		flow->opened = false;
+		flow->refused = true;
+	}
+}
+
+void flow_shunt_ended(struct policy *policy, struct flow *flow)
+{
+	bool timed = flow->info.until_us != POLICY_NEVER;
+
+	switch (flow->info.state) {
+	case POLICY_NEGOTIATING:
+		if (flow->opened)
+			flow_demand(policy, flow);
+		break;
+	case POLICY_CLEAR_UNTIL:
+	case POLICY_BLOCKED_UNTIL:
+		if (timed)
+			flow_set_state(policy, flow, POLICY_IDLE, "the kernel has ended the shunt");
+		else
+			flow_demand(policy, flow);
+		break;
+	case POLICY_IDLE:
+	case POLICY_TUNNELLED:
+		break;
+	}
+}
+
 bool flow_open_now(struct policy *policy, struct flow *flow)
 {
 	if (flow->info.state != POLICY_NEGOTIATING || !flow_conn(policy, flow)->failure_pass)
@@ -320,11 +385,12 @@ void flow_due(struct policy *policy, struct flow *flow)
 	switch (flow->info.state) {
 	case POLICY_CLEAR_UNTIL:
 	case POLICY_BLOCKED_UNTIL:
+		flow->info.narrowed = false;
 		flow_set_state(policy, flow, POLICY_IDLE, "failure memory ended");
 		break;
 	case POLICY_IDLE:
-		if (flow->info.parts)
-			forget_later(policy, flow);
+		if (flow->info.parts || flow->coming)
+			flow_keep(policy, flow);
 		else
 			flow_free(policy, flow);
 		break;

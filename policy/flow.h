@@ -36,6 +36,7 @@ struct flow {
 	bool refused;	    /* the data plane would not: who cannot wait goes without */
 	bool shunt_pending; /* the data plane has not acknowledged the latest shunt */
 	bool failing;	    /* N5: a hint says that it will fail */
+	uint32_t coming;    /* children on their way to the data plane */
 	uint64_t *waiters; /* handles; those that are gone are skipped */
 	size_t waiter_count;
 	struct heap_node due;
@@ -99,11 +100,19 @@ void flow_narrow(struct policy *policy, struct flow *flow, const char *what);
 void flow_widen(struct policy *policy, struct flow *flow);
 /* Opens for those who cannot wait, if failureshunt allows; true when it is or will be open (A4). */
 bool flow_open_now(struct policy *policy, struct flow *flow);
+/* An idle one is forgotten after a while; that begins now. */
+void flow_keep(struct policy *policy, struct flow *flow);
+/* Asks the data plane again for what the state demands. */
+void flow_demand(struct policy *policy, struct flow *flow);
+/* The data plane has refused to open it, or has closed it by itself. */
+void flow_refused(struct policy *policy, struct flow *flow);
+void flow_shunt_ended(struct policy *policy, struct flow *flow);
 /* Its time has come: the shunt ends, or the flow is forgotten. */
 void flow_due(struct policy *policy, struct flow *flow);
 /* Out of all tables, freed; tells nobody. */
 void flow_free(struct policy *policy, struct flow *flow);
-void flow_rekey(struct policy *policy, struct flow *flow, const struct policy_line *line);
+/* What its line says, which may have been loaded again. */
+void flow_set_line(const struct policy *policy, struct flow *flow, const struct policy_line *line);
 const struct policy_conn *flow_conn(const struct policy *policy, const struct flow *flow);
 
 /* --- waiter.c ------------------------------------------------------------------------- */

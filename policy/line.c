@@ -46,6 +46,11 @@ static int compare_meaning(const struct policy_line *a, const struct policy_line
 	return order ? order : compare_number(a->remote_port, b->remote_port);
 }
 
+bool policy_line_same(const struct policy_line *a, const struct policy_line *b)
+{
+	return compare_meaning(a, b) == 0;
+}
+
 /* Equal lines stay in the order of the files: pointers into one array. */
 static int compare(const void *left, const void *right)
 {

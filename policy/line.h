@@ -85,6 +85,9 @@ struct policy_config {
 uint32_t policy_line_slot(const struct policy_line *line);
 #define POLICY_SLOTS (129u * 5u)
 
+/* Whether both cover the same packets. */
+bool policy_line_same(const struct policy_line *a, const struct policy_line *b);
+
 /*
  * Rule P2: lines that say the same. Calls `found` for each pair, with
  * `same_group` telling a warning from an error; true when there is no error.

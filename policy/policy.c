@@ -307,6 +307,27 @@ void policy_hurry(struct policy *policy, uint64_t handle, uint64_t now_us)
 
 /* --- results ----------------------------------------------------------------------------------- */
 
+void policy_child_coming(struct policy *policy, uint64_t id, uint64_t now_us)
+{
+	struct flow *flow = flow_find(policy, id);
+
+	policy->now_us = now_us;
+	if (flow)
+		flow->coming++;
+}
+
+void policy_child_lost(struct policy *policy, uint64_t id, uint64_t now_us)
+{
+	struct flow *flow = flow_find(policy, id);
+
+	policy->now_us = now_us;
+	if (!flow || flow->coming == 0)
+		return;
+	if (--flow->coming == 0 && flow->info.children == 0)
+		flow_demand(policy, flow);
+	policy_settle(policy);
+}
+
 void policy_child_up(struct policy *policy, uint64_t id, uint64_t now_us)
 {
 	struct flow *flow = flow_find(policy, id);
@@ -314,6 +335,7 @@ void policy_child_up(struct policy *policy, uint64_t id, uint64_t now_us)
 	policy->now_us = now_us;
 	if (!flow)
 		return;
+	flow->coming -= flow->coming > 0;
 	flow->info.children++;
 	flow_set_state(policy, flow, POLICY_TUNNELLED, "");
 	policy_settle(policy);
@@ -388,14 +410,19 @@ void policy_shunt_done(struct policy *policy, uint64_t id, bool good, uint64_t n
 	if (!flow)
 		return;
 	flow->shunt_pending = false;
-	/* What the kernel refused to open is closed: say so rather than hope. */
-	if (!good && flow->info.state == POLICY_CLEAR_UNTIL)
-		flow_set_state(policy, flow, POLICY_BLOCKED_UNTIL, "the kernel refused the shunt");
-	if (!good && flow->opened) {
-		flow->opened = false;
-		flow->refused = true;
-	}
+	if (!good)
+		flow_refused(policy, flow);
 	waiters_look(policy, flow);
+	policy_settle(policy);
+}
+
+void policy_shunt_ended(struct policy *policy, uint64_t id, uint64_t now_us)
+{
+	struct flow *flow = flow_find(policy, id);
+
+	policy->now_us = now_us;
+	if (flow)
+		flow_shunt_ended(policy, flow);
 	policy_settle(policy);
 }
 
@@ -483,13 +510,16 @@ uint64_t policy_flow_want(struct policy *policy, uint32_t id, const struct addr 
 	const struct addr *remote, uint64_t now_us)
 {
 	const struct policy_line *line = table_get(policy->table, id);
-	uint64_t flow = 0;
+	struct flow *flow = NULL;
 
 	policy->now_us = now_us;
 	if (line)
-		flow = flow_want(policy, line, local, remote, POLICY_TRIGGER_INBOUND)->info.id;
+		flow = flow_want(policy, line, local, remote, POLICY_TRIGGER_INBOUND);
+	/* One that was about to be forgotten is wanted again. */
+	if (flow && flow->info.state == POLICY_IDLE)
+		flow_keep(policy, flow);
 	policy_settle(policy);
-	return flow;
+	return flow ? flow->info.id : 0;
 }
 
 /* --- looking ---------------------------------------------------------------------------------------- */

@@ -152,7 +152,14 @@ void policy_cancel(struct policy *policy, uint64_t handle);
  */
 void policy_hurry(struct policy *policy, uint64_t handle, uint64_t now_us);
 
-/* Results. A CHILD SA of the flow is installed (ours or the peer's: N2). */
+/*
+ * Results. A CHILD SA of the flow goes to the data plane: policy_child_up() or policy_child_lost()
+ * follows. Until then nothing takes down what the flow has there.
+ */
+void policy_child_coming(struct policy *policy, uint64_t flow, uint64_t now_us);
+/* It does not stand, and is gone: what the flow's state demands is asked of the data plane again. */
+void policy_child_lost(struct policy *policy, uint64_t flow, uint64_t now_us);
+/* A CHILD SA of the flow is installed (ours or the peer's: N2). */
 void policy_child_up(struct policy *policy, uint64_t flow, uint64_t now_us);
 /* A CHILD SA is gone; with the last one the flow is idle again. */
 void policy_child_down(struct policy *policy, uint64_t flow, const char *reason, uint64_t now_us);
@@ -168,6 +175,8 @@ void policy_failed(struct policy *policy, uint64_t flow, const char *reason, uin
 /* N5: an unauthenticated hint says that it will fail: waiters of `private` need not wait longer. */
 void policy_failing(struct policy *policy, uint64_t flow, const char *reason, uint64_t now_us);
 void policy_shunt_done(struct policy *policy, uint64_t flow, bool good, uint64_t now_us);
+/* The data plane has ended a shunt before policy did. */
+void policy_shunt_ended(struct policy *policy, uint64_t flow, uint64_t now_us);
 void policy_tick(struct policy *policy, uint64_t now_us);
 /* Forgets failures of one address, or of all when NULL (N6: addresses changed, oectl). */
 void policy_forget_failures(struct policy *policy, const struct addr *remote, uint64_t now_us);

@@ -105,13 +105,10 @@ static bool same_conn(const struct policy_conn *a, const struct policy_conn *b)
 	       (a->ike_conn == SIZE_MAX) == (b->ike_conn == SIZE_MAX);
 }
 
-static bool same_meaning(const struct policy_line *a, const struct policy_line *b)
-{
-	return prefix_equal(&a->remote, &b->remote) && a->proto == b->proto &&
-	       a->local_port == b->local_port && a->remote_port == b->remote_port;
-}
-
-/* The line that a flow would have now: it must mean the same, and be the one that wins. */
+/*
+ * The line that a flow would have now: it must mean the same, and be the one that wins. One with
+ * another number is another one to the data plane, which then ends what the flow has there.
+ */
 static const struct policy_line *successor(const struct policy *policy, const struct flow *flow,
 	const struct policy_line *old_line, const struct policy_conn *old_conn)
 {
@@ -119,7 +116,7 @@ static const struct policy_line *successor(const struct policy *policy, const st
 	const struct policy_line *line;
 
 	while ((line = table_next(&walk))) {
-		if (same_meaning(line, old_line) &&
+		if (line->id == old_line->id && policy_line_same(line, old_line) &&
 			same_conn(&policy->conns[line->conn], old_conn))
 			return line;
 		if (line->proto == 0)
@@ -144,7 +141,7 @@ void policy_reconfigure(struct policy *policy, const struct policy_config *confi
 			policy, flow, old_line, &old.conns[flow->info.conn]);
 
 		if (line) {
-			flow_rekey(policy, flow, line);
+			flow_set_line(policy, flow, line);
 			continue;
 		}
 		gone(policy->arg, &flow->info);
@@ -223,7 +220,7 @@ void policy_change_host(struct policy *policy, const struct addr *host, const st
 		for (size_t j = 0; j < flow->waiter_count; j++)
 			handles[handle_count++] = flow->waiters[j];
 		if (line) {
-			flow_rekey(policy, flow, line);
+			flow_set_line(policy, flow, line);
 			continue;
 		}
 		gone(policy->arg, &flow->info);

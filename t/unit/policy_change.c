@@ -44,12 +44,12 @@ static void test_reconfigure(void)
 	}
 }
 
-/* One of two lines goes and the other gets a new number: who waits for both waits on for one. */
+/* One of two lines goes: who waits for both waits on for one. */
 static void test_reload_while_waiting(void)
 {
 	struct policy_line two[] = {
 		{.id = 1, .conn = 1, .proto = 6, .remote_port = 443}, {.id = 2, .conn = 1}};
-	struct policy_line one = {.id = 1, .conn = 1};
+	struct policy_line one = {.id = 2, .conn = 1};
 	struct policy_config config = {
 		.conns = conns, .conn_count = 5, .lines = two, .line_count = 2};
 	struct asker asker;
@@ -67,6 +67,11 @@ static void test_reload_while_waiting(void)
 	policy_child_up(policy, last_start, now_us);
 	run_until(now_us);
 	ok(asker.answers == 1 && asker.answer.verdict == POLICY_ENCRYPTED, "and answers");
+	one.id = 1;
+	gone_count = 0;
+	policy_reconfigure(policy, &config, count_gone, now_us);
+	is_int(gone_count, 1, "under another number it is another line: the data plane has nothing under that");
+	is_int(ask(&asker, "10.6.0.1"), POLICY_WAIT, "and its flow begins anew");
 }
 
 /* One host's lines change: its flows follow, nobody else's do. */
@@ -95,10 +100,16 @@ static void test_change_host(void)
 	policy_child_up(policy, flow.id, now_us);
 	own.id = 71;
 	policy_change_host(policy, &host, &own, 1, count_gone, now_us);
-	is_int(gone_count, 1, "a line that says the same under another number");
-	ok(policy_flow_find(policy, 71, &local, &host, &flow) && flow.state == POLICY_TUNNELLED, "keeps its tunnel");
+	is_int(gone_count, 2, "under another number its line is another");
+	own.id = 70;
+	policy_change_host(policy, &host, &own, 1, count_gone, now_us);
+	ask(&moves, "10.2.0.9");
+	policy_child_up(policy, last_start, now_us);
+	policy_change_host(policy, &host, &own, 1, count_gone, now_us);
+	ok(gone_count == 2 && policy_flow_find(policy, 70, &local, &host, &flow) && flow.state == POLICY_TUNNELLED,
+		"a line that says the same keeps its tunnel");
 	policy_change_host(policy, &host, NULL, 0, count_gone, now_us);
-	ok(gone_count == 2 && policy_counters(policy).lines == ARRAY_LEN(lines), "without one all is as before");
+	ok(gone_count == 3 && policy_counters(policy).lines == ARRAY_LEN(lines), "without one all is as before");
 	is_int(ask(&moves, "10.2.0.9"), POLICY_WAIT, "it belongs to its prefix again");
 	ok(policy_flow_find(policy, 2, &local, &host, &flow), "and to its line");
 }

@@ -141,6 +141,112 @@ static void test_refused(void)
 	is_int(asker.answer.verdict, POLICY_OPEN, "and is opened when the kernel agrees");
 }
 
+static uint64_t flow_of(const char *remote, uint32_t line)
+{
+	struct addr local = addr("192.0.2.1"), to = addr(remote);
+	struct policy_flow flow = {0};
+
+	policy_flow_find(policy, line, &local, &to, &flow);
+	return flow.id;
+}
+
+/* A4, K6: what the kernel would not open is not closed for as long as a failure is remembered. */
+static void test_refused_failure(void)
+{
+	struct asker asker;
+
+	begin();
+	for (int i = 0; i < 6; i++) {
+		ask(&asker, "10.2.0.1");
+		policy_failed(policy, last_start, "no answer", now_us);
+		policy_shunt_done(policy, last_shunt, true, now_us);
+		run_until(now_us + 600 * S);
+	}
+	ask(&asker, "10.2.0.1");
+	policy_failed(policy, last_start, "no answer", now_us);
+	policy_shunt_done(policy, last_shunt, false, now_us);
+	run_until(now_us + S - 1);
+	is_int(ask(&asker, "10.2.0.1"), POLICY_WITHHELD, "the kernel refuses a failure's shunt: the host is closed");
+	run_until(now_us + 1);
+	is_int(ask(&asker, "10.2.0.1"), POLICY_WAIT, "for a second, not for minutes");
+	policy_part_up(policy, last_start, true, "tcp 0 443", now_us);
+	policy_shunt_done(policy, last_shunt, false, now_us);
+	run_until(now_us + S);
+	is_int(ask(&asker, "10.2.0.1"), POLICY_WAIT, "nor is what a peer does not grant, while its part stands");
+}
+
+/* The kernel ends a shunt on its own clock; what it does counts. */
+static void test_shunt_ends(void)
+{
+	struct asker asker;
+
+	begin();
+	ask(&asker, "10.2.0.1");
+	policy_hurry(policy, asker.handle, now_us);
+	ok(shunts == 1 && passes == 1, "a flow that is opened while it is negotiated");
+	policy_shunt_done(policy, last_shunt, true, now_us);
+	policy_shunt_ended(policy, last_shunt, now_us);
+	ok(shunts == 2 && passes == 2, "is opened again when the kernel ends that");
+	policy_failed(policy, last_start, "no answer", now_us);
+	policy_shunt_done(policy, last_shunt, true, now_us);
+	policy_shunt_ended(policy, last_shunt, now_us);
+	is_int(ask(&asker, "10.2.0.1"), POLICY_WAIT, "a failure whose shunt has ended is over: nothing waits in vain");
+	policy_shunt_ended(policy, last_start, now_us);
+	is_int(shunts, 3, "a negotiation that was not opened stays closed");
+	policy_part_up(policy, last_start, true, "tcp 0 443", now_us);
+	policy_shunt_ended(policy, last_start, now_us);
+	ok(shunts == 5 && last_lifetime_s == 0, "the rest of what a peer grants is opened again");
+}
+
+/* A pair is on its way to the data plane while others come and go. */
+static void test_coming(void)
+{
+	struct addr local = addr("192.0.2.1"), remote = addr("10.2.0.1");
+	struct asker asker;
+	uint64_t id;
+
+	begin();
+	ask(&asker, "10.2.0.1");
+	id = last_start;
+	policy_child_coming(policy, id, now_us);
+	policy_child_up(policy, id, now_us);
+	policy_child_coming(policy, id, now_us);
+	policy_child_down(policy, id, "replaced", now_us);
+	is_int(idles, 0, "the last tunnel goes while another comes: the data plane keeps what it has");
+	policy_child_up(policy, id, now_us);
+	is_int(ask(&asker, "10.2.0.1"), POLICY_ENCRYPTED, "and it stands");
+	policy_child_coming(policy, id, now_us);
+	policy_child_down(policy, id, "deleted", now_us);
+	policy_child_lost(policy, id, now_us);
+	is_int(idles, 1, "or does not: then the flow is its line's again");
+	ask(&asker, "10.2.0.1");
+	policy_child_coming(policy, id, now_us);
+	policy_failed(policy, id, "no answer", now_us);
+	is_int(shunts, 1, "a failure");
+	policy_child_lost(policy, id, now_us);
+	ok(shunts == 2 && passes == 2 && last_lifetime_s == 6,
+		"while the peer's comes is a shunt again when that is lost");
+	run_until(now_us + 5 * S);
+	ask(&asker, "10.2.0.1");
+	policy_child_coming(policy, id, now_us);
+	policy_child_lost(policy, id, now_us);
+	is_int(holds, 4, "a negotiation is a hold again");
+	policy_child_lost(policy, id, now_us);
+	is_int(holds, 4, "once");
+	policy_failed(policy, id, "no answer", now_us);
+	policy_forget_failures(policy, NULL, now_us);
+	run_until(now_us + 59 * S);
+	is_int((intmax_t)policy_flow_want(policy, 2, &local, &remote, now_us), (intmax_t)id, "an idle flow");
+	run_until(now_us + 2 * S);
+	is_int((intmax_t)flow_of("10.2.0.1", 2), (intmax_t)id, "is not forgotten when it has just been wanted");
+	policy_child_coming(policy, id, now_us);
+	run_until(now_us + 100 * S);
+	is_int((intmax_t)flow_of("10.2.0.1", 2), (intmax_t)id, "nor while something comes");
+	policy_child_lost(policy, id, now_us);
+	run_until(now_us + 100 * S);
+	is_int((intmax_t)flow_of("10.2.0.1", 2), 0, "then it is");
+}
+
 static void test_explain(void)
 {
 	struct addr local = addr("192.0.2.1"), remote = addr("10.2.0.1");
@@ -155,15 +261,6 @@ static void test_explain(void)
 	policy_explain(policy, &local, &remote, &answer, now_us);
 	ok(answer.verdict == POLICY_OPEN && answer.max_ttl_s == 2,
 		"what is left of a shunt falls while nobody asks (A7)");
-}
-
-static uint64_t flow_of(const char *remote, uint32_t line)
-{
-	struct addr local = addr("192.0.2.1"), to = addr(remote);
-	struct policy_flow flow = {0};
-
-	policy_flow_find(policy, line, &local, &to, &flow);
-	return flow.id;
 }
 
 static void test_success_forgives(void)
@@ -366,6 +463,9 @@ int main(void)
 	test_inbound();
 	test_acquire();
 	test_explain();
+	test_refused_failure();
+	test_shunt_ends();
+	test_coming();
 	test_narrowed();
 	test_part_of_the_peers();
 	policy_free(policy);
