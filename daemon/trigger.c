@@ -30,6 +30,7 @@
 #include "lib/loop.h"
 #include "lib/mem.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,6 +208,8 @@ static void take_install(void *arg, const struct ike_child *child)
 		part = tunnels_part(&trigger->tunnels, child, &flow.selector);
 		dp_flow = to_dp_flow(&flow);
 		dp_flow.part = part;
+		if (!part)
+			policy_child_coming(trigger->policy, flow.id, now(trigger));
 	}
 	tunnels_add(&trigger->tunnels, child, &dp_flow);
 	keylog_child(trigger->parts.keylog, &child->pair);
@@ -227,7 +230,6 @@ static void take_remove(void *arg, const struct ike_child *child)
 {
 	struct trigger *trigger = arg;
 	struct tunnel *tunnel = tunnels_find(&trigger->tunnels, child->id);
-	struct policy_flow flow;
 	struct dp_flow dp_flow;
 	bool up;
 
@@ -235,13 +237,13 @@ static void take_remove(void *arg, const struct ike_child *child)
 		return;
 	dp_flow = tunnel->flow;
 	up = tunnel->up;
-	if (policy_flow_get(trigger->policy, child->user, &flow))
-		dp_flow.line = flow.line; /* a reload may have given it another number */
 	dp_remove_pair(trigger->parts.dp, &dp_flow, &child->pair, NULL, NULL);
 	idle_forget(trigger->idle, tunnel);
 	tunnels_remove(&trigger->tunnels, tunnel);
 	if (dp_flow.part)
 		remove_part(trigger, child, &dp_flow, up);
+	else if (!up)
+		policy_child_lost(trigger->policy, child->user, now(trigger));
 }
 
 static void take_move(void *arg, const struct ike_child *child)
@@ -317,13 +319,16 @@ static void event_up(struct trigger *trigger, const struct ike_child *child)
 	tell_up(child);
 	refusals_forget(trigger->refusals, &child->path.remote.addr);
 	watch_use(trigger, child);
-	if (tunnel && tunnel->flow.part) {
+	if (tunnel)
 		tunnel->up = true;
+	if (tunnel && tunnel->flow.part)
 		policy_part_up(trigger->policy, child->user, child->role == IKE_INITIATOR,
 			tell_traffic(&child->pair, what, sizeof(what)), now(trigger));
-	} else {
+	else
 		policy_child_up(trigger->policy, child->user, now(trigger));
-	}
+	/* N6: a host that comes to us is there, for its other lines, too. */
+	if (child->role == IKE_RESPONDER)
+		policy_forget_failures(trigger->policy, &child->path.remote.addr, now(trigger));
 }
 
 static void event_failed(struct trigger *trigger, const struct ike_event *event)
@@ -406,6 +411,31 @@ void trigger_unreachable(void *arg, const struct path *path, const uint8_t *quot
 	ike_unreachable(trigger->ike, path, quoted, len, now(trigger));
 }
 
+static bool has_gone(struct trigger *trigger, const struct tunnel *tunnel)
+{
+	struct dp_counters counters;
+
+	return tunnel->up && dp_read_counters(trigger->parts.dp, &tunnel->child.pair, &counters) == -ESRCH;
+}
+
+/*
+ * A flow whose tunnel stands raises no acquire, but late ones of before, or where somebody else has
+ * taken its SAs out of the kernel: then it is negotiated anew, and does not wait for ever.
+ */
+static void end_hollow(struct trigger *trigger, const struct policy_flow *flow)
+{
+	const struct tunnel *tunnel = tunnels_of_flow(&trigger->tunnels, flow->id);
+	char remote[ADDR_TEXT];
+
+	while (tunnel && !has_gone(trigger, tunnel))
+		tunnel = tunnel->next;
+	if (!tunnel)
+		return;
+	log_warning("peer %s: somebody has removed the tunnel's SAs: it is negotiated anew",
+		addr_format(&flow->remote, remote));
+	ike_delete(trigger->ike, tunnel->child.sa, now(trigger));
+}
+
 /* N3: who sends us packets with forged senders has us reply to whom he likes. */
 static const char *refuse_acquire(struct trigger *trigger, const struct dp_acquire *acquire)
 {
@@ -415,8 +445,10 @@ static const char *refuse_acquire(struct trigger *trigger, const struct dp_acqui
 
 	if (policy_flow_find(trigger->policy, acquire->line, &selector->local.addr,
 		    &selector->remote.addr, &flow) &&
-		flow.state != POLICY_IDLE)
+		flow.state != POLICY_IDLE) {
+		end_hollow(trigger, &flow);
 		return NULL;
+	}
 	counters = policy_counters(trigger->policy);
 	return starts_refuse_acquire(
 		trigger->parts.starts, &counters, &selector->remote.addr, now(trigger));
@@ -453,6 +485,15 @@ void trigger_expire(void *arg, const struct dp_expire *expire)
 		ike_delete(trigger->ike, tunnel->child.sa, now(trigger));
 	else if (tunnel)
 		ike_rekey(trigger->ike, tunnel->child.id, now(trigger));
+}
+
+void trigger_shunt_ended(void *arg, const struct dp_flow *flow)
+{
+	struct trigger *trigger = arg;
+	struct policy_flow found;
+
+	if (policy_flow_find(trigger->policy, flow->line, &flow->local, &flow->remote, &found))
+		policy_shunt_ended(trigger->policy, found.id, now(trigger));
 }
 
 void trigger_mapping(void *arg, const struct dp_mapping *mapping)

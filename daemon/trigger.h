@@ -67,6 +67,7 @@ void trigger_datagram(void *arg, const struct path *path, const uint8_t *data, s
 void trigger_unreachable(void *arg, const struct path *path, const uint8_t *quoted, size_t len);
 void trigger_acquire(void *arg, const struct dp_acquire *acquire);
 void trigger_expire(void *arg, const struct dp_expire *expire);
+void trigger_shunt_ended(void *arg, const struct dp_flow *flow);
 void trigger_mapping(void *arg, const struct dp_mapping *mapping);
 /* For reports, and for the gate. */
 struct policy *trigger_policy(const struct trigger *trigger);

@@ -14,7 +14,7 @@
 struct tunnel {
 	struct ike_child child; /* its pair has no keys */
 	struct dp_flow flow;	/* that it was installed for: policy may have forgotten it by the end */
-	bool up; /* of a part: policy counts it */
+	bool up; /* policy counts it, of a part or of the whole */
 	struct idle_watch watch; /* idle.c only */
 	/* tunnels.c only */
 	uint8_t out_key[sizeof(uint32_t) + 1 + 16]; /* SPI and destination: bytes without padding */

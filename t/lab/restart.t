@@ -59,5 +59,12 @@ crash(i, reboot=True)
 all_reach("reboot", [h], i, 30)
 told = [p for p in wire.ike(h, i) if p.src == i.v4 and p.exchange == "INFORMATIONAL" and p.response]
 ok(told, "reboot: it said that it knew of no such SA")
+
+# Somebody takes the SAs out of its kernel: who talks from there does not wait for ever.
+since = wire.now()
+g.ip("xfrm state flush")
+ok(wait_for(lambda: g.ping(f, limit=1), 8), "flushed SAs: the host itself finds out when it sends")
+ok(g.oe_daemon.wait_log("somebody has removed the tunnel's SAs"), "and says so")
+ok(initiators(f, g, since), "and negotiates anew")
 pairs = [(a, o) for o in others] + [(f, g), (h, i)]
 is_(sum(len(wire.clear(x, y)) for x, y in pairs), 0, "nothing in the clear")
