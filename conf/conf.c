@@ -188,8 +188,13 @@ static void read_groups(struct source *source, struct conf *conf)
 	}
 	policy_check_duplicates(&conf->policy, report_duplicate, source->report);
 	drop_repeats(&conf->policy);
-	group_number_lines(&conf->policy);
+	group_number_lines(&conf->policy, NULL);
 	weigh_lines(source->report, &conf->policy);
+}
+
+void conf_keep_numbers(struct conf *conf, const struct conf *old)
+{
+	group_number_lines(&conf->policy, &old->policy);
 }
 
 /* --- the whole -------------------------------------------------------------------------------------- */

@@ -72,6 +72,9 @@ struct conf {
 struct conf *conf_load(const char *path, struct conf_report *report);
 void conf_free(struct conf *conf);
 
+/* Lines that are in both have the ids that they had in the old one: what stands for them stays (C4). */
+void conf_keep_numbers(struct conf *conf, const struct conf *old);
+
 /*
  * Keeps a configuration that has loaded, so that the next start can use it if
  * the files are broken then (C2): writes `folder` (oe.conf, policies/,

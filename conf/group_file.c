@@ -140,19 +140,59 @@ static uint32_t hash_line(const struct policy_config *config, const struct polic
 	return hash ^ hash >> 16;
 }
 
+static uint32_t first_id(const struct policy_config *config, const struct policy_line *line)
+{
+	return hash_line(config, line) & LINE_ID_MAX;
+}
+
+static bool says_the_same(const struct policy_config *a, const struct policy_line *x,
+	const struct policy_config *b, const struct policy_line *y)
+{
+	return policy_line_same(x, y) && strcmp(a->conns[x->conn].name, b->conns[y->conn].name) == 0;
+}
+
+/* Lines get the ids that they have in `old`; the others none. */
+static void keep_ids(const struct policy_config *config, const struct policy_config *old, bool *taken)
+{
+	uint32_t *first = mem_zalloc((LINE_ID_MAX + 1) * sizeof(*first)); /* numbers from 1 on; 0: none */
+	uint32_t *next = mem_zalloc(old->line_count * sizeof(*next));
+
+	for (uint32_t i = 0; i < old->line_count; i++) {
+		uint32_t id = first_id(old, &old->lines[i]);
+
+		next[i] = first[id];
+		first[id] = i + 1;
+	}
+	for (size_t i = 0; i < config->line_count; i++) {
+		struct policy_line *line = &config->lines[i];
+		uint32_t at = first[first_id(config, line)];
+
+		while (at && !says_the_same(config, line, old, &old->lines[at - 1]))
+			at = next[at - 1];
+		line->id = at && !taken[old->lines[at - 1].id] ? old->lines[at - 1].id : 0;
+		taken[line->id] = true;
+	}
+	free(first);
+	free(next);
+}
+
 /*
- * An id is the hash of what the line says, moved on to the next free one. So a
- * line keeps its id over reloads, unless a neighbour in the hash came or went;
- * then the kernel's entries are replaced, which costs a moment and no packet.
+ * An id is the hash of what the line says, moved on to the next free one. So a line has the same
+ * one after a restart, unless a neighbour in the hash came or went; then the kernel's entries are
+ * replaced. While we run it keeps what it had.
  */
-void group_number_lines(const struct policy_config *config)
+void group_number_lines(const struct policy_config *config, const struct policy_config *old)
 {
 	bool *taken = mem_zalloc(LINE_ID_MAX + 1);
 
 	taken[0] = true;
+	if (old)
+		keep_ids(config, old, taken);
 	for (size_t i = 0; i < config->line_count; i++) {
-		uint32_t id = hash_line(config, &config->lines[i]) & LINE_ID_MAX;
+		uint32_t id = first_id(config, &config->lines[i]);
 
+		if (config->lines[i].id)
+			continue;
 		while (taken[id])
 			id = (id + 1) & LINE_ID_MAX;
 		taken[id] = true;

@@ -146,8 +146,8 @@ struct line_list {
 };
 void group_text(struct conf_report *report, const char *file, char *text, size_t len,
 	size_t conn_index, struct line_list *out);
-/* Gives every line its id (1 .., the same for the same line at each load). */
-void group_number_lines(const struct policy_config *config);
+/* Gives every line its id (1 ..): the one that it has in `old`, which may be NULL. */
+void group_number_lines(const struct policy_config *config, const struct policy_config *old);
 
 /* --- secrets.c ------------------------------------------------------------------------------------------ */
 struct psk_list {

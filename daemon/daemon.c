@@ -113,13 +113,14 @@ static void take_mapping(void *arg, const struct dp_mapping *mapping)
 	trigger_mapping(daemon->trigger, mapping);
 }
 
-/* policy has a timer of its own for the same moment; the kernel's is for our death. */
+/* policy has a timer of its own for the moment before; the kernel's is for our death, and for clocks that differ. */
 static void take_shunt_ended(void *arg, const struct dp_flow *flow)
 {
+	struct daemon *daemon = arg;
 	char remote[ADDR_TEXT];
 
-	(void)arg;
 	log_debug("peer %s: shunt ended in the kernel", addr_format(&flow->remote, remote));
+	trigger_shunt_ended(daemon->trigger, flow);
 }
 
 static void take_lost(void *arg)
@@ -346,6 +347,7 @@ char *daemon_reload(struct daemon *daemon)
 		return stay(daemon, why ? why : mem_strdup("the resolver refused"));
 	}
 	free(why);
+	conf_keep_numbers(conf, old);
 	warn_of_bypasses(daemon);
 	sd_notify(0, "RELOADING=1");
 	adopt(daemon, conf, texts, count);

@@ -46,6 +46,65 @@ static void test_bad_lines(void)
 		ok(files_said(CONF_ERROR, said[i]), "private%s", said[i]);
 }
 
+#define MANY 5000u
+
+/* Every second line, or all of them. */
+static struct conf *load_many(unsigned first, unsigned step)
+{
+	FILE *file;
+
+	empty_policies();
+	files_write("policies/private", "");
+	file = fopen(files_path("policies/private"), "w");
+	for (unsigned i = first; i < MANY; i += step)
+		fprintf(file, "10.%u.%u.0/24\n", i / 200, i % 200);
+	fclose(file);
+	return files_load_text("conn private\n" NULL_GROUP);
+}
+
+/* Of the lines of `some`, how many have another id in `all`; they are in one order. */
+static unsigned count_moved(const struct conf *some, const struct conf *all)
+{
+	unsigned moved = 0, j = 0;
+
+	for (size_t i = 0; i < some->policy.line_count; i++) {
+		while (!prefix_equal(&all->policy.lines[j].remote, &some->policy.lines[i].remote))
+			j++;
+		moved += all->policy.lines[j].id != some->policy.lines[i].id;
+	}
+	return moved;
+}
+
+static unsigned count_twins(const struct conf *conf)
+{
+	bool *seen = mem_zalloc(POLICY_LINE_MAX + 1);
+	unsigned twins = 0;
+
+	for (size_t i = 0; i < conf->policy.line_count; i++) {
+		twins += seen[conf->policy.lines[i].id] || conf->policy.lines[i].id == 0;
+		seen[conf->policy.lines[i].id] = true;
+	}
+	free(seen);
+	return twins;
+}
+
+/* C4: what neighbours in the hash do is nothing to a line. */
+static void test_numbers(void)
+{
+	struct conf *some = load_many(1, 2), *all = load_many(0, 1);
+
+	ok(count_moved(some, all) > 0, "among many lines some would be numbered otherwise");
+	conf_keep_numbers(all, some);
+	is_int(count_moved(some, all), 0, "a line that stays keeps its number");
+	is_int(count_twins(all), 0, "and each has its own");
+	conf_free(some);
+	some = load_many(1, 2);
+	conf_keep_numbers(some, all);
+	is_int(count_moved(some, all), 0, "when its neighbours go, too");
+	conf_free(some);
+	conf_free(all);
+}
+
 static void test_names(void)
 {
 	struct conf *conf;
@@ -285,6 +344,7 @@ int main(void)
 	test_lines();
 	test_bad_lines();
 	test_names();
+	test_numbers();
 	test_no_conn();
 	test_duplicates();
 	test_rows();
