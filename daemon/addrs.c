@@ -153,15 +153,17 @@ static void add_interface(const struct ifaddrs *ifa, const struct addr_set *unde
 		set_add(broadcasts, &endpoint.addr);
 }
 
-/* True when something is different from before. */
+/* True when something is different from before. What cannot be told now is looked at again. */
 static bool look(struct addrs *addrs)
 {
 	struct addr_set own = {0}, broadcasts = {0}, undecided = {0};
 	struct ifaddrs *list;
 	bool same;
 
-	if (getifaddrs(&list) != 0)
+	if (getifaddrs(&list) != 0) {
+		loop_timer_start(addrs->loop, &addrs->settle, SETTLE_US);
 		return false;
+	}
 	/* After the list: what came in between is told again when it is decided. */
 	find_undecided(&undecided);
 	for (const struct ifaddrs *ifa = list; ifa; ifa = ifa->ifa_next)

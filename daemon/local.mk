@@ -45,6 +45,10 @@ UNIT_TESTS += t/unit/daemon_rates
 t_unit_daemon_rates_SOURCES = t/unit/daemon_rates.c daemon/rates.c daemon/rates.h t/tap.h
 t_unit_daemon_rates_LDADD = liboe.a
 
+UNIT_TESTS += t/unit/daemon_tunnels
+t_unit_daemon_tunnels_SOURCES = t/unit/daemon_tunnels.c daemon/tunnels.c daemon/tunnels.h t/tap.h
+t_unit_daemon_tunnels_LDADD = liboe.a
+
 UNIT_TESTS += t/unit/daemon_starts
 t_unit_daemon_starts_SOURCES = t/unit/daemon_starts.c daemon/starts.c daemon/starts.h \
 	daemon/rates.c daemon/rates.h t/tap.h

@@ -473,7 +473,7 @@ void trigger_acquire(void *arg, const struct dp_acquire *acquire)
 		POLICY_TRIGGER_ACQUIRE, acquire->line, NULL, NULL, &answer, now(trigger));
 }
 
-/* Half a pair that the kernel has ended is of no use: it is negotiated anew. */
+/* Half a pair that the kernel has ended is of no use: it is negotiated anew, unless it was replaced already. */
 void trigger_expire(void *arg, const struct dp_expire *expire)
 {
 	struct trigger *trigger = arg;
@@ -481,7 +481,9 @@ void trigger_expire(void *arg, const struct dp_expire *expire)
 
 	if (!tunnel && expire->hard)
 		tunnel = tunnels_inbound(&trigger->tunnels, expire->spi);
-	if (tunnel && expire->hard)
+	if (tunnel && expire->hard && tunnels_has_successor(tunnel))
+		log_debug("an SA has ended that was replaced already");
+	else if (tunnel && expire->hard)
 		ike_delete(trigger->ike, tunnel->child.sa, now(trigger));
 	else if (tunnel)
 		ike_rekey(trigger->ike, tunnel->child.id, now(trigger));

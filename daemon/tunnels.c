@@ -100,6 +100,16 @@ struct tunnel *tunnels_same(const struct tunnels *tunnels, const struct ike_chil
 	return NULL;
 }
 
+bool tunnels_has_successor(const struct tunnel *tunnel)
+{
+	const struct tunnel *other = tunnel->siblings->list;
+
+	while (other != tunnel &&
+		!(other->up && sa_pair_same_selectors(&other->child.pair, &tunnel->child.pair)))
+		other = other->next;
+	return other != tunnel;
+}
+
 bool tunnel_is_part(const struct ike_child *child, const struct selector *flow)
 {
 	return child->pair.more_count || !selector_equal(&child->pair.selector, flow);

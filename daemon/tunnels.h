@@ -44,6 +44,8 @@ bool tunnel_is_part(const struct ike_child *child, const struct selector *flow);
 uint32_t tunnels_part(struct tunnels *tunnels, const struct ike_child *child, const struct selector *flow);
 /* Another one for the same of the same flow. */
 struct tunnel *tunnels_same(const struct tunnels *tunnels, const struct ike_child *child);
+/* A younger one for the same stands. */
+bool tunnels_has_successor(const struct tunnel *tunnel);
 /* By our inbound SPI; by the outbound one, which is unique at its destination. */
 struct tunnel *tunnels_inbound(const struct tunnels *tunnels, uint32_t spi);
 struct tunnel *tunnels_outbound(const struct tunnels *tunnels, const struct addr *dst, uint32_t spi);
