@@ -12,7 +12,7 @@ static void test_reconfigure(void)
 {
 	struct policy_config config = {
 		.conns = conns, .conn_count = 5, .lines = lines, .line_count = ARRAY_LEN(lines)};
-	struct asker asker, waiting;
+	struct asker asker, waiting, failed;
 
 	begin();
 	ask(&asker, "10.2.0.1");
@@ -21,6 +21,13 @@ static void test_reconfigure(void)
 	policy_reconfigure(policy, &config, count_gone, now_us);
 	ok(gone_count == 0 && ask(&asker, "10.2.0.1") == POLICY_ENCRYPTED,
 		"a tunnel that still matches stays (C4)");
+	ask(&failed, "10.2.0.3");
+	policy_failed(policy, last_start, "no answer", now_us);
+	policy_shunt_done(policy, last_start, true, now_us);
+	is_int(ask(&failed, "10.2.0.3"), POLICY_OPEN, "a failure");
+	policy_reconfigure(policy, &config, count_gone, now_us);
+	is_int(ask(&failed, "10.2.0.3"), POLICY_WAIT, "is forgotten with a reload (N6)");
+	policy_child_up(policy, last_start, now_us);
 	config.lines = lines + 1;
 	config.line_count = 1;
 	policy_reconfigure(policy, &config, count_gone, now_us);

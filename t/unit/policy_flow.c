@@ -69,6 +69,13 @@ static void test_failure(void)
 		run_until(now_us + 1);
 	}
 	is_int(passes, ARRAY_LEN(memory), "each shunt passes");
+	for (int i = 0; i < 8; i++) {
+		ask(&asker, "10.2.0.1");
+		policy_failed(policy, last_start, "no answer", now_us);
+		policy_shunt_done(policy, last_shunt, true, now_us);
+		run_until(now_us + last_lifetime_s * S);
+	}
+	is_int(last_lifetime_s, 901, "for shuntlifetime at most");
 	policy_forget_failures(policy, NULL, now_us);
 	ask(&asker, "10.2.0.1");
 	policy_failed(policy, last_start, "no answer", now_us);

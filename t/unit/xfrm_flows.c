@@ -326,6 +326,26 @@ static void test_overrun(void)
 	ok(wait_so_long(&acquires, before + 1, SOON_MS), "nor the first");
 }
 
+/* --- settings ---------------------------------------------------------------------------------------------- */
+
+static int read_sysctl(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	int value = -1;
+
+	if (file && fscanf(file, "%d", &value) != 1)
+		value = -1;
+	if (file)
+		fclose(file);
+	return value;
+}
+
+static void test_settings(void)
+{
+	is_int(read_sysctl("/proc/sys/net/core/xfrm_larval_drop"), 0, "packets wait for their SA (K9)");
+	is_int(read_sysctl("/proc/sys/net/core/xfrm_acq_expires"), 5, "and who was not heard is not deaf for long");
+}
+
 int main(void)
 {
 	const char *obstacle = world_make();
@@ -338,6 +358,7 @@ int main(void)
 	reader = reader_open();
 	plane_open();
 	begin();
+	test_settings();
 	test_answers();
 	test_hold();
 	test_order();
