@@ -59,7 +59,7 @@ static bool each_file(const char *folder,
 static char *read_cert(const struct certs *certs, const char *name, size_t *len, char **path)
 {
 	static const char *const endings[] = {"", ".pem", ".crt", ".cer"};
-	char *bytes = NULL;
+	char *bytes;
 
 	if (strncmp(name, NSS_PREFIX, strlen(NSS_PREFIX)) == 0)
 		name += strlen(NSS_PREFIX);
@@ -67,13 +67,16 @@ static char *read_cert(const struct certs *certs, const char *name, size_t *len,
 		*path = mem_strdup(name);
 		return file_read(name, len);
 	}
-	for (size_t i = 0; i < ARRAY_LEN(endings) && !bytes; i++) {
-		if (i > 0)
-			free(*path);
+	for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
 		*path = mem_printf("%s/certs/%s%s", certs->pki_dir, name, endings[i]);
 		bytes = file_read(*path, len);
+		if (bytes || errno != ENOENT)
+			return bytes;
+		free(*path);
 	}
-	return bytes;
+	*path = mem_printf("%s/certs/%s.pem", certs->pki_dir, name);
+	errno = ENOENT;
+	return NULL;
 }
 
 /* --- our own ------------------------------------------------------------------------------ */

@@ -30,6 +30,19 @@ static bool is_readable_file(FILE *file, size_t *size)
 	return true;
 }
 
+/* Some editors put it before UTF-8: as a part of the first word it would make another word. */
+static void drop_mark(char *text, size_t *len)
+{
+	static const char mark[3] = "\xef\xbb\xbf";
+
+	if (*len < sizeof(mark) || memcmp(text, mark, sizeof(mark)) != 0)
+		return;
+	*len -= sizeof(mark);
+	memmove(text, text + sizeof(mark), *len);
+	/* No copy of what may be a secret stays behind the end. */
+	memset(text + *len, 0, sizeof(mark));
+}
+
 char *file_read(const char *path, size_t *len)
 {
 	FILE *file = fopen(path, "re");
@@ -51,9 +64,23 @@ char *file_read(const char *path, size_t *len)
 			}
 		}
 		text[*len] = '\0';
+		drop_mark(text, len);
 	}
 	fclose(file);
 	return text;
+}
+
+bool file_is_text(struct conf_report *report, const char *file, const char *bytes, size_t len)
+{
+	struct place place = {.file = file, .line = 1};
+	const char *nul = len ? memchr(bytes, '\0', len) : NULL;
+
+	if (!nul)
+		return true;
+	for (const char *at = bytes; at < nul; at++)
+		place.line += *at == '\n';
+	report_error(report, place, "a NUL byte in the text (is it UTF-16?)");
+	return false;
 }
 
 void file_forget(char *bytes, size_t len)

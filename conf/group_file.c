@@ -111,15 +111,14 @@ void group_text(struct conf_report *report, const char *file, char *text, size_t
 	struct place place = {.file = file, .line = 1};
 	char *end = text + len;
 
+	if (!file_is_text(report, file, text, len))
+		return;
 	while (text < end) {
 		char *newline = memchr(text, '\n', (size_t)(end - text));
 		char *stop = newline ? newline : end;
 
 		*stop = '\0';
-		if (strlen(text) != (size_t)(stop - text))
-			report_error(report, place, "a NUL byte in the text");
-		else
-			take_line(report, place, text, conn_index, out);
+		take_line(report, place, text, conn_index, out);
 		text = stop + 1;
 		place.line++;
 	}

@@ -67,10 +67,12 @@ void report_warning(struct conf_report *report, struct place place, const char *
 	__attribute__((format(printf, 3, 4)));
 
 /* --- file.c ------------------------------------------------------------------------------- */
-/* The whole file with a NUL behind it; NULL with errno. Caller frees. */
+/* The whole file with a NUL behind it, without a byte order mark; NULL with errno. Caller frees. */
 char *file_read(const char *path, size_t *len);
 /* Frees what file_read() gave, when it may hold a key: wipes it first. NULL is fine. */
 void file_forget(char *bytes, size_t len);
+/* False, and reported, when there is a NUL among the bytes. */
+bool file_is_text(struct conf_report *report, const char *file, const char *bytes, size_t len);
 /* Begins to read a file; false, reported at `from`, when includes run in a circle or too deep. */
 bool file_enter(struct source *source, const char *path, struct place from, struct open_file *file);
 void file_leave(struct source *source);

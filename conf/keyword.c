@@ -218,7 +218,7 @@ static const struct keyword keywords[] = {
 		"IKEv2 is all there is; ikev1 is refused."},
 	END("cert", TEXT, "NICKNAME | FILE", "",
 		"The certificate of our end: a file, or a name in pki-dir; the key is found by it."),
-	END("ckaid", TEXT, "HEX", "", "The key of this end; not in this version: leftcert finds it."),
+	END_NONE("ckaid"),
 	END("ca", TEXT, "%any | %same | DN", "%any",
 		"The CA that the other end's certificate must come from; %same is that of our own."),
 	END("rsasigkey", TEXT, "%cert | %dnsondemand | KEY", "%cert",
@@ -410,7 +410,8 @@ static size_t distance(const char *a, const char *b)
 static const char *nearest(const char *section, const char *name)
 {
 	const char *best = NULL;
-	size_t best_distance = 4;
+	/* Three slips, and in a short word so many that half of it is right. */
+	size_t best_distance = least(3, strlen(name) / 2) + 1;
 
 	for (size_t i = 0; i < ARRAY_LEN(keywords); i++) {
 		size_t away = distance(name, keywords[i].name);

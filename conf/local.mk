@@ -29,7 +29,9 @@ t_fuzz_replay_conf_LDADD = $(CONF_LIBS)
 EXTRA_DIST += t/fuzz/corpus/conf
 
 UNIT_TESTS += t/unit/conf_grammar t/unit/conf_seed t/unit/conf_mistakes t/unit/conf_groups \
-	t/unit/conf_secrets
+	t/unit/conf_secrets t/unit/conf_odd
+t_unit_conf_odd_SOURCES = t/unit/conf_odd.c t/unit/conf_files.h t/tap.h
+t_unit_conf_odd_LDADD = $(CONF_LIBS)
 t_unit_conf_grammar_SOURCES = t/unit/conf_grammar.c t/unit/conf_files.h t/tap.h
 t_unit_conf_grammar_LDADD = $(CONF_LIBS)
 t_unit_conf_seed_SOURCES = t/unit/conf_seed.c t/unit/conf_files.h t/tap.h

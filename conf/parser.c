@@ -243,14 +243,11 @@ void parse_text(struct source *source, const char *file, char *text, size_t len,
 	struct strbuf line = {0};
 	size_t section = SIZE_MAX;
 
+	if (!file_is_text(source->report, file, text, len))
+		return;
 	while (take_line(&cursor, &line, &place.line)) {
-		char *body = line.text;
+		char *body = skip_space(line.text);
 
-		if (strlen(body) != line.len) {
-			report_error(source->report, place, "a NUL byte in the text");
-			continue;
-		}
-		body = skip_space(body);
 		text_cut_comment(body);
 		trim_end(body);
 		if (!*body || take_header(source, body, place, follow, &section))

@@ -275,6 +275,8 @@ void secrets_text(struct source *source, const char *file, char *text, size_t le
 	struct place place = {.file = file, .line = 0}, begin = {.file = file, .line = 1};
 	char *end = text + len, *entry = NULL;
 
+	if (!file_is_text(source->report, file, text, len))
+		return;
 	while (text < end) {
 		char *newline = memchr(text, '\n', (size_t)(end - text));
 		char *stop = newline ? newline : end;
