@@ -3,7 +3,9 @@
 #ifndef OECTL_CHECK_H
 #define OECTL_CHECK_H
 
+#include <stdbool.h>
+
 /* Prints every message; the exit status. */
-int check_configuration(const char *path);
+int check_configuration(const char *path, bool as_json);
 
 #endif

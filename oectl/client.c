@@ -15,9 +15,13 @@
 
 #define MAX_ANSWER (256u << 20)
 
-static void explain(const char *path, int error)
+static void explain(const char *path, int error, unsigned timeout_s)
 {
-	if (error == ENOENT || error == ECONNREFUSED)
+	if (error == EAGAIN)
+		fprintf(stderr, "oectl: no answer within %u s at %s\n", timeout_s, path);
+	else if (error == 0)
+		fputs("oectl: oe-resolverd gave no answer\n", stderr);
+	else if (error == ENOENT || error == ECONNREFUSED)
 		fprintf(stderr, "oectl: oe-resolverd is not running (no one answers at %s)\n", path);
 	else if (error == EACCES || error == EPERM)
 		fprintf(stderr, "oectl: %s: permission denied; try it as root\n", path);
@@ -25,22 +29,35 @@ static void explain(const char *path, int error)
 		fprintf(stderr, "oectl: %s: %s\n", path, strerror(error));
 }
 
-static int open_socket(const char *path)
+/* Connecting waits too, where those who came before were not accepted. */
+static void limit(int fd, unsigned timeout_s)
+{
+	struct timeval limit = {.tv_sec = timeout_s};
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+}
+
+/* -1 with errno. */
+static int open_socket(const char *path, unsigned timeout_s)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd;
+	int fd, error;
 
 	if (strlen(path) >= sizeof(addr.sun_path)) {
-		explain(path, ENAMETOOLONG);
+		errno = ENAMETOOLONG;
 		return -1;
 	}
 	strcpy(addr.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
+	if (fd < 0)
+		return -1;
+	limit(fd, timeout_s);
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
 		return fd;
-	explain(path, errno);
-	if (fd >= 0)
-		close(fd);
+	error = errno;
+	close(fd);
+	errno = error;
 	return -1;
 }
 
@@ -59,7 +76,7 @@ static bool send_all(int fd, const char *text, size_t len)
 	return true;
 }
 
-/* Reads to the end of the line. */
+/* Reads to the end of the line; false with errno, which is 0 when the daemon went. */
 static bool read_line(int fd, struct strbuf *out)
 {
 	char buffer[16384];
@@ -69,35 +86,53 @@ static bool read_line(int fd, struct strbuf *out)
 
 		if (got < 0 && errno == EINTR)
 			continue;
+		if (got == 0)
+			errno = 0;
 		if (got <= 0)
 			return false;
 		strbuf_add(out, buffer, (size_t)got);
 		if (buffer[got - 1] == '\n')
 			return true;
 	}
+	errno = EMSGSIZE;
 	return false;
 }
 
-json_t *client_ask(const char *socket_path, json_t *request)
+/* NULL with errno, which is 0 for an answer that is none. */
+static json_t *talk(int fd, const char *request)
 {
-	char *text = json_dumps(request, JSON_COMPACT);
 	struct strbuf line = {0};
 	json_t *answer = NULL;
-	int fd = open_socket(socket_path);
+	int error = 0;
 
-	json_decref(request);
-	if (fd >= 0) {
-		strbuf_printf(&line, "%s\n", text);
-		if (send_all(fd, line.text, line.len)) {
-			strbuf_clear(&line);
-			if (read_line(fd, &line))
-				answer = json_loadb(line.text, line.len, 0, NULL);
-		}
-		if (!answer)
-			fputs("oectl: oe-resolverd gave no answer\n", stderr);
-		close(fd);
+	strbuf_printf(&line, "%s\n", request);
+	if (send_all(fd, line.text, line.len)) {
+		strbuf_clear(&line);
+		if (read_line(fd, &line))
+			answer = json_loadb(line.text, line.len, 0, NULL);
+		else
+			error = errno;
+	} else {
+		error = errno;
 	}
 	strbuf_clear(&line);
+	errno = error;
+	return answer;
+}
+
+json_t *client_ask(const char *socket_path, unsigned timeout_s, json_t *request)
+{
+	char *text = json_dumps(request, JSON_COMPACT);
+	int fd = open_socket(socket_path, timeout_s);
+	json_t *answer = NULL;
+
+	json_decref(request);
+	if (fd >= 0)
+		answer = talk(fd, text);
+	if (!answer)
+		explain(socket_path, errno, timeout_s);
+	if (fd >= 0)
+		close(fd);
 	free(text);
 	return answer;
 }

@@ -7,9 +7,10 @@
 
 /*
  * Sends one request (takes the reference) and gives the answer, which the
- * caller owns. NULL when the daemon cannot be reached or answers nonsense; a
- * message that says why, and what to do, has then been printed.
+ * caller owns. NULL when the daemon cannot be reached, is silent for
+ * `timeout_s` or answers nonsense; a message that says why, and what to do,
+ * has then been printed.
  */
-json_t *client_ask(const char *socket_path, json_t *request);
+json_t *client_ask(const char *socket_path, unsigned timeout_s, json_t *request);
 
 #endif

@@ -7,3 +7,6 @@ oectl_oectl_SOURCES = \
 	oectl/main.c \
 	oectl/show.c oectl/show.h
 oectl_oectl_LDADD = $(CONF_LIBS) $(JANSSON_LIBS) -lm
+
+# A script: it is the program that is tested, as a user starts it.
+LINT_TESTS += t/unit/oectl.t

@@ -19,8 +19,13 @@
 
 #define USAGE 2
 
+/* Longer than a lookup or a flush of 100,000 lines takes. */
+#define TIMEOUT_S 60
+#define MAX_TIMEOUT_S 86400
+
 struct call {
 	const char *socket;
+	unsigned timeout_s;
 	bool json, now;
 	const char *type;
 	const char *passphrase_file, *name, *pki_dir; /* of import */
@@ -36,11 +41,11 @@ struct command {
 };
 
 static const char usage[] =
-	"usage: oectl [-s SOCKET] COMMAND …\n"
+	"usage: oectl [-s SOCKET] [--timeout SECONDS] [--json] COMMAND …\n"
 	"\n"
-	"  status [--json]              how the daemon is\n"
-	"  peers [--json]               every host that has a state\n"
-	"  trace NAME [--now] [--type A|AAAA] [--json]\n"
+	"  status                       how the daemon is\n"
+	"  peers                        every host that has a state\n"
+	"  trace NAME [--now] [--type A|AAAA]\n"
 	"                               the last lookup's timeline; --now makes one first\n"
 	"  check [FILE]                 what is wrong with a configuration\n"
 	"  import FILE.p12 [--passphrase-file FILE] [--name NAME] [--pki-dir DIRECTORY]\n"
@@ -80,7 +85,7 @@ static void print_result(const struct command *command, const struct call *call,
 
 static int ask(const struct command *command, const struct call *call, json_t *request)
 {
-	json_t *answer = client_ask(call->socket, request);
+	json_t *answer = client_ask(call->socket, call->timeout_s, request);
 	int status = 1;
 
 	if (answer && json_is_true(json_object_get(answer, "ok"))) {
@@ -114,7 +119,7 @@ static int run_down(const struct command *command, const struct call *call)
 static int run_check(const struct command *command, const struct call *call)
 {
 	(void)command;
-	return check_configuration(call->count ? call->words[0] : OE_SYSCONFDIR "/oe.conf");
+	return check_configuration(call->count ? call->words[0] : OE_SYSCONFDIR "/oe.conf", call->json);
 }
 
 static int run_import(const struct command *command, const struct call *call)
@@ -166,6 +171,7 @@ static int wrong_usage(const char *format, const char *word)
 
 static const struct option options[] = {
 	{"socket", required_argument, NULL, 's'},
+	{"timeout", required_argument, NULL, 'T'},
 	{"json", no_argument, NULL, 'j'},
 	{"now", no_argument, NULL, 'n'},
 	{"type", required_argument, NULL, 't'},
@@ -198,47 +204,77 @@ static int run_words(const struct call *call)
 	return wrong_usage("oectl: unknown command '%s'\n", name);
 }
 
-int main(int argc, char **argv)
+static bool take_seconds(const char *text, unsigned *out)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	*out = (unsigned)value;
+	return *text >= '0' && *text <= '9' && !*end && value > 0 && value <= MAX_TIMEOUT_S;
+}
+
+/* The exit status when no command is to be run, else -1. */
+static int take_option(int letter, struct call *call)
+{
+	switch (letter) {
+	case 's':
+		call->socket = optarg;
+		break;
+	case 'T':
+		if (!take_seconds(optarg, &call->timeout_s))
+			return wrong_usage("oectl: --timeout %s: no number of seconds\n", optarg);
+		break;
+	case 'j':
+		call->json = true;
+		break;
+	case 'n':
+		call->now = true;
+		break;
+	case 't':
+		call->type = optarg;
+		break;
+	case 'p':
+		call->passphrase_file = optarg;
+		break;
+	case 'N':
+		call->name = optarg;
+		break;
+	case 'P':
+		call->pki_dir = optarg;
+		break;
+	case 'h':
+		fputs(usage, stdout);
+		return 0;
+	case 'V':
+		printf("oectl %s\n", PACKAGE_VERSION);
+		return 0;
+	default:
+		return wrong_usage("%s", "");
+	}
+	return -1;
+}
+
+static int run_command_line(int argc, char **argv)
 {
 	struct call call = {.socket = OE_RUNDIR "/control.sock",
+		.timeout_s = TIMEOUT_S,
 		.type = "A",
 		.pki_dir = OE_SYSCONFDIR "/pki"};
-	int letter;
+	int letter, status = -1;
 
-	while ((letter = getopt_long(argc, argv, "s:hV", options, NULL)) != -1) {
-		switch (letter) {
-		case 's':
-			call.socket = optarg;
-			break;
-		case 'j':
-			call.json = true;
-			break;
-		case 'n':
-			call.now = true;
-			break;
-		case 't':
-			call.type = optarg;
-			break;
-		case 'p':
-			call.passphrase_file = optarg;
-			break;
-		case 'N':
-			call.name = optarg;
-			break;
-		case 'P':
-			call.pki_dir = optarg;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return 0;
-		case 'V':
-			printf("oectl %s\n", PACKAGE_VERSION);
-			return 0;
-		default:
-			return wrong_usage("%s", "");
-		}
-	}
+	while (status < 0 && (letter = getopt_long(argc, argv, "s:hV", options, NULL)) != -1)
+		status = take_option(letter, &call);
 	call.words = argv + optind;
 	call.count = argc - optind;
-	return run_words(&call);
+	return status < 0 ? run_words(&call) : status;
+}
+
+int main(int argc, char **argv)
+{
+	int status = run_command_line(argc, argv);
+
+	if (fflush(stdout) == 0)
+		return status;
+	perror("oectl: cannot print");
+	return status ? status : 1;
 }

@@ -52,6 +52,18 @@ status = a.oectl("status")
 ok(all(key in status for key in ("version", "uptime_s", "peers", "negotiations", "queries", "degraded"))
    and status["degraded"] is False, "oectl status has what scripts lean on")
 
+
+def fields(value):
+    """The names of all fields in a JSON value."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return set(value if isinstance(value, dict) else ()).union(*map(fields, inner))
+
+
+shown = fields([status, a.oectl("peers"), a.oectl("trace", "b4.example"), a.oectl("version")])
+ok(len(shown) > 50, f"oectl shows {len(shown)} fields")
+manual = set(re.findall(r"\w+", open(state.job["srcdir"] + "/doc/oectl.8", encoding="utf-8").read()))
+is_(sorted(shown - manual), [], "which oectl(8) has, all of them")
+
 capabilities = [re.findall("Cap(?:Prm|Eff):\t0*(\\w*)\n|NoNewPrivs:\t(.)", a.read(f"{task}/status"))
                 for task in glob.glob(f"/proc/{a.daemons[0].process.pid}/task/*")]
 ok(len(capabilities) > 1 and all(c == [("1000", ""), ("1000", ""), ("", "1")] for c in capabilities),
