@@ -4,8 +4,11 @@
 #include "daemon/load.h"
 #include "daemon/modes.h"
 #include "daemon/options.h"
+#include "daemon/privileges.h"
 #include "daemon/random.h"
 #include "lib/hash.h"
+
+#include <stdio.h>
 
 static int check(const char *config_path)
 {
@@ -13,6 +16,20 @@ static int check(const char *config_path)
 
 	conf_free(conf);
 	return conf ? 0 : 1;
+}
+
+/* The runs that touch the kernel. */
+static int run_privileged(const struct options *options)
+{
+	if (!privileges_enough()) {
+		fputs("oe-resolverd: this needs root (CAP_NET_ADMIN)\n", stderr);
+		return 1;
+	}
+	if (options->mode == RUN_CLOSED)
+		return mode_closed(options->config);
+	if (options->mode == RUN_RELEASE)
+		return mode_release();
+	return options->mode == RUN_FLUSH ? mode_flush() : daemon_run(options->config);
 }
 
 int main(int argc, char **argv)
@@ -26,7 +43,10 @@ int main(int argc, char **argv)
 
 	switch (options.mode) {
 	case RUN_DAEMON:
-		return daemon_run(options.config);
+	case RUN_CLOSED:
+	case RUN_RELEASE:
+	case RUN_FLUSH:
+		return run_privileged(&options);
 	case RUN_CHECK:
 		return check(options.config);
 	case RUN_VERSION:
@@ -35,12 +55,6 @@ int main(int argc, char **argv)
 	case RUN_HELP:
 		options_print_help();
 		return 0;
-	case RUN_CLOSED:
-		return mode_closed(options.config);
-	case RUN_RELEASE:
-		return mode_release();
-	case RUN_FLUSH:
-		return mode_flush();
 	case RUN_USAGE:
 		break;
 	}

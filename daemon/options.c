@@ -27,7 +27,7 @@ void options_print_help(void)
 	puts("\n"
 	     "  -c, --config FILE  the configuration (" OE_SYSCONFDIR "/oe.conf)\n"
 	     "  -n, --check        check the configuration and exit with 0 or 1\n"
-	     "  -V, --version      print version and features\n"
+	     "  -V, --version      print the version\n"
 	     "      --closed       install what keeps private and block closed, and exit\n"
 	     "      --release      open what a dead daemon left shut, but not private and block\n"
 	     "      --flush        open everything, on purpose\n"
@@ -37,11 +37,7 @@ void options_print_help(void)
 
 void options_print_version(void)
 {
-	printf("oe-resolverd %s\n"
-	       "authentication: null psk\n"
-	       "key exchange: X25519 ECP-256; encryption: AES-GCM-128 AES-GCM-256\n"
-	       "data plane: kernel XFRM\n",
-		PACKAGE_VERSION);
+	puts("oe-resolverd " PACKAGE_VERSION);
 }
 
 static void set_mode(struct options *options, enum run_mode mode)

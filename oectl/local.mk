@@ -8,5 +8,5 @@ oectl_oectl_SOURCES = \
 	oectl/show.c oectl/show.h
 oectl_oectl_LDADD = $(CONF_LIBS) $(JANSSON_LIBS) -lm
 
-# A script: it is the program that is tested, as a user starts it.
-LINT_TESTS += t/unit/oectl.t
+# A script: it is the programs that are tested, as a user starts them.
+LINT_TESTS += t/unit/commands.t

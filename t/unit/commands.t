@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# oectl as its user and a script meet it: usage, no daemon, one that hangs, one that talks nonsense,
-# a socket that is not theirs, a full disk. What it shows of a real daemon is in t/lab.
+# The programs as a user and a script meet them: usage, and oectl without a daemon, beside one that
+# hangs or talks nonsense, with a socket that is another's, a full disk. The rest is in t/lab.
 use strict;
 use warnings;
 use Cwd qw(abs_path);
@@ -11,7 +11,8 @@ use JSON::PP;
 use Socket qw(PF_UNIX SOCK_NONBLOCK SOCK_STREAM pack_sockaddr_un);
 use Test::More;
 
-my $oectl = abs_path(($ENV{abs_top_builddir} // '.') . '/oectl/oectl');
+my ($oectl, $daemon) = map { abs_path(($ENV{abs_top_builddir} // '.') . "/$_") } qw(oectl/oectl oe-resolverd);
+our $program = $oectl;
 my $folder = tempdir(CLEANUP => 1);
 my $socket = "$folder/control.sock";
 $ENV{ASAN_OPTIONS} = 'detect_leaks=0' unless defined $ENV{ASAN_OPTIONS};
@@ -22,7 +23,7 @@ sub slurp { -f $_[0] && open(my $in, '<', $_[0]) or return ''; local $/; return 
 # Status, what it printed, what it complained of.
 sub run {
 	my (@words) = @_;
-	my $status = system('sh', '-c', 'exec "$0" "$@" >"$OUT" 2>"$ERR"', $oectl, @words);
+	my $status = system('sh', '-c', 'exec "$0" "$@" >"$OUT" 2>"$ERR"', $program, @words);
 	return ($status >> 8, slurp($ENV{OUT}), slurp($ENV{ERR}));
 }
 $ENV{OUT} = "$folder/out";
@@ -118,6 +119,25 @@ SKIP: {
 	my $said = qx(setpriv --reuid 65534 --regid 65534 --clear-groups "$oectl" -s "$folder/ours.sock" status 2>&1);
 	# A build folder that others may not enter says no by itself.
 	like($said, qr/permission denied; try it as root|cannot execute|Permission denied/i, "another user's socket");
+}
+
+# --- oe-resolverd -------------------------------------------------------------------------------------------
+{
+	local $program = $daemon;
+	says('oe-resolverd --help', ['--help'], 0, qr/^usage: oe-resolverd.*--closed.*--release.*--flush/s, qr/^$/);
+	says('oe-resolverd -V', ['-V'], 0, qr/^oe-resolverd \d+\.\d+\.\d+\n$/, qr/^$/);
+	says('two runs at once', ['-n', '--flush'], 2, qr/^$/, qr/only one of -n.*usage/s);
+	says('a word', ['start'], 2, qr/^$/, qr/unexpected argument 'start'.*usage/s);
+	says('files that are not there', ['-n', '-c', "$folder/none"], 1, qr/^$/, qr{cannot read \S+/none: No such file});
+}
+SKIP: {
+	my @nobody = ('setpriv', '--bounding-set=-all', '--inh-caps=-all', '--no-new-privs');
+	skip 'needs root and setpriv', 4 if $> != 0 || system(@nobody, 'true') != 0;
+	local $program = $nobody[0];
+	for my $run ([], ['--closed'], ['--release'], ['--flush']) {
+		says("oe-resolverd @$run without CAP_NET_ADMIN", [@nobody[1 .. $#nobody], $daemon, '-c', "$folder/none", @$run],
+			1, qr/^$/, qr/^oe-resolverd: this needs root \(CAP_NET_ADMIN\)\n$/);
+	}
 }
 
 # --- check ------------------------------------------------------------------------------------------------
