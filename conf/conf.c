@@ -199,16 +199,22 @@ void conf_keep_numbers(struct conf *conf, const struct conf *old)
 
 /* --- the whole -------------------------------------------------------------------------------------- */
 
-static void check_ppks(const char *path, struct conf_report *report, const struct conf *conf)
+/* G7. For whom a secret is shows at the handshake; here it shows that there is none for anybody. */
+static void check_secrets(const char *path, struct conf_report *report, const struct conf *conf)
 {
+	const char *const format = "conn %s: %s in %s; every negotiation of it fails";
+	struct place place = {.file = path};
+
 	for (size_t i = 0; i < conf->ike.conn_count; i++) {
 		const struct ike_conn *conn = &conf->ike.conns[i];
+		bool needs_psk = conn->local_auth == IKE_AUTH_PSK || conn->remote_auth == IKE_AUTH_PSK;
 
+		if (needs_psk && conf->ike.psk_count == 0)
+			report_defect(report, place, format, conn->name,
+				"authby=secret, but there is no PSK", conf->setup.secrets_file);
 		if (conn->ppk == IKE_PPK_INSIST && conf->ike.ppk_count == 0)
-			report_defect(report, (struct place){.file = path},
-				"conn %s: ppk=insist, but there are no PPKS in %s; every "
-				"negotiation of it fails",
-				conn->name, conf->setup.secrets_file);
+			report_defect(report, place, format, conn->name,
+				"ppk=insist, but there are no PPKS", conf->setup.secrets_file);
 	}
 }
 
@@ -231,7 +237,7 @@ struct conf *conf_load(const char *path, struct conf_report *report)
 	conf->ike.psk_count = secrets.psks.count;
 	conf->ike.ppks = secrets.ppks.psks;
 	conf->ike.ppk_count = secrets.ppks.count;
-	check_ppks(path, report, conf);
+	check_secrets(path, report, conf);
 	conf->flat = sections_flatten(&source);
 	sections_free(&source);
 	if (report->errors) {

@@ -140,6 +140,30 @@ static void test_mode(void)
 	conf_free(conf);
 }
 
+/* G7: what cannot authenticate is told when it is loaded. */
+static void test_none(void)
+{
+	static const char text[] = "conn private\n\tright=%opportunisticgroup\n\tauthby=secret\n"
+				   "conn own\n\tright=%opportunisticgroup\n\tauthby=null\n";
+	struct conf *conf;
+
+	unlink(files_path("oe.secrets"));
+	conf = files_load_text(text);
+	ok(conf && files_said(CONF_DEFECT, "conn private: authby=secret, but there is no PSK in ") &&
+			files_said(CONF_DEFECT, "oe.secrets; every negotiation of it fails"),
+		"a conn without any secret");
+	is_int((intmax_t)files_report.defects, 1, "and that one only");
+	conf_free(conf);
+	files_write("oe.secrets", ": PPKS \"name\" 0x00\n");
+	conf = files_load_text(text);
+	is_int((intmax_t)files_report.defects, 1, "a PPK is none");
+	conf_free(conf);
+	files_write("oe.secrets", "@other : PSK \"x\"\n");
+	conf = files_load_text(text);
+	ok(conf && files_report.count == 0, "whom a PSK is for shows at the handshake");
+	conf_free(conf);
+}
+
 static void test_many(void)
 {
 	struct strbuf text = {0};
@@ -194,6 +218,7 @@ int main(void)
 	test_bad();
 	test_include();
 	test_mode();
+	test_none();
 	test_many();
 	test_keep();
 	return files_done();
