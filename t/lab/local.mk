@@ -11,6 +11,7 @@ LAB_TESTS += \
 	t/lab/crowd.t \
 	t/lab/debug.t \
 	t/lab/degraded.t \
+	t/lab/dhcp.t \
 	t/lab/fallback.t \
 	t/lab/fifty.t \
 	t/lab/fleet.t \
