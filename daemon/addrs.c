@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Our own addresses and routes (addrs.h). An rtnetlink message only says "look
- * again": getifaddrs() looks for addresses, and the kernel is asked for the
- * route whenever one is needed.
+ * Our own addresses, routes and rules (addrs.h). An rtnetlink message only says
+ * "look again": getifaddrs() looks for addresses, and the kernel is asked for
+ * the route whenever one is needed.
  */
 #include "daemon/addrs.h"
 
@@ -200,12 +200,18 @@ static void routes_settled(struct loop_timer *timer)
 		addrs->events.routes(addrs->arg);
 }
 
-static bool is_route(const struct nlmsghdr *message)
+static bool is_of_routes(const struct nlmsghdr *message)
+{
+	return message->nlmsg_type == RTM_NEWROUTE || message->nlmsg_type == RTM_DELROUTE ||
+	       message->nlmsg_type == RTM_NEWRULE || message->nlmsg_type == RTM_DELRULE;
+}
+
+static bool changes_routes(const struct nlmsghdr *message)
 {
 	const struct rtmsg *route = NLMSG_DATA(message);
 
 	if (message->nlmsg_type != RTM_NEWROUTE && message->nlmsg_type != RTM_DELROUTE)
-		return false;
+		return true; /* a rule (policy routing) */
 	/* The table of local addresses and what the kernel caches are no news. */
 	return message->nlmsg_len >= NLMSG_LENGTH(sizeof(*route)) &&
 	       route->rtm_type == RTN_UNICAST && route->rtm_table != RT_TABLE_LOCAL &&
@@ -219,8 +225,8 @@ static void sort_messages(const void *data, size_t len, bool *addresses, bool *r
 	unsigned left = (unsigned)len;
 
 	for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
-		if (message->nlmsg_type == RTM_NEWROUTE || message->nlmsg_type == RTM_DELROUTE)
-			*routes = *routes || is_route(message);
+		if (is_of_routes(message))
+			*routes = *routes || changes_routes(message);
 		else
 			*addresses = true;
 	}
@@ -265,7 +271,8 @@ static int open_netlink(void)
 {
 	struct sockaddr_nl self = {.nl_family = AF_NETLINK,
 		.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_LINK |
-			     RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE};
+			     RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE |
+			     1u << (RTNLGRP_IPV6_RULE - 1)};
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 
 	if (fd >= 0 && bind(fd, (struct sockaddr *)&self, sizeof(self)) != 0) {

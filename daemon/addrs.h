@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Our own addresses and routes, followed through rtnetlink, and the source
+ * Our own addresses, routes and rules, followed through rtnetlink, and the source
  * address that the routing table gives for a destination.
  */
 #ifndef DAEMON_ADDRS_H
@@ -14,7 +14,7 @@ struct loop;
 /* Called from the loop; either may be NULL. */
 struct addrs_events {
 	void (*addresses)(void *arg); /* the set of addresses or broadcasts is another one */
-	void (*routes)(void *arg);    /* some route has changed; at most one call a second */
+	void (*routes)(void *arg);    /* some route or rule has changed; at most one call a second */
 };
 
 struct addrs *addrs_open(

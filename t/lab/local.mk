@@ -37,6 +37,7 @@ LAB_TESTS += \
 	t/lab/reload.t \
 	t/lab/restart.t \
 	t/lab/self.t \
+	t/lab/sources.t \
 	t/lab/spoof.t \
 	t/lab/stall.t \
 	t/lab/stubs.t \
