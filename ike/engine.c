@@ -523,6 +523,25 @@ void ike_rekey(struct ike *ike, uint64_t id, uint64_t now_us)
 	ike_settle(ike);
 }
 
+void ike_renew(struct ike *ike, uint64_t id, uint64_t now_us)
+{
+	struct ike_child_sa *child;
+	struct ike_sa *sa;
+
+	ike->now_us = now_us;
+	HASH_FIND(by_id, ike->by_id, &id, sizeof(id), sa);
+	if (sa && sa->state == IKE_SA_ESTABLISHED) {
+		sa->rekey_us = now_us;
+		/* They move to its successor, with what is due for them. */
+		for (child = sa->children; child; child = child->next) {
+			if (child->state == IKE_CHILD_UP)
+				child->rekey_us = now_us;
+		}
+		ike_sa_schedule(sa);
+	}
+	ike_settle(ike);
+}
+
 void ike_close_idle(struct ike *ike, uint64_t id, uint64_t now_us)
 {
 	struct ike_child_sa *child = ike_child_find(ike, id);

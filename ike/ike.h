@@ -229,6 +229,8 @@ void ike_unreachable(struct ike *ike, const struct path *path, const uint8_t *qu
 void ike_remap(struct ike *ike, uint32_t spi, uint16_t port, uint64_t now_us);
 /* Replaces a CHILD SA soon: the data plane says that its counters run out (RFC 7296 2.8). */
 void ike_rekey(struct ike *ike, uint64_t child, uint64_t now_us);
+/* Replaces an IKE SA soon, and then each of its CHILD SAs, wherever rekey= says that nobody does by itself. */
+void ike_renew(struct ike *ike, uint64_t sa, uint64_t now_us);
 /* Ends a CHILD SA that nobody uses (K8), and its IKE SA with the last one: DELETE to the peer. */
 void ike_close_idle(struct ike *ike, uint64_t child, uint64_t now_us);
 /* Ends an IKE SA with its children: DELETE to the peer when it is established. */

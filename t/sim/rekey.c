@@ -159,6 +159,31 @@ static void test_sa_by_one_end(const struct lives *lives, const char *name)
 	end();
 }
 
+/* By a word from above, though neither end does so by itself; several words at once are one. */
+static void test_renew(struct world_host *host, uint64_t seed, const char *name)
+{
+	struct lives none = {0};
+	uint64_t first;
+	unsigned gaps;
+	const char *wrong;
+
+	begin(seed, &none);
+	run_watched(5);
+	first = host->children[0].child.sa;
+	for (unsigned i = 0; i < 3; i++)
+		ike_renew(host->ike, first, world.now_us);
+	gaps = run_watched(20);
+	ok(gaps == 0 && A->ups == 2 && B->ups == 2, "renewed by %s: another pair, and one in common at every moment", name);
+	ok(host->child_count == 1 && host->children[0].child.sa != first, "renewed by %s: and another IKE SA", name);
+	ike_renew(host->ike, first, world.now_us);
+	run_watched(10);
+	ok(A->ups == 2, "renewed by %s: what is gone is not renewed", name);
+	calm_down();
+	wrong = judge();
+	ok(!wrong && A->faileds == 0 && B->faileds == 0, "renewed by %s: %s", name, wrong ? wrong : "one is left");
+	end();
+}
+
 /* --- by both ---------------------------------------------------------------------------------------- */
 
 static unsigned gaps_seen, crossed;
@@ -278,6 +303,8 @@ int main(int argc, char **argv)
 	test_one_end(&no_pfs, 8, "CHILD SA without PFS");
 	test_sa_by_one_end(&sa, "IKE SA, by its initiator");
 	test_sa_by_one_end(&sa_b, "IKE SA, by its responder");
+	test_renew(A, 3, "the initiator");
+	test_renew(B, 4, "the responder");
 	test_refused_install();
 	test_soft_expire();
 	test_both(&both_child, 0, seeds, "CHILD SA by both");
