@@ -74,6 +74,17 @@ size_t trigger_down(struct trigger *trigger, const struct addr *remote)
 	return end_tunnels(trigger, has_remote, remote);
 }
 
+size_t trigger_rekey(struct trigger *trigger, const struct addr *remote)
+{
+	size_t count;
+	uint64_t *sas = tunnels_sas(&trigger->tunnels, has_remote, remote, &count);
+
+	for (size_t i = 0; i < count; i++)
+		ike_renew(trigger->ike, sas[i], now(trigger));
+	free(sas);
+	return count;
+}
+
 /* A reload has taken a flow away; noted first, for ending its tunnels changes policy's tables. */
 static void note_gone(void *arg, const struct policy_flow *flow)
 {

@@ -174,7 +174,9 @@ static void do_reload(struct client *client, const json_t *request)
 	free(why);
 }
 
-static void do_down(struct client *client, const json_t *request)
+/* What is done to the tunnels with one host; `name` is that of their number in the answer. */
+static void do_to_host(struct client *client, const json_t *request, const char *name,
+	size_t (*run)(struct trigger *trigger, const struct addr *remote))
 {
 	const char *text = json_string_value(json_object_get(request, "address"));
 	struct addr addr;
@@ -183,9 +185,18 @@ static void do_down(struct client *client, const json_t *request)
 		reply_error(client, "not an address");
 		return;
 	}
-	reply_result(client, json_pack("{s:I}", "closed",
-				     (json_int_t)trigger_down(
-					     client->control->daemon->trigger, &addr)));
+	reply_result(client,
+		json_pack("{s:I}", name, (json_int_t)run(client->control->daemon->trigger, &addr)));
+}
+
+static void do_down(struct client *client, const json_t *request)
+{
+	do_to_host(client, request, "closed", trigger_down);
+}
+
+static void do_rekey(struct client *client, const json_t *request)
+{
+	do_to_host(client, request, "rekeying", trigger_rekey);
 }
 
 /* A request to the data plane on behalf of a client that may go meanwhile. */
@@ -290,6 +301,7 @@ static const struct {
 	{"trace", do_trace},
 	{"reload", do_reload},
 	{"down", do_down},
+	{"rekey", do_rekey},
 	{"flush", do_flush},
 	{"version", do_version},
 };

@@ -57,6 +57,8 @@ void trigger_routes_changed(struct trigger *trigger);
 void trigger_want(struct trigger *trigger, const struct addr *remote);
 /* Ends every tunnel with an address; how many IKE SAs were told to go. */
 size_t trigger_down(struct trigger *trigger, const struct addr *remote);
+/* Replaces the keys of every tunnel with an address; of how many IKE SAs. */
+size_t trigger_rekey(struct trigger *trigger, const struct addr *remote);
 /* Opens all on purpose (K5): no lines, no tunnels, until the next reload. */
 void trigger_flush(struct trigger *trigger, dp_done done, void *arg);
 /* DELETE to every peer; call before dp_stop(). */

@@ -52,6 +52,7 @@ static const char usage[] =
 	"                               certificate, key and CA to where oe.conf finds them\n"
 	"  reload                       read the configuration again\n"
 	"  down ADDRESS                 end the tunnels with a host\n"
+	"  rekey ADDRESS                replace the keys of the tunnels with a host\n"
 	"  flush                        open everything, on purpose\n"
 	"  version                      of oectl and of the daemon\n";
 
@@ -110,10 +111,10 @@ static int run_trace(const struct command *command, const struct call *call)
 			call->now, "type", call->type));
 }
 
-static int run_down(const struct command *command, const struct call *call)
+static int run_to_host(const struct command *command, const struct call *call)
 {
 	return ask(command, call,
-		json_pack("{s:s,s:s}", "command", "down", "address", call->words[0]));
+		json_pack("{s:s,s:s}", "command", command->name, "address", call->words[0]));
 }
 
 static int run_check(const struct command *command, const struct call *call)
@@ -148,6 +149,12 @@ static void show_down(const json_t *result, struct strbuf *out)
 		(long long)json_integer_value(json_object_get(result, "closed")));
 }
 
+static void show_rekey(const json_t *result, struct strbuf *out)
+{
+	strbuf_printf(out, "rekeying %lld\n",
+		(long long)json_integer_value(json_object_get(result, "rekeying")));
+}
+
 static const struct command commands[] = {
 	{"status", 0, 0, run_plain, show_status},
 	{"peers", 0, 0, run_plain, show_peers},
@@ -155,7 +162,8 @@ static const struct command commands[] = {
 	{"check", 0, 1, run_check, NULL},
 	{"import", 1, 1, run_import, NULL},
 	{"reload", 0, 0, run_plain, NULL},
-	{"down", 1, 1, run_down, show_down},
+	{"down", 1, 1, run_to_host, show_down},
+	{"rekey", 1, 1, run_to_host, show_rekey},
 	{"flush", 0, 0, run_plain, NULL},
 	{"version", 0, 0, run_version, show_version},
 };

@@ -5,7 +5,7 @@
 t/lab/run leak [--seed N] [--events N] [--unguarded]
 
 A seeded sequence of lookups, pings, connections, starts, stops, kill -9, reloads with changed
-files, lost IKE, addresses that come and go, reboots and jumps of the clock. After each event
+files, rekeys, lost IKE, addresses that come and go, reboots and jumps of the clock. After each event
 that leaves both daemons running, traffic must flow again within RECOVERY seconds. Last, the
 guard is switched off (what is private is opened when a daemon stops): then leaks must be seen.
 """
@@ -132,6 +132,16 @@ def down(host):
     return f"oectl down: {host.oectl_run('down', str(other(host))).returncode}"
 
 
+def rekey(host):
+    """Either end, or both at once."""
+    if not up(host):
+        return None
+    runs = [host.oectl_run("rekey", str(other(host)))]
+    if up(other(host)) and dice.random() < 0.3:
+        runs.append(other(host).oectl_run("rekey", str(host)))
+    return f"oectl rekey: {', '.join(run.stdout.strip() for run in runs)}"
+
+
 def address(host):
     if addresses_now[host]:
         host.ip(f"address del {addresses_now[host].pop()}/24 dev eth0")
@@ -175,7 +185,7 @@ def clock(host):
 
 
 EVENTS = [(lookup, 5), (ping, 6), (tcp, 6), (start, 6), (stop, 2), (kill, 2), (reload, 4), (broken_reload, 1),
-          (lose_ike, 2), (down, 2), (address, 3), (reboot, 2), (clock, 1)]
+          (lose_ike, 2), (down, 2), (rekey, 3), (address, 3), (reboot, 2), (clock, 1)]
 
 
 def one_event():
