@@ -36,11 +36,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
 #define REMEMBERED_LOOKUPS 256
+#define DESCRIPTORS 32768u
 
 /* --- the resolver's observer ------------------------------------------------------- */
 
@@ -460,6 +462,17 @@ static int start(struct daemon *daemon)
 	return 0;
 }
 
+/* Questions to forwarders and connections take one each; the usual limit of 1024 is one for programs with select(). */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS)
+		return;
+	limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int daemon_run(const char *config_path)
 {
 	struct daemon daemon = {.config_path = config_path};
@@ -475,6 +488,7 @@ int daemon_run(const char *config_path)
 		return 1;
 	}
 	umask(027);
+	raise_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	daemon.loop = loop_new();
 	daemon.started_us = loop_now_us(daemon.loop);

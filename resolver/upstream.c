@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <unbound-event.h>
 #include <unbound.h>
@@ -22,6 +23,7 @@
 #include <utlist.h>
 
 #define HEADER_LEN 12
+#define MAX_SOCKETS 4096u /* to forwarders, of a context */
 
 /* --- the event base ---------------------------------------------------------------------------- */
 
@@ -246,6 +248,19 @@ struct upstream {
 	struct loop_timer reap;
 };
 
+/*
+ * Each question to a forwarder has a socket of its own; libunbound queues those
+ * for which there is none. Half of the descriptors stay for all else, and the
+ * context that validates is not the only one.
+ */
+static unsigned sockets_room(void)
+{
+	struct rlimit limit;
+	rlim_t room = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 4 : MAX_SOCKETS;
+
+	return room < MAX_SOCKETS ? (unsigned)room : MAX_SOCKETS;
+}
+
 static bool set_options(struct ub_ctx *ub, const struct upstream_config *config, bool validate)
 {
 	static const char *const options[][2] = {
@@ -254,12 +269,15 @@ static bool set_options(struct ub_ctx *ub, const struct upstream_config *config,
 		/* Reverse names of private addresses are the fleet's own business. */
 		{"unblock-lan-zones:", "yes"}, {"insecure-lan-zones:", "yes"},
 		{"use-syslog:", "no"}, {"logfile:", ""},
-		{"num-queries-per-thread:", "4096"}, {"outgoing-range:", "4096"},
+		{"num-queries-per-thread:", "4096"},
 	};
+	char *room = mem_printf("%u", sockets_room());
 	bool good = true;
 
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
 		ub_ctx_set_option(ub, options[i][0], options[i][1]);
+	ub_ctx_set_option(ub, "outgoing-range:", room);
+	free(room);
 	if (!validate)
 		good = ub_ctx_set_option(ub, "module-config:", "iterator") == 0;
 	else

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 struct served {
-	const char *name;
+	const char *name;      /* "*.x": all below x */
 	const char *addrs;     /* "192.0.2.1 2001:db8::1" */
 	unsigned delay_ms;     /* before the answer; others wait meanwhile */
 	bool silent;	       /* never answered */
@@ -76,6 +76,15 @@ static void put_addrs(struct packet *reply, const struct served *served, uint16_
 		packet_rr(reply, ANSWER, NULL, 65, 300, served->https, served->https_len);
 }
 
+static bool is_served(const struct served *served, const char *name)
+{
+	size_t len = strlen(name), tail = strlen(served->name + 1);
+
+	if (served->name[0] == '*')
+		return len > tail && strcmp(name + len - tail, served->name + 1) == 0;
+	return strcmp(served->name, name) == 0;
+}
+
 /* False when no answer is due. */
 static bool make_reply(struct server *server, const uint8_t *data, size_t len, bool over_tcp, struct packet *reply)
 {
@@ -87,7 +96,7 @@ static bool make_reply(struct server *server, const uint8_t *data, size_t len, b
 	uint16_t type;
 
 	read_question(data, len, name, &type);
-	while (served->name && strcmp(served->name, name) != 0)
+	while (served->name && !is_served(served, name))
 		served++;
 	atomic_fetch_add(&server->asked, 1);
 	if (served->silent)

@@ -4,17 +4,22 @@
  * libraries: libev exports libevent's names, and libunbound must find libevent's.
  */
 #include "lib/loop.h"
+#include "lib/mem.h"
 #include "resolver/upstream.h"
 #include "t/tap.h"
 #include "t/unit/resolver_server.h"
 
 #include <dlfcn.h>
+#include <sys/resource.h>
+
+#define FEW_FILES 128
 
 static const struct served names[] = {
 	{.name = "www.peer.example", .addrs = "192.0.2.1 2001:db8::1"},
 	{.name = "slow.example", .addrs = "192.0.2.2", .delay_ms = 200},
 	{.name = "long.example", .many = 100, .truncated = true},
 	{.name = "silent.example", .silent = true},
+	{.name = "*.silent.example", .silent = true},
 	{0},
 };
 
@@ -147,6 +152,40 @@ static void test_configure(struct server *server)
 		"and nothing has changed");
 }
 
+/* Each question to a forwarder has a socket of its own. */
+static void test_many(const struct server *server)
+{
+	struct upstream *crowded = upstream_new(loop);
+	struct upstream_config config = {.forward = &server->endpoint, .forward_count = 1};
+	struct result results[FEW_FILES * 2] = {0}, known = {0};
+	struct rlimit before, few;
+	int fd;
+
+	getrlimit(RLIMIT_NOFILE, &before);
+	few = (struct rlimit){.rlim_cur = FEW_FILES, .rlim_max = before.rlim_max};
+	setrlimit(RLIMIT_NOFILE, &few);
+	upstream_configure(crowded, &config);
+	while (!known.calls) {
+		upstream_start(crowded, "www.peer.example", 1, 1, false, done, &known);
+		run_ms(5000);
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(results); i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "%u.silent.example", i);
+		upstream_start(crowded, name, 1, 1, false, done, &results[i]);
+		loop_step(loop, false);
+	}
+	fd = dup(0);
+	ok(fd >= 0, "many questions leave descriptors to the others");
+	close(fd);
+	known.calls = 0;
+	ok(!upstream_start(crowded, "www.peer.example", 1, 1, false, done, &known) && known.calls == 1,
+		"and what is in the cache is answered");
+	upstream_free(crowded);
+	setrlimit(RLIMIT_NOFILE, &before);
+}
+
 int main(void)
 {
 	struct server server;
@@ -161,6 +200,7 @@ int main(void)
 	test_lookups(&server);
 	test_cancel();
 	test_truncated();
+	test_many(&server);
 	test_configure(&server);
 	test_binding();
 	upstream_start(upstream, "silent.example", 1, 1, false, done, &forgotten);
