@@ -5,6 +5,12 @@
  *
  * libunbound fixes its options at the first query, so another configuration is
  * another context; the old one goes when its last query has ended.
+ *
+ * A forwarder that was silent for a while is given up by libunbound for up to
+ * a quarter of an hour, which is right where another one answers, and wrong after
+ * every outage where none does. So beside each context stands one that forgets
+ * what it knows of forwarders within seconds: it is asked what the first one
+ * refuses to try.
  */
 #include "resolver/upstream.h"
 
@@ -24,6 +30,9 @@
 
 #define HEADER_LEN 12
 #define MAX_SOCKETS 4096u /* to forwarders, of a context */
+#define FORGETS_AFTER_S "5"
+/* A failure that comes later than this is not a refusal: forwarders were asked. */
+#define REFUSAL_US 1000000u
 
 /* --- the event base ---------------------------------------------------------------------------- */
 
@@ -220,6 +229,7 @@ static struct ub_event_base_vmt base_vmt = {.free = base_free,
 
 struct context {
 	struct ub_ctx *ub;
+	struct context *forgetful; /* beside this one; NULL: it is one */
 	size_t in_flight;
 	bool retired;
 	struct context *next;
@@ -233,6 +243,10 @@ struct upstream_query {
 	int async_id;
 	bool starting; /* inside ub_resolve_event() */
 	bool answered; /* in the cache */
+	bool refused;  /* by the first context */
+	char *name;    /* once it has to wait */
+	uint16_t type, class;
+	uint64_t started_us;
 	upstream_done done; /* NULL: cancelled */
 	void *arg;
 };
@@ -250,18 +264,18 @@ struct upstream {
 
 /*
  * Each question to a forwarder has a socket of its own; libunbound queues those
- * for which there is none. Half of the descriptors stay for all else, and the
- * context that validates is not the only one.
+ * for which there is none. Half of the descriptors stay for all else, and four
+ * contexts share the others.
  */
 static unsigned sockets_room(void)
 {
 	struct rlimit limit;
-	rlim_t room = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 4 : MAX_SOCKETS;
+	rlim_t room = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 8 : MAX_SOCKETS;
 
 	return room < MAX_SOCKETS ? (unsigned)room : MAX_SOCKETS;
 }
 
-static bool set_options(struct ub_ctx *ub, const struct upstream_config *config, bool validate)
+static bool set_options(struct ub_ctx *ub, const struct upstream_config *config, bool validate, bool forgets)
 {
 	static const char *const options[][2] = {
 		/* A forwarder on this host is as good as any. */
@@ -278,6 +292,8 @@ static bool set_options(struct ub_ctx *ub, const struct upstream_config *config,
 		ub_ctx_set_option(ub, options[i][0], options[i][1]);
 	ub_ctx_set_option(ub, "outgoing-range:", room);
 	free(room);
+	if (forgets)
+		ub_ctx_set_option(ub, "infra-host-ttl:", FORGETS_AFTER_S);
 	if (!validate)
 		good = ub_ctx_set_option(ub, "module-config:", "iterator") == 0;
 	else
@@ -294,12 +310,12 @@ static bool set_options(struct ub_ctx *ub, const struct upstream_config *config,
 }
 
 static struct context *new_context(
-	struct upstream *upstream, const struct upstream_config *config, bool validate)
+	struct upstream *upstream, const struct upstream_config *config, bool validate, bool forgets)
 {
 	struct context *context = mem_new(struct context);
 
 	context->ub = ub_ctx_create_ub_event(&upstream->base.super);
-	if (!context->ub || !set_options(context->ub, config, validate)) {
+	if (!context->ub || !set_options(context->ub, config, validate, forgets)) {
 		ub_ctx_delete(context->ub);
 		free(context);
 		return NULL;
@@ -332,7 +348,25 @@ static void retire(struct upstream *upstream, struct context *context)
 	if (!context)
 		return;
 	context->retired = true;
+	/* Its queries are refused for good now: the other one may go before it. */
+	if (context->forgetful)
+		context->forgetful->retired = true;
+	context->forgetful = NULL;
 	loop_timer_start(upstream->base.loop, &upstream->reap, 0);
+}
+
+/* With the one that forgets beside it. */
+static struct context *new_pair(
+	struct upstream *upstream, const struct upstream_config *config, bool validate)
+{
+	struct context *forgetful = new_context(upstream, config, validate, true);
+	struct context *context = forgetful ? new_context(upstream, config, validate, false) : NULL;
+
+	if (context)
+		context->forgetful = forgetful;
+	else
+		retire(upstream, forgetful);
+	return context;
 }
 
 struct upstream *upstream_new(struct loop *loop)
@@ -349,6 +383,7 @@ struct upstream *upstream_new(struct loop *loop)
 static void end_query(struct upstream_query *query)
 {
 	DL_DELETE(query->upstream->queries, query);
+	free(query->name);
 	free(query);
 }
 
@@ -394,8 +429,8 @@ int upstream_configure(struct upstream *upstream, const struct upstream_config *
 	/* libunbound would find out at the first query only. */
 	if (validates && access(config->trust_anchor_file, R_OK) != 0)
 		return -errno;
-	checked = new_context(upstream, config, validates);
-	unchecked = checked && validates ? new_context(upstream, config, false) : checked;
+	checked = new_pair(upstream, config, validates);
+	unchecked = checked && validates ? new_pair(upstream, config, false) : checked;
 	if (!checked || !unchecked) {
 		retire(upstream, checked);
 		return -EINVAL;
@@ -412,6 +447,26 @@ int upstream_configure(struct upstream *upstream, const struct upstream_config *
 }
 
 /* --- queries --------------------------------------------------------------------------------------------- */
+
+static void leave_context(struct upstream_query *query)
+{
+	struct context *context = query->context;
+
+	context->in_flight--;
+	if (context->retired)
+		retire(query->upstream, context);
+}
+
+/* Who has been cancelled, or has waited for the forwarders already, asks nobody else. */
+static bool is_refusal(const struct upstream_query *query, int rcode, int sec)
+{
+	if (rcode == 0 || sec == 1 || !query->done || query->context->retired || !query->context->forgetful)
+		return false;
+	return query->starting ||
+	       loop_now_us(query->upstream->base.loop) - query->started_us < REFUSAL_US;
+}
+
+static void ask(struct upstream_query *query, const char *name);
 
 static void answered(void *arg, int rcode, void *packet, int len, int sec, char *why_bogus, int limited)
 {
@@ -430,40 +485,55 @@ static void answered(void *arg, int rcode, void *packet, int len, int sec, char 
 	bool starting = query->starting;
 
 	(void)limited;
+	leave_context(query);
+	if (is_refusal(query, rcode, sec)) {
+		query->context = query->context->forgetful;
+		query->refused = true;
+		if (!starting)
+			ask(query, query->name);
+		return;
+	}
 	query->answered = true;
-	query->context->in_flight--;
-	if (query->context->retired)
-		retire(query->upstream, query->context);
 	if (query->done)
 		query->done(query->arg, &answer);
 	if (!starting)
 		end_query(query);
 }
 
+/* The query may be over when this returns. */
+static void ask(struct upstream_query *query, const char *name)
+{
+	query->refused = false;
+	query->context->in_flight++;
+	if (ub_resolve_event(query->context->ub, name, query->type, query->class, query, answered,
+		    &query->async_id) != 0)
+		answered(query, 2, NULL, 0, 0, NULL, 0);
+}
+
 struct upstream_query *upstream_start(struct upstream *upstream, const char *name, uint16_t type,
 	uint16_t class, bool checking_disabled, upstream_done done, void *arg)
 {
 	struct upstream_query *query = mem_new(struct upstream_query);
-	struct upstream_answer failed = {.rcode = 2};
 
 	query->upstream = upstream;
 	query->context = checking_disabled ? upstream->unchecked : upstream->current;
+	query->type = type;
+	query->class = class;
 	query->done = done;
 	query->arg = arg;
 	query->starting = true;
-	query->context->in_flight++;
 	DL_APPEND(upstream->queries, query);
-	if (ub_resolve_event(query->context->ub, name, type, class, query, answered,
-		    &query->async_id) != 0) {
-		query->context->in_flight--;
-		query->answered = true;
-		done(arg, &failed);
-	}
+	ask(query, name);
+	if (query->refused)
+		ask(query, name);
 	query->starting = false;
-	if (!query->answered)
-		return query;
-	end_query(query);
-	return NULL;
+	if (query->answered) {
+		end_query(query);
+		return NULL;
+	}
+	query->name = mem_strdup(name);
+	query->started_us = loop_now_us(upstream->base.loop);
+	return query;
 }
 
 void upstream_cancel(struct upstream_query *query)

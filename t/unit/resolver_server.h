@@ -35,7 +35,7 @@ struct served {
 struct server {
 	int fd, tcp;
 	struct endpoint endpoint;
-	const struct served *names; /* ended by a NULL name */
+	_Atomic(const struct served *) names; /* ended by a NULL name */
 	pthread_t thread;
 	atomic_bool stopping;
 	atomic_uint asked;
@@ -90,7 +90,7 @@ static bool make_reply(struct server *server, const uint8_t *data, size_t len, b
 {
 	static const uint8_t soa[] = {1, 'n', 0, 1, 'h', 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0,
 		1, 0, 0, 0, 0, 60};
-	const struct served *served = server->names;
+	const struct served *served = atomic_load(&server->names);
 	bool truncated;
 	char name[256];
 	uint16_t type;
@@ -164,19 +164,29 @@ static void *server_main(void *arg)
 	return NULL;
 }
 
-__attribute__((unused)) static bool server_start(struct server *server, const struct served *names)
+static bool open_port(struct server *server)
 {
 	struct sockaddr_storage storage = {0};
 	socklen_t len = sizeof(storage);
 	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
 
-	*server = (struct server){.names = names};
 	server->tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	server->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (bind(server->tcp, (struct sockaddr *)&any, sizeof(any)) != 0 || listen(server->tcp, 8) != 0 ||
-		getsockname(server->tcp, (struct sockaddr *)&storage, &len) != 0 ||
-		bind(server->fd, (struct sockaddr *)&storage, len) != 0 ||
-		!endpoint_from_sockaddr((struct sockaddr *)&storage, &server->endpoint))
+	return bind(server->tcp, (struct sockaddr *)&any, sizeof(any)) == 0 && listen(server->tcp, 8) == 0 &&
+	       getsockname(server->tcp, (struct sockaddr *)&storage, &len) == 0 &&
+	       bind(server->fd, (struct sockaddr *)&storage, len) == 0 &&
+	       endpoint_from_sockaddr((struct sockaddr *)&storage, &server->endpoint);
+}
+
+__attribute__((unused)) static bool server_start(struct server *server, const struct served *names)
+{
+	*server = (struct server){.names = names};
+	/* The port that TCP has found free may be taken for UDP. */
+	for (unsigned tries = 0; tries < 20 && !open_port(server); tries++) {
+		close(server->fd);
+		close(server->tcp);
+	}
+	if (server->endpoint.port == 0)
 		return false;
 	return pthread_create(&server->thread, NULL, server_main, server) == 0;
 }
