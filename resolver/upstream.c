@@ -280,8 +280,9 @@ static bool set_options(struct ub_ctx *ub, const struct upstream_config *config,
 	static const char *const options[][2] = {
 		/* A forwarder on this host is as good as any. */
 		{"do-not-query-localhost:", "no"},
-		/* Reverse names of private addresses are the fleet's own business. */
+		/* Reverse names of private addresses and RFC 8375's zone are the network's own business. */
 		{"unblock-lan-zones:", "yes"}, {"insecure-lan-zones:", "yes"},
+		{"local-zone:", "home.arpa. transparent"},
 		{"use-syslog:", "no"}, {"logfile:", ""},
 		{"num-queries-per-thread:", "4096"},
 	};

@@ -21,6 +21,8 @@ static const uint8_t silent_hint[] = {0, 1, 0, 0, 4, 0, 4, 192, 0, 2, 30};
 static const struct served names[] = {
 	{.name = "pass.example", .addrs = "192.0.2.1"},
 	{.name = "tunnel.example", .addrs = "192.0.2.1 192.0.2.10"},
+	{.name = "printer.home.arpa", .addrs = "192.0.2.1"},
+	{.name = "1.2.0.10.in-addr.arpa", .addrs = "192.0.2.1"},
 	{.name = "late.example", .addrs = "192.0.2.20"},
 	{.name = "twice.example", .addrs = "192.0.2.20"},
 	{.name = "pipelined.example", .addrs = "192.0.2.20"},
@@ -199,6 +201,10 @@ static void test_passes(void)
 	ok(!reply.has_error && took_ms < 100, "nothing to explain, nothing to wait for");
 	reply = ask("missing.example", 1, PLAIN);
 	ok(reply.good && reply_rcode(&reply) == 3, "NXDOMAIN");
+	reply = ask("printer.home.arpa", 1, PLAIN);
+	is_int(reply.counts[ANSWER], 1, "a home's own zone is its forwarder's business (RFC 8375)");
+	reply = ask("1.2.0.10.in-addr.arpa", 1, PLAIN);
+	is_int(reply.counts[ANSWER], 1, "and so are reverse names of private addresses");
 	ask("pass.example", 1, PLAIN);
 	reply = ask("broken.example", 1, EDNS);
 	ok(reply.good && reply_rcode(&reply) == 2 && reply.count == 0,
