@@ -27,7 +27,8 @@ t_fuzz_replay_dns_LDADD = $(RESOLVER_LIBS) $(EV_LIBS)
 EXTRA_DIST += t/fuzz/corpus/dns
 
 UNIT_TESTS += t/unit/resolver_hold t/unit/resolver_pair t/unit/resolver_forwarders t/unit/resolver_owner t/unit/resolver_message \
-	t/unit/resolver_upstream t/unit/resolver_outage t/unit/resolver_life t/unit/resolver_debug
+	t/unit/resolver_upstream t/unit/resolver_outage t/unit/resolver_life t/unit/resolver_signed \
+	t/unit/resolver_debug
 t_unit_resolver_hold_SOURCES = t/unit/resolver_hold.c t/tap.h
 t_unit_resolver_hold_LDADD = libresolver.a liboe.a
 t_unit_resolver_pair_SOURCES = t/unit/resolver_pair.c t/tap.h
@@ -48,6 +49,9 @@ t_unit_resolver_outage_LDADD = $(RESOLVER_LIBS) $(EV_LIBS)
 t_unit_resolver_life_SOURCES = t/unit/resolver_life.c t/unit/resolver_packet.h \
 	t/unit/resolver_client.h t/unit/resolver_server.h t/tap.h
 t_unit_resolver_life_LDADD = $(RESOLVER_LIBS) $(EV_LIBS)
+t_unit_resolver_signed_SOURCES = t/unit/resolver_signed.c t/unit/resolver_packet.h \
+	t/unit/resolver_client.h t/unit/resolver_server.h t/tap.h
+t_unit_resolver_signed_LDADD = $(RESOLVER_LIBS) $(EV_LIBS)
 t_unit_resolver_debug_SOURCES = t/unit/resolver_debug.c t/unit/resolver_packet.h \
 	t/unit/resolver_client.h t/unit/resolver_server.h t/tap.h
 t_unit_resolver_debug_LDADD = $(RESOLVER_LIBS) $(EV_LIBS)

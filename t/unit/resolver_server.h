@@ -29,6 +29,11 @@ struct served {
 	bool truncated;	       /* over UDP answered with TC and no records */
 	const uint8_t *https;  /* rdata of an HTTPS record */
 	size_t https_len;
+	const uint8_t *raw;    /* data of a record of another type, */
+	size_t raw_len;
+	uint16_t raw_type;
+	const uint8_t *rrsig;  /* and the signature over all that is answered */
+	size_t rrsig_len;
 	unsigned many;	       /* A records 198.18.0.N, N below this, besides */
 };
 
@@ -74,6 +79,10 @@ static void put_addrs(struct packet *reply, const struct served *served, uint16_
 	}
 	if (served->https && type == 65)
 		packet_rr(reply, ANSWER, NULL, 65, 300, served->https, served->https_len);
+	if (served->raw && type == served->raw_type)
+		packet_rr(reply, ANSWER, NULL, type, 300, served->raw, served->raw_len);
+	if (served->rrsig && reply->counts[ANSWER])
+		packet_rr(reply, ANSWER, NULL, 46, 300, served->rrsig, served->rrsig_len);
 }
 
 static bool is_served(const struct served *served, const char *name)
