@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 /* A resolver that waits: for the kernel to have the line of a name, then for policy. */
 struct gate_wait {
@@ -31,6 +32,7 @@ struct gate_wait {
 	bool hurried;
 	bool named; /* the address is in its group by name */
 	UT_hash_handle hh;
+	struct gate_wait *prev, *next; /* among those that wait for lines */
 };
 
 /* Owned by the daemon. */
@@ -41,6 +43,7 @@ struct gate {
 	struct addrs *addrs;
 	struct trace *trace;
 	struct gate_wait *waits; /* by handle */
+	struct gate_wait *for_lines; /* those of them with a generation */
 	uint64_t last_handle;
 	uint64_t next_conflict_us; /* not before is another conflict of names logged */
 	struct starts *starts;	  /* N3 */
@@ -83,8 +86,17 @@ static void free_wait(struct gate_wait *wait)
 	free(wait);
 }
 
+/* The lines of its name are there, or it waits no more. */
+static void leave_lines(struct gate_wait *wait)
+{
+	if (wait->generation)
+		DL_DELETE(wait->gate->for_lines, wait);
+	wait->generation = 0;
+}
+
 static void forget_wait(struct gate_wait *wait)
 {
+	leave_lines(wait);
 	HASH_DEL(wait->gate->waits, wait);
 	free_wait(wait);
 }
@@ -199,7 +211,7 @@ static void go_on(struct gate_wait *wait, int error)
 	struct policy_answer answer;
 	struct addr local;
 
-	wait->generation = 0;
+	leave_lines(wait);
 	if (error) {
 		tell(wait, &decision);
 		return;
@@ -221,9 +233,9 @@ static void names_installed(void *arg, uint64_t generation, int error)
 	struct gate_wait *wait;
 
 	do {
-		wait = gate->waits;
-		while (wait && (!wait->generation || wait->generation > generation))
-			wait = wait->hh.next;
+		wait = gate->for_lines;
+		while (wait && wait->generation > generation)
+			wait = wait->next;
 		if (wait)
 			go_on(wait, error);
 	} while (wait);
@@ -298,6 +310,8 @@ static void want(void *arg, uint64_t query, const char *qname, const struct addr
 	to_decision(&answer, named, out);
 	*handle = wait->handle = ++gate->last_handle;
 	HASH_ADD(hh, gate->waits, handle, sizeof(wait->handle), wait);
+	if (generation)
+		DL_APPEND(gate->for_lines, wait);
 }
 
 /* What a verdict will mean for the address. */

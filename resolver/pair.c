@@ -37,7 +37,7 @@ uint64_t pair_key(const struct client *client, const char *name)
 	writer_u64(&w, client->connection);
 	writer_u16(&w, client->remote.port);
 	writer_u8(&w, client->remote.addr.family);
-	writer_bytes(&w, client->remote.addr.bytes, sizeof(client->remote.addr.bytes));
+	writer_bytes(&w, client->remote.addr.bytes, addr_len(&client->remote.addr));
 	writer_bytes(&w, name, strlen(name));
 	return hash_keyed(bytes, w.len);
 }
