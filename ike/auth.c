@@ -202,6 +202,8 @@ static void run_signature(struct auth_task *task, const uint8_t *octets, size_t 
 				     octets, len, task->why);
 		if (!task->good && task->has_ppk)
 			note_ppk(task->why);
+		if (task->good && task->wants_hosts)
+			task->hosts = cert_hosts_of(&task->chain.certs[0]);
 		return;
 	}
 	task->good = cert_sign(
@@ -232,6 +234,7 @@ void auth_task_clear(struct auth_task *task)
 {
 	free(task->message);
 	free(task->proof);
+	free(task->hosts);
 	cert_chain_clear(&task->chain);
 	secret_wipe(task, sizeof(*task));
 }

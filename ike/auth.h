@@ -47,7 +47,9 @@ struct auth_task {
 	uint8_t method;
 	uint8_t *proof; /* owned */
 	size_t proof_len;
-	/* The verdict. */
+	/* The verdict, and when it is good and they are wanted, the hosts of the peer's certificate; owned. */
+	bool wants_hosts;
+	struct cert_hosts *hosts;
 	bool good;
 	char why[CERT_WHY]; /* when it is not; may be empty */
 };

@@ -93,6 +93,7 @@ struct ike_conn {
 	size_t trust;	   /* IKE_AUTH_CERT of the peer: index into ike_config.trusts */
 	unsigned remote_keys; /* kinds that the peer's key may be, of enum cert_key */
 	bool allow_sha1;   /* RSA with SHA-1, for peers without RFC 7427 */
+	bool verify_name;  /* the hosts that the peer's certificate is for count: ops->admit */
 	struct ike_id_spec local_id;
 	struct ike_id_spec remote_id;
 	struct ike_suite ike;

@@ -605,3 +605,11 @@ bool ike_sa_info(const struct ike *ike, uint64_t id, struct ike_sa_info *out)
 	ike_proposal_format(&sa->chosen, out->proposal);
 	return true;
 }
+
+const struct cert_hosts *ike_sa_hosts(const struct ike *ike, uint64_t id)
+{
+	struct ike_sa *sa;
+
+	HASH_FIND(by_id, ike->by_id, &id, sizeof(id), sa);
+	return sa ? sa->hosts : NULL;
+}

@@ -122,6 +122,14 @@ struct ike_offer {
 	const struct ike_selectors *selectors;
 };
 
+/* A peer of a connection with verify_name, once its certificate and AUTH are good. */
+struct ike_claim {
+	enum ike_role role; /* ours */
+	size_t conn;
+	struct path path;
+	const struct cert_hosts *hosts; /* that the certificate is for */
+};
+
 /* How much of an offer a selector of one host and another would grant (RFC 7296 2.9), the best last. */
 enum ike_fit {
 	IKE_FIT_NONE,
@@ -158,6 +166,11 @@ struct ike_ops {
 	void (*event)(void *arg, const struct ike_event *event);
 	/* Which connection answers a stranger on this path; -1: none, stay silent. Rules N2, N3. */
 	int (*conn_for)(void *arg, const struct path *path);
+	/*
+	 * Whether there may be an SA with the peer, for the hosts that its certificate is for; false:
+	 * AUTHENTICATION_FAILED, and `why` gets the reason. May be NULL: then every peer is admitted.
+	 */
+	bool (*admit)(void *arg, const struct ike_claim *claim, char *why, size_t room);
 	/*
 	 * Chooses what may be granted of an offer, one host to another: fills
 	 * *selector and *user, or false for TS_UNACCEPTABLE. What the offer has
@@ -258,5 +271,7 @@ struct ike_sa_info {
 	char proposal[192]; /* "AES_GCM_16_256/PRF_HMAC_SHA2_256/CURVE25519" */
 };
 bool ike_sa_info(const struct ike *ike, uint64_t sa, struct ike_sa_info *out);
+/* The hosts that the peer's certificate is for, of a connection with verify_name; else NULL. Lives as long as the SA. */
+const struct cert_hosts *ike_sa_hosts(const struct ike *ike, uint64_t sa);
 
 #endif

@@ -228,6 +228,7 @@ static bool choose_way(struct ike_sa *sa, struct auth_task *task, bool own)
 		else if (!own && trust)
 			auth_task_by_cert(task, trust, conn->remote_keys, conn->allow_sha1,
 				&sa->handshake->work->peer_chain);
+		task->wants_hosts = !own && conn->verify_name;
 		return own ? identity != NULL : trust != NULL;
 	case IKE_AUTH_NEVER:
 	case IKE_AUTH_UNAVAILABLE:
@@ -320,11 +321,28 @@ void ike_start_auth_job(struct ike_sa *sa)
 	sa->ike->ops.job(sa->ike->arg, &job);
 }
 
+static bool is_admitted(struct ike_sa *sa)
+{
+	const struct ike_ops *ops = &sa->ike->ops;
+	struct ike_claim claim = {
+		.role = sa->role, .conn = sa->conn, .path = sa->path, .hosts = sa->hosts};
+	char why[CERT_WHY] = "";
+
+	if (!sa->hosts || !ops->admit || ops->admit(sa->ike->arg, &claim, why, sizeof(why)))
+		return true;
+	ike_note_detail(sa, why);
+	return false;
+}
+
 bool ike_peer_auth_good(struct ike_sa *sa)
 {
-	const struct auth_task *task = &sa->handshake->work->peer_auth;
+	struct auth_task *task = &sa->handshake->work->peer_auth;
 
-	if (!task->good)
+	if (!task->good) {
 		ike_note_detail(sa, task->why);
-	return task->good;
+		return false;
+	}
+	sa->hosts = task->hosts;
+	task->hosts = NULL;
+	return is_admitted(sa);
 }

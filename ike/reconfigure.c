@@ -80,6 +80,12 @@ static bool same_text(const char *a, const char *b)
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+/* Whom nobody has asked for the hosts of its certificate has not shown them. */
+static bool keeps_names(const struct ike_conn *a, const struct ike_conn *b)
+{
+	return a->verify_name || !b->verify_name;
+}
+
 static bool same_conn(const struct change *change, const struct ike_conn *a, const struct ike_conn *b)
 {
 	return a->local_auth == b->local_auth && a->remote_auth == b->remote_auth &&
@@ -88,6 +94,7 @@ static bool same_conn(const struct change *change, const struct ike_conn *a, con
 	       same_id(&a->local_id, &b->local_id) && same_id(&a->remote_id, &b->remote_id) &&
 	       same_suite(&a->ike, &b->ike, IKE_PROTOCOL_IKE) &&
 	       same_suite(&a->esp, &b->esp, IKE_PROTOCOL_ESP) && same_identity(change, a, b) &&
+	       keeps_names(a, b) &&
 	       keeps_trust(change, a, b);
 }
 

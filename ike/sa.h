@@ -203,6 +203,7 @@ struct ike_sa {
 	struct ike_chosen chosen;
 	struct ike_keys *keys; /* NULL until they are derived: most half-open SAs never are */
 	struct ike_kept peer_id; /* who the peer has said to be, packed (id.h); see ike_sa_peer_id() */
+	struct cert_hosts *hosts; /* of its certificate, where the connection verifies names; owned */
 	struct ike_handshake *handshake;
 	uint8_t low_nonce[IKE_LOW_NONCE]; /* first bytes of the lower nonce, for ikev2.md 1b */
 
@@ -635,7 +636,7 @@ bool ike_can_authenticate(const struct ike_sa *sa);
 void ike_note_detail(struct ike_sa *sa, const char *detail);
 /* Runs the prepared tasks as a job. */
 void ike_start_auth_job(struct ike_sa *sa);
-/* The verdict on the peer's AUTH; notes the reason when it is bad. */
+/* The verdict on the peer's AUTH and on whom it is for (ops->admit); notes the reason when it is bad. */
 bool ike_peer_auth_good(struct ike_sa *sa);
 /* Those of IKE_SA_INIT, out of the messages that are kept; false when one is not there yet. */
 bool ike_kept_nonce(const struct ike_kept *message, struct ike_nonce *out);

@@ -4,6 +4,7 @@
 
 #include "ike/crypto/cert_gnutls.h"
 #include "lib/mem.h"
+#include "lib/wire.h"
 
 #include <gnutls/x509-ext.h>
 #include <stdio.h>
@@ -44,12 +45,31 @@ static gnutls_x509_privkey_t make_key(enum pki_key kind)
 	return key;
 }
 
+/* By hand: GnuTLS would not write a name with a NUL in it, or a U-label. */
+static void add_sans(gnutls_x509_crt_t cert, const struct pki_san *sans)
+{
+	uint8_t *der = mem_zalloc(65536);
+	struct writer w = writer_init(der, 65536);
+
+	writer_bytes(&w, "\x30\x82\0\0", 4);
+	for (; sans->data; sans++) {
+		writer_u8(&w, sans->is_address ? 0x87 : 0x82);
+		writer_u8(&w, (uint8_t)sans->len);
+		writer_bytes(&w, sans->data, sans->len);
+	}
+	writer_patch_u16(&w, 2, (uint16_t)(w.len - 4));
+	must(gnutls_x509_crt_set_extension_by_oid(cert, "2.5.29.17", der, (unsigned)w.len, 0));
+	free(der);
+}
+
 static void add_names(gnutls_x509_crt_t cert, const struct pki_spec *spec)
 {
 	static const unsigned char address[] = {192, 0, 2, 7};
 	const char *name = spec->wildcard ? "*.example" : "host.example";
 
-	if (spec->no_names)
+	if (spec->sans)
+		add_sans(cert, spec->sans);
+	if (spec->sans || spec->no_names)
 		return;
 	must(gnutls_x509_crt_set_subject_alt_name(
 		cert, GNUTLS_SAN_DNSNAME, name, (unsigned)strlen(name), GNUTLS_FSAN_APPEND));
@@ -94,14 +114,14 @@ static void add_extensions(gnutls_x509_crt_t cert, const struct pki_spec *spec)
 
 static gnutls_x509_crt_t make_cert(const struct pki_spec *spec, gnutls_x509_privkey_t key)
 {
-	static unsigned char serial = 1;
+	static uint16_t made;
+	uint8_t serial[3] = {1, (uint8_t)(++made >> 8), (uint8_t)made};
 	gnutls_x509_crt_t cert;
 	time_t now = time(NULL);
 
 	must(gnutls_x509_crt_init(&cert));
 	must(gnutls_x509_crt_set_version(cert, 3));
-	must(gnutls_x509_crt_set_serial(cert, &serial, 1));
-	serial++;
+	must(gnutls_x509_crt_set_serial(cert, serial, sizeof(serial)));
 	must(gnutls_x509_crt_set_activation_time(
 		cert, now + (spec->from_days ? spec->from_days : -1) * DAY));
 	must(gnutls_x509_crt_set_expiration_time(
@@ -186,6 +206,16 @@ struct cert_identity *pki_identity(const struct pki_cert *own, const struct cert
 	for (size_t i = 0; i < sent->count; i++)
 		cert_chain_add(&identity->chain, sent->certs[i].data, sent->certs[i].len);
 	return identity;
+}
+
+bool pki_tls_accepts(const struct pki_cert *cert, const char *name)
+{
+	gnutls_x509_crt_t read = cert_import(&cert->der);
+	bool good = read && gnutls_x509_crt_check_hostname2(
+				    read, name, GNUTLS_VERIFY_DO_NOT_ALLOW_IP_MATCHES);
+
+	gnutls_x509_crt_deinit(read);
+	return good;
 }
 
 void pki_free(struct pki_cert *cert)

@@ -20,6 +20,13 @@ enum pki_key {
 	PKI_ED448, /* not for IKE here */
 };
 
+/* An entry of subjectAltName: a DNS name as it is, or the bytes of an address. */
+struct pki_san {
+	const char *data; /* NULL: the end of a list */
+	size_t len;
+	bool is_address;
+};
+
 /* How a certificate is; zero is the good one. */
 struct pki_spec {
 	enum pki_key key;
@@ -30,6 +37,7 @@ struct pki_spec {
 	int path_len; /* of a CA; 0: no limit, -1: none below it may be a CA */
 	const char *permitted_dns; /* name constraint of a CA */
 	const char *subject; /* NULL: the good one */
+	const struct pki_san *sans; /* NULL: the good ones */
 };
 
 /* A certificate with its key. */
@@ -45,6 +53,8 @@ struct pki_cert *pki_make(const struct pki_spec *spec, const struct pki_cert *is
 struct pki_cert *pki_load(const char *cert_pem, const char *key_pem);
 /* Signs with the key of `own` and shows what `sent` has (copied), whether that fits or not. */
 struct cert_identity *pki_identity(const struct pki_cert *own, const struct cert_chain *sent);
+/* What a TLS client of GnuTLS says about a name. */
+bool pki_tls_accepts(const struct pki_cert *cert, const char *name);
 void pki_free(struct pki_cert *cert);
 
 #endif

@@ -71,6 +71,25 @@ size_t cert_dn_parse(const char *text, uint8_t *out, size_t room);
 /* "CN=host,O=Example"; shortened to fit. */
 void cert_dn_format(const uint8_t *dn, size_t len, char *out, size_t room);
 
+/* --- hosts, as TLS has them ----------------------------------------------------------------- */
+
+/* A certificate's dNSName and iPAddress entries; one block of memory, free() it. */
+struct cert_hosts;
+
+struct addr;
+
+/* Never NULL; empty when it has none, or is none. */
+struct cert_hosts *cert_hosts_of(const struct cert_der *cert);
+struct cert_hosts *cert_hosts_copy(const struct cert_hosts *hosts); /* of NULL: NULL */
+/*
+ * RFC 9525 6.3: as a TLS client compares, a "*" is one whole label. `name` is in presentation
+ * form, IDNs as A-labels. Without `hosts` (NULL) false.
+ */
+bool cert_hosts_have_name(const struct cert_hosts *hosts, const char *name);
+bool cert_hosts_have_addr(const struct cert_hosts *hosts, const struct addr *addr);
+/* "www.example, *.example, 192.0.2.7", or "no host"; caller frees. */
+char *cert_hosts_format(const struct cert_hosts *hosts);
+
 /* --- whom we believe --------------------------------------------------------------------------- */
 
 struct cert_trust;

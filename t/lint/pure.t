@@ -10,7 +10,7 @@ use Tree;
 
 # What the standard library and the crypto libraries give without reaching out; anything else is news.
 my $headers = qr{^(?:(?:assert|inttypes|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|strings|limits|
-	uthash|utlist|gmp)\.h|gnutls/\w+\.h|nettle/[\w-]+\.h)$}x;
+	uthash|utlist|gmp)\.h|gnutls/[\w-]+\.h|nettle/[\w-]+\.h)$}x;
 my $calls = qr{\b(?:socket|connect|sendto|recvfrom|clock_gettime|gettimeofday|time|getrandom|random|rand|
 	open|fopen|getenv|system|printf|fprintf|syslog|log_\w+|gnutls_rnd|gnutls_time)\s*\(}x;
 

@@ -294,6 +294,108 @@ static void test_reload_trust(void)
 	cert_trust_free(both);
 }
 
+/* --- for whom it is ---------------------------------------------------------------------------- */
+
+/* A and B both show certificates for host.example; each demands a name of the other, or none. */
+static void begin_demanding(uint64_t seed, const char *of_b, const char *of_a)
+{
+	begin(seed, PKI_P256, IKE_AUTH_CERT, IKE_AUTH_CERT);
+	A->conns[0].verify_name = of_b;
+	A->demands = of_b;
+	B->conns[0].verify_name = of_a;
+	B->demands = of_a;
+}
+
+static const struct cert_hosts *hosts_of(const struct world_host *host)
+{
+	return ike_sa_hosts(host->ike, host->children[host->child_count - 1].child.sa);
+}
+
+static void test_names(void)
+{
+	begin_demanding(70, "host.example", "host.example");
+	go();
+	ok(is_up() && A->claims == 1 && B->claims == 1, "both demand the name that the other has");
+	ok(cert_hosts_have_name(hosts_of(A), "host.example") && cert_hosts_have_name(hosts_of(B), "host.example"),
+		"and know it from then on");
+	finish();
+	begin_demanding(71, "other.example", NULL);
+	go();
+	ok(has_failed() && A->failed_reason == IKE_REASON_AUTHENTICATION && strcmp(A->failed_detail, "the wrong name") == 0,
+		"an initiator demands another name: %s", A->failed_detail);
+	finish();
+	begin_demanding(72, NULL, "other.example");
+	go();
+	ok(has_failed() && A->failed_reason == IKE_REASON_AUTHENTICATION && B->ups == 0 && B->refusals == 1 &&
+			strcmp(B->refused_detail, "the wrong name") == 0,
+		"a responder does: %s", B->refused_detail);
+	finish();
+	begin_demanding(73, NULL, NULL);
+	go();
+	ok(is_up() && A->claims + B->claims == 0 && !hosts_of(A) && !hosts_of(B),
+		"where nobody demands one, nothing of it is kept");
+	finish();
+}
+
+/* N8: who may not have an SA does not end another's by saying that he has no other. */
+static void test_names_and_contact(void)
+{
+	begin_demanding(74, NULL, "host.example");
+	go();
+	B->demands = "other.example";
+	world_restart(&world, 0);
+	world_initiate(&world, 0);
+	world_run_for(&world, 3000 * WORLD_MS);
+	ok(B->refusals == 1 && B->downs == 0 && world_up_count(&world, 1) == 1,
+		"a refused one's INITIAL_CONTACT ends nothing");
+	finish();
+}
+
+static void test_names_rekeyed(void)
+{
+	begin_demanding(75, "host.example", "host.example");
+	A->conns[0].ike_lifetime_s = 60;
+	A->conns[0].rekey_margin_s = 2;
+	go();
+	world_run_for(&world, 90000 * WORLD_MS);
+	ok(A->downs == 0 && ike_counters(A->ike).sas == 1 && A->claims == 1, "an IKE SA is replaced: nobody is asked again");
+	ok(cert_hosts_have_name(hosts_of(A), "host.example") && cert_hosts_have_name(hosts_of(B), "host.example"),
+		"and the hosts are still known");
+	finish();
+}
+
+static void test_names_reload(void)
+{
+	begin_demanding(76, "host.example", NULL);
+	go();
+	A->conns[0].verify_name = false;
+	ok(stays(), "reload: a name that is not demanded any more");
+	A->conns[0].verify_name = true;
+	ok(!stays() && A->downs == 1 && B->downs == 1, "reload: one that was not demanded before ends what was not verified");
+	finish();
+}
+
+static void test_names_loss(void)
+{
+	unsigned bad = 0;
+
+	for (uint64_t seed = 0; seed < 60; seed++) {
+		begin_demanding(2000 + seed, seed % 3 ? "host.example" : "other.example",
+			seed % 2 ? "host.example" : "other.example");
+		world.loss_percent = 20;
+		world.duplicate_percent = 10;
+		world.jitter_us = 20 * WORLD_MS;
+		A->job_us = B->job_us = 3 * WORLD_MS;
+		go();
+		world.loss_percent = 0;
+		world_run_for(&world, 60000 * WORLD_MS);
+		bad += !(seed % 3 && seed % 2 ? is_up() || has_failed()
+					      : A->ups == 0 && world_up_count(&world, 0) + world_up_count(&world, 1) == 0);
+		finish();
+	}
+	ok(bad == 0, "60 seeds of loss, reordering and duplication: no tunnel by a wrong name");
+}
+
 int main(void)
 {
 	struct pki_spec spec = {.key = PKI_P256, .is_ca = true};
@@ -309,6 +411,11 @@ int main(void)
 	test_identity();
 	test_reload();
 	test_reload_trust();
+	test_names();
+	test_names_and_contact();
+	test_names_rekeyed();
+	test_names_reload();
+	test_names_loss();
 	pki_free(other_ca);
 	pki_free(ca);
 	return tap_done();

@@ -2,6 +2,7 @@
 /* Two engines under a virtual clock (world.h). */
 #include "t/sim/world.h"
 
+#include "ike/crypto/cert.h"
 #include "ike/message.h"
 #include "lib/mem.h"
 
@@ -160,6 +161,17 @@ static int take_conn_for(void *arg, const struct path *path)
 
 	(void)path;
 	return host->ignores_strangers ? -1 : host->answers_by;
+}
+
+static bool take_admit(void *arg, const struct ike_claim *claim, char *why, size_t room)
+{
+	struct world_host *host = arg;
+
+	host->claims++;
+	if (!host->demands || cert_hosts_have_name(claim->hosts, host->demands))
+		return true;
+	snprintf(why, room, "the wrong name");
+	return false;
 }
 
 static bool take_narrow(
@@ -353,6 +365,7 @@ static const struct ike_ops ops = {.send = take_send,
 	.timer = take_timer,
 	.event = take_event,
 	.conn_for = take_conn_for,
+	.admit = take_admit,
 	.narrow = take_narrow,
 	.install = take_install,
 	.remove = take_remove,

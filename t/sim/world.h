@@ -60,6 +60,7 @@ struct world_host {
 	bool quiet;	     /* nobody on it sends; else somebody does, at every moment */
 	bool refuses_install;
 	bool refuses_narrow;
+	const char *demands; /* the name that a peer's certificate must be for, where the conn verifies names; NULL: none */
 	struct traffic allows; /* as responder; protocol 0: all */
 	bool ignores_strangers;
 	int answers_by; /* the connection that is for strangers */
@@ -68,7 +69,7 @@ struct world_host {
 	struct world_child children[WORLD_CHILDREN];
 	size_t child_count;
 	unsigned initiated, ups, faileds, downs, softs, stages, retransmissions, jobs;
-	unsigned keepalives, childless_ups;
+	unsigned keepalives, childless_ups, claims;
 	enum ike_reason failed_reason, down_reason, soft_reason;
 	unsigned refusals;
 	char failed_detail[256], refused_detail[256];
