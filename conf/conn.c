@@ -288,6 +288,7 @@ static void add_group(struct certs *certs, const struct section *conn, struct co
 	ike->conns = mem_resize(ike->conns, ike->conn_count + 1, sizeof(*ike->conns));
 	memset(&ike->conns[ike->conn_count], 0, sizeof(*ike->conns));
 	fill_ike(certs, conn, &ike->conns[ike->conn_count]);
+	out->verify_name = ike->conns[ike->conn_count].verify_name;
 	out->ike_conn = ike->conn_count++;
 }
 

@@ -182,8 +182,23 @@ static void fill_end(struct certs *certs, const struct section *conn, bool own, 
 		cannot(certs, conn, own, text, why, out);
 }
 
+/* Without a certificate there is nothing that a name could be compared with: not checking would be worse. */
+static void fill_verify_name(struct certs *certs, const struct section *conn, struct ike_conn *out)
+{
+	const struct param *param = section_param(conn, "verify-name");
+
+	out->verify_name = param && is_word(param->value, "yes");
+	if (out->verify_name && out->remote_auth != IKE_AUTH_CERT &&
+		out->remote_auth != IKE_AUTH_UNAVAILABLE)
+		report_error(certs->source->report, param->place,
+			"conn %s: verify-name=yes needs the other end's certificate, and it shows "
+			"who it is by %s",
+			conn->name, ike_auth_name(out->remote_auth));
+}
+
 void conn_fill_auth(struct certs *certs, const struct section *conn, struct ike_conn *out)
 {
 	fill_end(certs, conn, true, out);
 	fill_end(certs, conn, false, out);
+	fill_verify_name(certs, conn, out);
 }

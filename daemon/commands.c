@@ -5,6 +5,7 @@
 #include "daemon/addrs.h"
 #include "daemon/joins.h"
 #include "daemon/lines.h"
+#include "daemon/verify.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -70,8 +71,11 @@ static bool is_any(const struct ike_child *child, const void *key)
 
 size_t trigger_down(struct trigger *trigger, const struct addr *remote)
 {
+	size_t count = end_tunnels(trigger, has_remote, remote);
+
 	policy_forget_failures(trigger->policy, remote, now(trigger));
-	return end_tunnels(trigger, has_remote, remote);
+	verify_forget(trigger->verify, remote);
+	return count;
 }
 
 size_t trigger_rekey(struct trigger *trigger, const struct addr *remote)
@@ -113,6 +117,7 @@ static void end_gone(struct trigger *trigger)
 void trigger_reconfigure(struct trigger *trigger, const struct conf *conf, dp_done done, void *arg)
 {
 	trigger->flushed = false;
+	verify_configure(trigger->verify, &conf->policy, conf->setup.state_dir);
 	policy_reconfigure(
 		trigger->policy, joins_config(trigger->parts.joins), note_gone, now(trigger));
 	end_gone(trigger);

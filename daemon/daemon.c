@@ -273,7 +273,7 @@ static int start_parts(struct daemon *daemon)
 	daemon->resume = resume_new(daemon->loop, daemon->trigger, daemon->starts);
 	joins_start(daemon->joins, &joins_hooks, daemon->trigger);
 	daemon->gate = gate_new(daemon->loop, trigger_policy(daemon->trigger), daemon->joins,
-		daemon->addrs, daemon->trace, daemon->starts);
+		daemon->addrs, daemon->trace, daemon->starts, trigger_verify(daemon->trigger));
 	error = start_resolver(daemon);
 	if (!error)
 		daemon->control = control_open(daemon, daemon->conf->setup.control_socket, &error);

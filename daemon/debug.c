@@ -7,6 +7,7 @@
 #include "daemon/daemon.h"
 #include "daemon/joins.h"
 #include "daemon/trigger.h"
+#include "daemon/verify.h"
 #include "lib/mem.h"
 
 #include <inttypes.h>
@@ -104,6 +105,27 @@ static void say_more(const struct peer_lines *out, const struct policy_flow *flo
 	out->line(out->line_arg, text);
 }
 
+static void say_text(const struct peer_lines *out, const char *what, const char *text)
+{
+	char line[LINE_ROOM];
+
+	if (!text)
+		return;
+	snprintf(line, sizeof(line), "%s %.200s", what, text);
+	out->line(out->line_arg, line);
+}
+
+static void say_names(const struct peer_lines *out, const struct policy_flow *flow)
+{
+	struct verify_texts texts;
+
+	verify_describe(trigger_verify(out->daemon->trigger), flow, loop_now_us(out->daemon->loop), &texts);
+	say_text(out, "certificate for", texts.hosts);
+	say_text(out, "verified:", texts.verified);
+	say_text(out, "withheld from", texts.withheld);
+	verify_texts_clear(&texts);
+}
+
 static void say_flow(void *arg, const struct policy_flow *flow)
 {
 	const struct peer_lines *out = arg;
@@ -111,8 +133,10 @@ static void say_flow(void *arg, const struct policy_flow *flow)
 	if (out->addr && !addr_equal(out->addr, &flow->remote))
 		return;
 	say_state(out, flow);
-	if (out->addr)
+	if (out->addr) {
 		say_more(out, flow);
+		say_names(out, flow);
+	}
 }
 
 static void say_peers(void *arg, const struct addr *addr, resolver_line line, void *line_arg)

@@ -6,6 +6,7 @@
 #include "daemon/joins.h"
 #include "daemon/starts.h"
 #include "daemon/trace.h"
+#include "daemon/verify.h"
 #include "lib/hash.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -25,7 +26,7 @@ struct gate_wait {
 	resolver_decided decided;
 	void *arg;
 	uint64_t query;
-	char *qname; /* owned; only of one that waits for lines */
+	char *qname; /* owned */
 	struct addr addr;
 	uint64_t generation;	/* of the names' lines that it waits for; 0: none */
 	uint64_t policy_handle; /* what policy knows it by; 0: not yet */
@@ -47,6 +48,7 @@ struct gate {
 	uint64_t last_handle;
 	uint64_t next_conflict_us; /* not before is another conflict of names logged */
 	struct starts *starts;	  /* N3 */
+	struct verify *verify;
 };
 
 static enum resolver_verdict to_resolver(enum policy_verdict verdict)
@@ -110,12 +112,20 @@ static void tell(struct gate_wait *wait, const struct resolver_decision *decisio
 	decided(arg, decision);
 }
 
+/* What policy says, and whether the peer is the one whose name was asked. */
+static void decide(const struct gate_wait *wait, const struct policy_answer *answer,
+	struct resolver_decision *out)
+{
+	to_decision(answer, wait->named, out);
+	verify_answer(wait->gate->verify, wait->qname, &wait->addr, false, loop_now_us(wait->gate->loop), out);
+}
+
 static void policy_has_decided(void *arg, const struct policy_answer *answer)
 {
 	struct gate_wait *wait = arg;
 	struct resolver_decision decision;
 
-	to_decision(answer, wait->named, &decision);
+	decide(wait, answer, &decision);
 	tell(wait, &decision);
 }
 
@@ -177,6 +187,9 @@ static bool needs_negotiation(struct gate *gate, const struct question *question
 		refuse(gate, question, answer, "no route", answer);
 		return false;
 	}
+	/* A new lookup may have what the last one failed for. */
+	if (!question->only_explain && verify_ask(gate->verify, addr, loop_now_us(gate->loop)))
+		policy_forget_failures(gate->policy, addr, loop_now_us(gate->loop));
 	ask_lines(gate, question, local, answer);
 	if (answer->verdict != POLICY_WAIT)
 		return false;
@@ -218,7 +231,7 @@ static void go_on(struct gate_wait *wait, int error)
 	}
 	if (!needs_negotiation(wait->gate, &question, &local, &answer) ||
 		negotiate(wait, &local, &answer)) {
-		to_decision(&answer, wait->named, &decision);
+		decide(wait, &answer, &decision);
 		tell(wait, &decision);
 	} else if (wait->hurried) {
 		policy_hurry(wait->gate->policy, wait->policy_handle,
@@ -291,6 +304,7 @@ static void want(void *arg, uint64_t query, const char *qname, const struct addr
 	}
 	if (!generation && !needs_negotiation(gate, &question, &local, &answer)) {
 		to_decision(&answer, named, out);
+		verify_answer(gate->verify, qname, addr, false, loop_now_us(gate->loop), out);
 		return;
 	}
 	wait = mem_new(struct gate_wait);
@@ -298,12 +312,12 @@ static void want(void *arg, uint64_t query, const char *qname, const struct addr
 		.decided = decided,
 		.arg = decided_arg,
 		.query = query,
-		.qname = generation ? mem_strdup(qname) : NULL,
+		.qname = mem_strdup(qname),
 		.addr = *addr,
 		.generation = generation,
 		.named = named};
 	if (!generation && negotiate(wait, &local, &answer)) {
-		to_decision(&answer, named, out);
+		decide(wait, &answer, out);
 		free_wait(wait);
 		return;
 	}
@@ -370,6 +384,7 @@ static void explain(void *arg, uint64_t query, const char *qname, const struct a
 	}
 	needs_negotiation(gate, &question, &local, &answer);
 	to_decision(&answer, named, out);
+	verify_answer(gate->verify, qname, addr, true, loop_now_us(gate->loop), out);
 	if (named)
 		text_copy(out->group, sizeof(out->group), policy_traits(answer.group)->name);
 	place_of(gate, word == NAMES_NOTHING ? NULL : name, answer.line, place);
@@ -411,7 +426,7 @@ const struct resolver_gate gate_ops = {
 	.want = want, .explain = explain, .cancel = cancel, .hurry = hurry};
 
 struct gate *gate_new(struct loop *loop, struct policy *policy, struct joins *joins,
-	struct addrs *addrs, struct trace *trace, struct starts *starts)
+	struct addrs *addrs, struct trace *trace, struct starts *starts, struct verify *verify)
 {
 	struct gate *gate = mem_new(struct gate);
 
@@ -420,7 +435,8 @@ struct gate *gate_new(struct loop *loop, struct policy *policy, struct joins *jo
 		.joins = joins,
 		.addrs = addrs,
 		.trace = trace,
-		.starts = starts};
+		.starts = starts,
+		.verify = verify};
 	joins_listen(joins, names_installed, gate);
 	return gate;
 }

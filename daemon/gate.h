@@ -15,13 +15,15 @@ struct loop;
 struct policy;
 struct starts;
 struct trace;
+struct verify;
 
 /* Its argument is the gate. */
 extern const struct resolver_gate gate_ops;
 
 /* What it is given outlives it. */
 struct gate *gate_new(struct loop *loop, struct policy *policy, struct joins *joins,
-	struct addrs *addrs, struct trace *trace, struct starts *starts);
+	struct addrs *addrs, struct trace *trace, struct starts *starts,
+	struct verify *verify);
 /* Nobody who waits is told any more. */
 void gate_free(struct gate *gate);
 

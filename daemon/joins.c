@@ -5,20 +5,18 @@
  */
 #include "daemon/joins.h"
 
+#include "daemon/keep.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/mem.h"
 #include "lib/strbuf.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define SECOND_US UINT64_C(1000000)
 #define EXPIRE_US (60 * SECOND_US)
@@ -48,11 +46,6 @@ struct request {
 	uint64_t generation;
 };
 
-static char *kept_path(const char *state_dir)
-{
-	return mem_printf("%s/names", state_dir);
-}
-
 /* --- disk -------------------------------------------------------------------------------------- */
 
 struct keeping {
@@ -73,37 +66,18 @@ static void keep_one(void *arg, const struct addr *addr, const char *pattern, ui
 		pattern);
 }
 
-static int write_all(const char *path, const char *text, size_t len)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int error = fd < 0 ? -errno : 0;
-
-	errno = 0;
-	if (!error && (write(fd, text, len) != (ssize_t)len || fsync(fd) != 0))
-		error = errno ? -errno : -EIO;
-	if (fd >= 0)
-		close(fd);
-	return error;
-}
-
 static void keep(struct joins *joins)
 {
 	struct keeping keeping = {.now_us = loop_now_us(joins->loop), .real_s = time(NULL)};
-	char *path = kept_path(joins->conf->setup.state_dir);
-	char *fresh = mem_printf("%s.new", path);
+	const char *state_dir = joins->conf->setup.state_dir;
 	int error;
 
 	names_each_private(joins->names, keep_one, &keeping);
-	mkdir(joins->conf->setup.state_dir, 0700);
-	error = write_all(fresh, keeping.text.text ? keeping.text.text : "", keeping.text.len);
-	if (!error && rename(fresh, path) != 0)
-		error = -errno;
+	error = keep_write(state_dir, "names", keeping.text.text ? keeping.text.text : "", keeping.text.len, true);
 	if (error)
-		log_warning("cannot keep private names in %s: %s; a restart forgets them", path,
+		log_warning("cannot keep private names in %s/names: %s; a restart forgets them", state_dir,
 			strerror(-error));
 	strbuf_clear(&keeping.text);
-	free(fresh);
-	free(path);
 	joins->kept_us = keeping.now_us;
 	joins->renewed = false;
 }
@@ -126,7 +100,7 @@ static void restore_line(struct names *names, const char *line, int64_t real_s, 
 
 void joins_restore(struct names *names, const char *state_dir, uint64_t now_us)
 {
-	char *path = kept_path(state_dir);
+	char *path = mem_printf("%s/names", state_dir);
 	FILE *file = fopen(path, "re");
 	char line[512];
 

@@ -2,6 +2,8 @@
 sbin_PROGRAMS += oe-resolverd
 oe_resolverd_SOURCES = \
 	daemon/addrs.c daemon/addrs.h \
+	daemon/bonds.c daemon/bonds.h \
+	daemon/bonds_file.c daemon/bonds_file.h \
 	daemon/commands.c \
 	daemon/control.c daemon/control.h \
 	daemon/daemon.c daemon/daemon.h \
@@ -13,6 +15,7 @@ oe_resolverd_SOURCES = \
 	daemon/idle.c daemon/idle.h \
 	daemon/jobs.c daemon/jobs.h \
 	daemon/joins.c daemon/joins.h \
+	daemon/keep.c daemon/keep.h \
 	daemon/keylog.c daemon/keylog.h \
 	daemon/lines.c daemon/lines.h \
 	daemon/load.c daemon/load.h \
@@ -32,10 +35,16 @@ oe_resolverd_SOURCES = \
 	daemon/trigger.c daemon/trigger.h daemon/trigger_state.h \
 	daemon/tunnels.c daemon/tunnels.h \
 	daemon/udp.c daemon/udp.h \
+	daemon/verify.c daemon/verify.h \
 	daemon/watch.c daemon/watch.h
 oe_resolverd_LDADD = libconf.a libresolver.a libike.a libpolicy.a libxfrm.a liboe.a \
 	$(UNBOUND_LIBS) $(GNUTLS_LIBS) $(NETTLE_LIBS) $(GMP_LIBS) $(NL_LIBS) \
 	$(SYSTEMD_LIBS) $(JANSSON_LIBS) $(CAPNG_LIBS) $(EV_LIBS)
+
+UNIT_TESTS += t/unit/daemon_bonds
+t_unit_daemon_bonds_SOURCES = t/unit/daemon_bonds.c daemon/bonds.c daemon/bonds.h \
+	daemon/bonds_file.c daemon/bonds_file.h daemon/keep.c daemon/keep.h t/pki.c t/pki.h t/tap.h
+t_unit_daemon_bonds_LDADD = $(IKE_LIBS)
 
 UNIT_TESTS += t/unit/daemon_keylog
 t_unit_daemon_keylog_SOURCES = t/unit/daemon_keylog.c daemon/keylog.c daemon/keylog.h t/tap.h

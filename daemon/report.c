@@ -10,6 +10,7 @@
 #include "daemon/starts.h"
 #include "daemon/tell.h"
 #include "daemon/trigger.h"
+#include "daemon/verify.h"
 #include "lib/mem.h"
 #include "lib/strbuf.h"
 #include "resolver/resolver.h"
@@ -184,6 +185,21 @@ static void add_auth(const struct daemon *daemon, const struct policy_flow *flow
 	}
 }
 
+/* verify-name=: for whom the certificate is, and what that meant for lookups. */
+static void add_names(const struct daemon *daemon, const struct policy_flow *flow, json_t *peer)
+{
+	struct verify_texts texts;
+
+	verify_describe(trigger_verify(daemon->trigger), flow, loop_now_us(daemon->loop), &texts);
+	if (texts.hosts)
+		json_object_set_new(peer, "certificate_for", json_string(texts.hosts));
+	if (texts.verified)
+		json_object_set_new(peer, "verified", json_string(texts.verified));
+	if (texts.withheld && !flow->reason[0])
+		json_object_set_new(peer, "reason", json_sprintf("withheld from %s", texts.withheld));
+	verify_texts_clear(&texts);
+}
+
 static void add_peer(void *arg, const struct policy_flow *flow)
 {
 	struct peer_list *list = arg;
@@ -203,6 +219,7 @@ static void add_peer(void *arg, const struct policy_flow *flow)
 	if (line && line->file)
 		json_object_set_new(peer, "line", json_sprintf("%s:%u", line->file, line->line));
 	add_auth(daemon, flow, peer);
+	add_names(daemon, flow, peer);
 	json_array_append_new(list->array, peer);
 }
 

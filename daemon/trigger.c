@@ -26,6 +26,7 @@
 #include "daemon/trace.h"
 #include "daemon/trigger_state.h"
 #include "daemon/udp.h"
+#include "daemon/verify.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/mem.h"
@@ -158,6 +159,13 @@ static int take_conn_for(void *arg, const struct path *path)
 	if (conn < 0)
 		return -1;
 	return (int)policy_conn_get(trigger->policy, (size_t)conn)->ike_conn;
+}
+
+static bool take_admit(void *arg, const struct ike_claim *claim, char *why, size_t room)
+{
+	struct trigger *trigger = arg;
+
+	return verify_admit(trigger->verify, claim, now(trigger), why, room);
 }
 
 static bool take_narrow(
@@ -357,6 +365,7 @@ static void event_child_down(struct trigger *trigger, const struct ike_event *ev
 
 	log_info("peer %s: tunnel down: %s", addr_format(&event->path.remote.addr, remote),
 		ike_reason_name(event->reason));
+	verify_tunnel_ended(trigger->verify, &event->path.remote.addr, now(trigger));
 	/* Of a part policy was told when it was removed. */
 	if (policy_flow_get(trigger->policy, event->child->user, &flow) &&
 		!tunnel_is_part(event->child, &flow.selector))
@@ -519,6 +528,7 @@ struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf
 		.timer = take_ike_timer,
 		.event = take_event,
 		.conn_for = take_conn_for,
+		.admit = take_admit,
 		.narrow = take_narrow,
 		.install = take_install,
 		.remove = take_remove,
@@ -539,6 +549,8 @@ struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf
 	trigger->policy = policy_new(&policy_ops, trigger, joins_config(parts->joins));
 	trigger->refusals = refusals_new();
 	trigger->ike = ike_new(&ike_ops, trigger, &conf->ike);
+	trigger->verify = verify_new(parts->loop, trigger->policy, &trigger->tunnels, trigger->ike);
+	verify_configure(trigger->verify, &conf->policy, conf->setup.state_dir);
 	trigger_set_locals(trigger);
 	return trigger;
 }
@@ -553,6 +565,7 @@ void trigger_free(struct trigger *trigger)
 	if (!trigger)
 		return;
 	jobs_free(trigger->jobs);
+	verify_free(trigger->verify);
 	ike_free(trigger->ike);
 	policy_free(trigger->policy);
 	refusals_free(trigger->refusals);
@@ -576,6 +589,11 @@ const struct refusals *trigger_refusals(const struct trigger *trigger)
 const struct ike *trigger_ike(const struct trigger *trigger)
 {
 	return trigger->ike;
+}
+
+struct verify *trigger_verify(const struct trigger *trigger)
+{
+	return trigger->verify;
 }
 
 bool trigger_flushed(const struct trigger *trigger)

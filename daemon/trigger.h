@@ -25,6 +25,7 @@ struct starts;
 struct trace;
 struct trigger;
 struct udp;
+struct verify;
 
 struct trigger_parts {
 	struct loop *loop;
@@ -75,6 +76,7 @@ void trigger_mapping(void *arg, const struct dp_mapping *mapping);
 struct policy *trigger_policy(const struct trigger *trigger);
 const struct refusals *trigger_refusals(const struct trigger *trigger);
 const struct ike *trigger_ike(const struct trigger *trigger);
+struct verify *trigger_verify(const struct trigger *trigger);
 bool trigger_flushed(const struct trigger *trigger);
 /* The youngest CHILD SA of a flow; false when it has none. */
 bool trigger_child(const struct trigger *trigger, uint64_t flow, struct ike_child *out);

@@ -24,6 +24,7 @@ struct trigger {
 	struct loop_timer ike_timer;
 	struct loop_timer policy_timer;
 	struct refusals *refusals;
+	struct verify *verify;
 	bool flushed;
 	struct gone *gone; /* while a reload goes on */
 	size_t gone_count;

@@ -39,6 +39,7 @@ struct policy_conn {
 	enum policy_group group;
 	bool negotiation_pass; /* negotiationshunt=passthrough; else hold */
 	bool failure_pass;     /* failureshunt=passthrough; else drop */
+	bool verify_name;      /* verify-name=: an answer needs the peer's certificate for its name */
 	uint32_t shunt_lifetime_s; /* shuntlifetime=: 900 by default */
 	uint32_t idle_timeout_s;   /* idle-timeout= (K8); 0: never */
 	size_t ike_conn; /* index into ike_config.conns; SIZE_MAX: this group never negotiates */

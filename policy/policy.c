@@ -552,6 +552,13 @@ void policy_each_flow(const struct policy *policy,
 		each(arg, &flow->info);
 }
 
+void policy_each_flow_of(const struct policy *policy, const struct addr *remote,
+	void (*each)(void *arg, const struct policy_flow *flow), void *arg)
+{
+	for (const struct flow *flow = flow_first_of(policy, remote); flow; flow = flow->next)
+		each(arg, &flow->info);
+}
+
 const struct policy_line *policy_line_get(const struct policy *policy, uint32_t line)
 {
 	return table_get(policy->table, line);

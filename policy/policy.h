@@ -199,6 +199,9 @@ bool policy_flow_find(const struct policy *policy, uint32_t line, const struct a
 /* Calls `each` for every flow; it must not change policy. */
 void policy_each_flow(const struct policy *policy, void (*each)(void *arg, const struct policy_flow *flow),
 	void *arg);
+/* The same for the flows of one host. */
+void policy_each_flow_of(const struct policy *policy, const struct addr *remote,
+	void (*each)(void *arg, const struct policy_flow *flow), void *arg);
 const struct policy_line *policy_line_get(const struct policy *policy, uint32_t line);
 const struct policy_conn *policy_conn_get(const struct policy *policy, size_t conn);
 

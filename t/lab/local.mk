@@ -41,6 +41,7 @@ LAB_TESTS += \
 	t/lab/spoof.t \
 	t/lab/stall.t \
 	t/lab/stubs.t \
+	t/lab/verify.t \
 	t/lab/xfrm.t
 
 # A peer that shows whatever certificates bad-certs.t wants.

@@ -338,6 +338,29 @@ static void test_ppk(void)
 	ok(!files_load_text("conn x\n" NULL_GROUP "\tppk=maybe\n"), "ppk=maybe");
 }
 
+static void test_verify_name(void)
+{
+	struct conf *conf = files_load_text("conn yes\n\tright=%opportunisticgroup\n\tleftauth=null\n\tleftid=%null\n"
+					    "\tverify-name=yes\n\tauto=ondemand\n"
+					    "conn no\n\tright=%opportunisticgroup\n\tauto=ondemand\n");
+
+	ok(conf && files_ike(conf, "yes")->verify_name && files_group(conf, "yes")->verify_name,
+		"verify-name=yes");
+	ok(conf && !files_ike(conf, "no")->verify_name && !files_group(conf, "no")->verify_name,
+		"no by default");
+	conf_free(conf);
+	ok(!files_load_text("conn x\n" NULL_GROUP "\tverify-name=yes\n") &&
+			files_said(CONF_ERROR, ":7: conn x: verify-name=yes needs the other end's certificate"),
+		"without a certificate it is an error, with its place");
+	ok(!files_load_text("conn x\n\tright=%opportunisticgroup\n\tleftauth=rsasig\n\trightauth=secret\n"
+			    "\tverify-name=yes\n") &&
+			files_said(CONF_ERROR, "shows who it is by psk"),
+		"the other end's way counts");
+	conf = files_load_text("conn %default\n\tverify-name=no\nconn x\n" NULL_GROUP);
+	ok(conf, "verify-name=no goes with everything");
+	conf_free(conf);
+}
+
 static void test_ends(void)
 {
 	struct conf *conf = files_load_text("conn one\n\tleft=%opportunisticgroup\n\tleftauth=secret\n"
@@ -375,6 +398,7 @@ int main(void)
 	test_numbers();
 	test_addke();
 	test_ppk();
+	test_verify_name();
 	test_ends();
 	return files_done();
 }
