@@ -25,7 +25,7 @@
 #define TCP_MAX 256
 #define TCP_IDLE_US 10000000u
 #define TCP_BACKLOG 64
-#define TCP_MAX_UNSENT (4u << 20)
+#define TCP_MAX_UNSENT (256u << 10) /* besides what the kernel holds: some of the longest answers */
 #define LENGTH_LEN 2
 #define DATAGRAM_MAX 65535
 
@@ -337,7 +337,12 @@ void listener_answer(const struct client *client, const uint8_t *data, size_t le
 	if (!connection)
 		return;
 	connection->pending--;
-	if (len && len <= DATAGRAM_MAX && connection->out.len <= TCP_MAX_UNSENT) {
+	/* Who asks on and reads nothing is shown so, rather than left to wait for answers that are lost. */
+	if (connection->out.len > TCP_MAX_UNSENT) {
+		connection_free(connection);
+		return;
+	}
+	if (len && len <= DATAGRAM_MAX) {
 		strbuf_add(&connection->out, length, sizeof(length));
 		strbuf_add(&connection->out, data, len);
 	}

@@ -31,6 +31,7 @@ static const struct served names[] = {
 	{.name = "opens2.example", .addrs = "192.0.2.40"},
 	{.name = "grace.example", .addrs = "192.0.2.30 192.0.2.1"},
 	{.name = "failed.example", .addrs = "192.0.2.50"},
+	{.name = "lostsix.example", .addrs = "192.0.2.50", .silent_type = 28},
 	{.name = "six.example", .addrs = "192.0.2.50 2001:db8::1"},
 	{.name = "sixlate.example", .addrs = "192.0.2.50 2001:db8::20 2001:db8::30"},
 	{.name = "dual.example", .addrs = "192.0.2.1 2001:db8::30", .https = silent_hint, .https_len = sizeof(silent_hint)},
@@ -272,6 +273,9 @@ static void test_nothing_usable(void)
 	ok(reply.good && reply_rcode(&reply) == 0 && reply.count == 0,
 		"the other family gets its tunnel first");
 	ok(took_ms >= 25 && took_ms < 25 + GRACE_MS, "and nobody waits for more: %u ms", took_ms);
+	reply = ask("lostsix.example", 1, EDNS);
+	ok(reply.good && reply_rcode(&reply) == 2 && reply.error == 0,
+		"nobody waits on for the other family when dns-hold is over");
 	reply = ask("block.example", 1, EDNS);
 	ok(reply.good && reply_rcode(&reply) == 0 && reply.count == 0, "block alone: NODATA");
 	ok(reply.has_error && reply.error == 15, "code 15 for it");
@@ -439,6 +443,34 @@ static void test_tcp(void)
 	wait_for(fd, HOLD_MS + 300);
 	close(fd);
 	is_int((intmax_t)resolver_counters(resolver).in_flight, 0, "and is gone before its answer");
+}
+
+/* A client that asks and asks, and reads nothing: it is not let fill our memory, and sees that. */
+static void test_deaf(void)
+{
+	int fd = connect_to("127.0.0.1", SOCK_STREAM), room = 1 << 16;
+	uint8_t question[128], answer[4096];
+	size_t len = frame(question, "big.example", 1), at = 0;
+	unsigned asked = 0, turns = 0;
+	ssize_t got = 1;
+
+	/* The kernel does not keep them all for it. */
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	while (asked < 8000 && turns < 100000) {
+		ssize_t sent = send(fd, question + at, len - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (sent < 0 && errno != EAGAIN)
+			break;
+		at += sent > 0 ? (size_t)sent : 0;
+		asked += at == len;
+		at %= len;
+		turns += sent < 0;
+		loop_step(loop, false);
+	}
+	while (got > 0 && wait_for(fd, 2000))
+		got = recv(fd, answer, sizeof(answer), MSG_DONTWAIT);
+	ok(got <= 0, "the connection of a client that has asked %u times and read nothing is over", asked);
+	close(fd);
 }
 
 static void test_refused(void)
@@ -633,6 +665,7 @@ int main(void)
 	test_signed();
 	test_records();
 	test_tcp();
+	test_deaf();
 	test_refused();
 	test_bounded();
 	test_addresses();

@@ -25,6 +25,7 @@ struct served {
 	const char *addrs;     /* "192.0.2.1 2001:db8::1" */
 	unsigned delay_ms;     /* before the answer; others wait meanwhile */
 	bool silent;	       /* never answered */
+	uint16_t silent_type;  /* only this type is not */
 	bool broken;	       /* answered with SERVFAIL */
 	bool truncated;	       /* over UDP answered with TC and no records */
 	const uint8_t *https;  /* rdata of an HTTPS record */
@@ -108,7 +109,7 @@ static bool make_reply(struct server *server, const uint8_t *data, size_t len, b
 	while (served->name && !is_served(served, name))
 		served++;
 	atomic_fetch_add(&server->asked, 1);
-	if (served->silent)
+	if (served->silent || (served->silent_type && served->silent_type == type))
 		return false;
 	if (served->delay_ms)
 		usleep(served->delay_ms * 1000);
