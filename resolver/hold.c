@@ -83,11 +83,27 @@ enum hold_step hold_look(const struct hold *hold)
 	return hold_usable(hold) ? HOLD_GRACE : HOLD_KEEP;
 }
 
+/* A record set has addresses of one family. */
+static bool has_unusable_set(const struct hold *hold)
+{
+	bool present[2] = {false}, usable[2] = {false};
+
+	for (size_t i = 0; i < hold->count; i++) {
+		bool is_v6 = hold->items[i].addr.family == ADDR_IPV6;
+
+		present[is_v6] = true;
+		usable[is_v6] = usable[is_v6] || hold_is_usable(&hold->items[i]);
+	}
+	return (present[0] && !usable[0]) || (present[1] && !usable[1]);
+}
+
 enum hold_shape hold_shape(const struct hold *hold, enum hold_kind kind)
 {
 	/* A hint or a mail server's address that goes leaves the other records standing. */
 	if (hold->count == 0 || kind == HOLD_KIND_RECORDS)
 		return HOLD_SHAPE_USABLE;
+	if (kind == HOLD_KIND_SIGNED_SETS)
+		return has_unusable_set(hold) ? HOLD_SHAPE_FAIL : HOLD_SHAPE_WHOLE;
 	if (hold_usable(hold))
 		return kind == HOLD_KIND_SIGNED ? HOLD_SHAPE_WHOLE : HOLD_SHAPE_USABLE;
 	/* An unsigned NODATA would be bogus to who checks. */

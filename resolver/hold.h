@@ -50,6 +50,7 @@ enum hold_step hold_look(const struct hold *hold);
 enum hold_kind {
 	HOLD_KIND_ADDRESS, /* A or AAAA */
 	HOLD_KIND_SIGNED,  /* A or AAAA with DO: sets go out whole or not at all (A6) */
+	HOLD_KIND_SIGNED_SETS, /* ANY with DO: a set of each family */
 	HOLD_KIND_RECORDS, /* another type, whose records may carry addresses */
 };
 

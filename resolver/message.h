@@ -93,8 +93,9 @@ struct message_error {
 #define MESSAGE_EDE_BLOCKED 15
 
 /*
- * The answer for the client, at most `limit` bytes (512 or more), else without
- * records and with TC. `secure`: validated. The length, 0 when it cannot be built.
+ * The answer for the client, at most `limit` bytes (512 or more; MESSAGE_MAX for
+ * TCP), else over UDP without records and with TC. `secure`: validated. The length,
+ * 0 when it cannot be built.
  */
 size_t message_build(struct message *message, const struct message_query *query, bool secure,
 	const struct message_error *error, size_t limit, uint8_t *out, size_t room);

@@ -314,8 +314,8 @@ size_t message_build(struct message *message, const struct message_query *query,
 			message->records_end - message->question_end);
 	}
 	put_opt(&w, query, 0, error);
-	/* RFC 2181 9: the client comes again over TCP. */
+	/* RFC 2181 9: the client comes again over TCP. From there it has nowhere to go. */
 	if (w.failed)
-		return build_bare(query, flags | FLAG_TC, flags & 0xf, error, out, room);
+		return limit >= MESSAGE_MAX ? 0 : build_bare(query, flags | FLAG_TC, flags & 0xf, error, out, room);
 	return w.len;
 }

@@ -175,9 +175,10 @@ static enum hold_kind kind_of(const struct query *query)
 {
 	uint16_t type = query->question.type;
 
+	if (query->question.dnssec_ok && type == MESSAGE_TYPE_ANY)
+		return HOLD_KIND_SIGNED_SETS;
 	if (query->question.dnssec_ok &&
-		(asks_addresses(query) || type == MESSAGE_TYPE_SVCB || type == MESSAGE_TYPE_HTTPS ||
-			type == MESSAGE_TYPE_ANY))
+		(asks_addresses(query) || type == MESSAGE_TYPE_SVCB || type == MESSAGE_TYPE_HTTPS))
 		return HOLD_KIND_SIGNED;
 	return asks_addresses(query) ? HOLD_KIND_ADDRESS : HOLD_KIND_RECORDS;
 }
@@ -226,7 +227,7 @@ static void wait_for_pair(struct query *query)
 	struct pairs *pairs = query->resolver->pairs;
 	uint64_t usable_us;
 
-	if (kind_of(query) == HOLD_KIND_SIGNED)
+	if (query->question.dnssec_ok)
 		return;
 	usable_us = pairs_other_usable(pairs, pair_of(query));
 	if (usable_us == LOOP_NEVER)

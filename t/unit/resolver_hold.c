@@ -52,6 +52,19 @@ static const struct {
 	{"bp", HOLD_GO, HOLD_SHAPE_USABLE, HOLD_SHAPE_WHOLE, HOLD_SHAPE_USABLE},
 };
 
+/* An answer to ANY has a set of each family. */
+static void test_any(struct hold *hold)
+{
+	set(hold, "px");
+	ok(hold_shape(hold, HOLD_KIND_SIGNED_SETS) == HOLD_SHAPE_WHOLE, "one of a set can be used: it goes out whole");
+	hold->items[1].addr.family = ADDR_IPV6;
+	ok(hold_shape(hold, HOLD_KIND_SIGNED_SETS) == HOLD_SHAPE_FAIL, "nothing of another set: SERVFAIL (A6)");
+	hold->items[1].decision.verdict = RESOLVER_TUNNELLED;
+	ok(hold_shape(hold, HOLD_KIND_SIGNED_SETS) == HOLD_SHAPE_WHOLE, "some of both sets can be used");
+	set(hold, "");
+	ok(hold_shape(hold, HOLD_KIND_SIGNED_SETS) == HOLD_SHAPE_USABLE, "no addresses");
+}
+
 int main(void)
 {
 	struct hold hold = {0};
@@ -67,6 +80,7 @@ int main(void)
 		ok(hold_shape(&hold, HOLD_KIND_RECORDS) == table[i].records,
 			"\"%s\": another type", table[i].verdicts);
 	}
+	test_any(&hold);
 	set(&hold, "pbxw");
 	ok(hold_culprit(&hold) == &hold.items[2], "what failed explains more than what is blocked");
 	set(&hold, "pb");

@@ -371,6 +371,10 @@ static void test_signed(void)
 	is_int(reply_rcode(&reply), 2, "or as SERVFAIL");
 	reply = ask("block.example", 1, DO);
 	ok(reply_rcode(&reply) == 2 && reply.error == 15, "for block too");
+	reply = ask("dualfail.example", 255, EDNS);
+	is_int(reply.counts[ANSWER], 1, "ANY: what can be used");
+	reply = ask("dualfail.example", 255, DO);
+	is_int(reply_rcode(&reply), 2, "and with DO no set of which nothing can");
 }
 
 static void test_records(void)

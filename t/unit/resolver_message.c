@@ -318,6 +318,29 @@ static void test_truncation(void)
 	}
 }
 
+/* Names that pointed into the packet are written in full when records move. */
+static void test_swollen(void)
+{
+	static const uint8_t target[] = {0xc0, 0x0c};
+	struct message_fate none[] = {fate("192.0.2.1", false, false, 0)};
+	struct message_query query = client(false, false);
+	struct message_error error = {.present = false};
+	char name[256] = "";
+	struct message *message;
+
+	for (unsigned i = 0; i < 4; i++)
+		strcat(name, i ? ".abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefgh" : "abcdefghijklmnop");
+	packet_begin(&p, 0, 0x8180, name, 2);
+	packet_addr(&p, ANSWER, NULL, "192.0.2.1", 300);
+	for (unsigned i = 0; i < 400; i++)
+		packet_rr(&p, ANSWER, NULL, 2, 300, target, sizeof(target));
+	message = answer();
+	message_apply(message, none, 1, false);
+	is_int((intmax_t)message_build(message, &query, false, &error, MESSAGE_MAX, out, sizeof(out)), 0,
+		"too long for TCP too: there is nowhere to come again with TC");
+	message_free(message);
+}
+
 static void test_other_records(void)
 {
 	static const uint8_t mx[] = {0, 10, 4, 'h', 'o', 's', 't', 0xc0, 0x10};
@@ -474,6 +497,7 @@ int main(void)
 	test_unjudged();
 	test_unchanged();
 	test_truncation();
+	test_swollen();
 	test_other_records();
 	test_moved_names();
 	test_bad_names();

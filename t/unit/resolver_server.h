@@ -69,7 +69,7 @@ static void put_addrs(struct packet *reply, const struct served *served, uint16_
 
 	snprintf(list, sizeof(list), "%s", served->addrs ? served->addrs : "");
 	while ((text = strsep(&rest, " ")) != NULL) {
-		if ((strchr(text, ':') != NULL) == (type == 28) && (type == 1 || type == 28))
+		if (type == 255 || type == (strchr(text, ':') ? 28 : 1))
 			packet_addr(reply, ANSWER, NULL, text, 300);
 	}
 	for (unsigned i = 0; i < served->many && type == 1; i++) {
