@@ -217,7 +217,7 @@ static void begin_handshake(void)
 	struct selector selector = selector_of(0);
 	double began = now_s();
 
-	ike_initiate(hosts[0].ike, 0, &path, &selector, peer, 0, now_us);
+	ike_initiate(hosts[0].ike, 0, &path, &selector, peer, now_us);
 	hosts[0].seconds += now_s() - began;
 	run_queue();
 	now_us += 1000;

@@ -59,7 +59,7 @@ static void take_initiate(void *arg, const struct policy_flow *flow)
 
 	snprintf(line, sizeof(line), "%s", policy_traits(flow->group)->name);
 	trace_peer(trigger->parts.trace, &flow->remote, now(trigger), "line", line);
-	ike_initiate(trigger->ike, conn->ike_conn, &path, &flow->selector, flow->id, 0, now(trigger));
+	ike_initiate(trigger->ike, conn->ike_conn, &path, &flow->selector, flow->id, now(trigger));
 }
 
 /* A shunt on its way to the kernel. */

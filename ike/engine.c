@@ -453,7 +453,7 @@ static void begin_negotiation(struct ike_sa *sa)
 }
 
 uint64_t ike_initiate(struct ike *ike, size_t conn, const struct path *path,
-	const struct selector *selector, uint64_t user, uint64_t rtt_us, uint64_t now_us)
+	const struct selector *selector, uint64_t user, uint64_t now_us)
 {
 	struct ike_sa *sa;
 
@@ -461,7 +461,6 @@ uint64_t ike_initiate(struct ike *ike, size_t conn, const struct path *path,
 	sa = ike_sa_new(ike, IKE_INITIATOR, path, conn);
 	sa->selector = *selector;
 	sa->user = user;
-	sa->rtt_us = (uint32_t)(rtt_us < UINT32_MAX ? rtt_us : UINT32_MAX);
 	ike->counters.initiated++;
 	begin_negotiation(sa);
 	ike_settle(ike);

@@ -226,11 +226,11 @@ void ike_tick(struct ike *ike, uint64_t now_us);
 
 /*
  * Starts a negotiation for a selector (our address(es) <-> the peer's) as the
- * initiator. `rtt_us`: 0 when not known. Ends in exactly one of IKE_EVENT_UP,
- * IKE_EVENT_CHILDLESS_UP or IKE_EVENT_FAILED with this `user`, never from inside. Gives the SA's id.
+ * initiator. Ends in exactly one of IKE_EVENT_UP, IKE_EVENT_CHILDLESS_UP or
+ * IKE_EVENT_FAILED with this `user`, never from inside. Gives the SA's id.
  */
 uint64_t ike_initiate(struct ike *ike, size_t conn, const struct path *path,
-	const struct selector *selector, uint64_t user, uint64_t rtt_us, uint64_t now_us);
+	const struct selector *selector, uint64_t user, uint64_t now_us);
 /* The answer to ops->install. */
 void ike_installed(struct ike *ike, uint64_t child, bool ok, uint64_t now_us);
 /* The answer to ops->job. */

@@ -21,7 +21,7 @@ struct restart {
 	size_t conn;
 	struct path path;
 	struct selector selector;
-	uint64_t user, rtt_us;
+	uint64_t user;
 };
 
 struct change {
@@ -176,8 +176,7 @@ static void note_restart(struct change *change, struct ike_sa *sa, size_t conn)
 	change->restarts[change->restart_count++] = (struct restart){.conn = conn,
 		.path = sa->path,
 		.selector = sa->selector,
-		.user = sa->user,
-		.rtt_us = sa->rtt_us};
+		.user = sa->user};
 	sa->reported = true; /* the one that takes its place will tell */
 }
 
@@ -241,8 +240,7 @@ void ike_reconfigure(struct ike *ike, const struct ike_config *config, uint64_t 
 	for (size_t i = 0; i < change.restart_count; i++) {
 		const struct restart *restart = &change.restarts[i];
 
-		ike_initiate(ike, restart->conn, &restart->path, &restart->selector, restart->user,
-			restart->rtt_us, now_us);
+		ike_initiate(ike, restart->conn, &restart->path, &restart->selector, restart->user, now_us);
 	}
 	free(change.restarts);
 	free(change.kept);

@@ -119,7 +119,7 @@ void initiator_begin(struct initiator *initiator, uint64_t user)
 	struct selector selector = {.local = prefix_of_host(&initiator->path.local.addr),
 		.remote = prefix_of_host(&initiator->path.remote.addr)};
 
-	ike_initiate(initiator->ike, 0, &initiator->path, &selector, user, 0, initiator_clock_us());
+	ike_initiate(initiator->ike, 0, &initiator->path, &selector, user, initiator_clock_us());
 }
 
 static void run_jobs(struct initiator *initiator)

@@ -59,7 +59,7 @@ static uint64_t start(const struct addr *from, uint16_t port)
 		selector.proto = 17;
 		selector.local_port = port;
 	}
-	sa = ike_initiate(A->ike, 0, &path, &selector, 7, 0, world.now_us);
+	sa = ike_initiate(A->ike, 0, &path, &selector, 7, world.now_us);
 	world_run_for(&world, 10 * WORLD_MS);
 	return sa;
 }

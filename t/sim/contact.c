@@ -55,7 +55,7 @@ static void negotiate_by(size_t conn, bool says_it)
 {
 	struct path path = world_path(&world, 0);
 	struct selector selector = world_selector(&world, 0);
-	uint64_t sa = ike_initiate(A->ike, conn, &path, &selector, 7, 0, world.now_us);
+	uint64_t sa = ike_initiate(A->ike, conn, &path, &selector, 7, world.now_us);
 
 	speaker = says_it ? sa : 0;
 	world_run_for(&world, 1000 * WORLD_MS);

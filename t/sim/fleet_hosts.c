@@ -420,7 +420,7 @@ static void take_initiate(void *arg, const struct policy_flow *flow)
 	attempt->user = flow->id;
 	attempt->began_us = now_us;
 	HASH_ADD(hh, host->attempts, user, sizeof(attempt->user), attempt);
-	ike_initiate(host->ike, 0, &path, &flow->selector, flow->id, 0, clock_of(host));
+	ike_initiate(host->ike, 0, &path, &flow->selector, flow->id, clock_of(host));
 }
 
 static void take_shunt(void *arg, const struct policy_flow *flow, bool pass, uint32_t lifetime_s)

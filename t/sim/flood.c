@@ -111,7 +111,7 @@ static void test_established_memory(void)
 	world_run_for(&world, 40000 * WORLD_MS);
 	before = heap_used();
 	for (size_t n = 0; n < count; n++) {
-		ike_initiate(A->ike, 0, &path, &selector, 1000 + n, 0, world.now_us);
+		ike_initiate(A->ike, 0, &path, &selector, 1000 + n, world.now_us);
 		world_run_for(&world, 100 * WORLD_MS);
 	}
 	/* Until responses are forgotten. */

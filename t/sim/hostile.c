@@ -191,7 +191,7 @@ static struct ike_sa *open_stranger(unsigned n)
 
 	path.local.addr.bytes[2] = (uint8_t)(n >> 8);
 	path.local.addr.bytes[3] = (uint8_t)n;
-	id = ike_initiate(A->ike, 0, &path, &selector, 7, 0, world.now_us);
+	id = ike_initiate(A->ike, 0, &path, &selector, 7, world.now_us);
 	world_run_for(&world, 3 * WORLD_MS);
 	return find(id);
 }

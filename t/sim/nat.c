@@ -77,7 +77,7 @@ static void initiate(void)
 	struct selector selector = {
 		.local = prefix_of_host(&A->addr), .remote = prefix_of_host(&there)};
 
-	ike_initiate(A->ike, 0, &path, &selector, 7, 0, world.now_us);
+	ike_initiate(A->ike, 0, &path, &selector, 7, world.now_us);
 }
 
 /* The same keys both ways; each end has the addresses and ports that it sees. */

@@ -128,7 +128,7 @@ static void initiate(const struct traffic *asked)
 	selector.local_mask = asked->local_mask;
 	selector.remote_port = asked->remote_port;
 	selector.remote_mask = asked->remote_mask;
-	ike_initiate(A->ike, 0, &path, &selector, 7, 0, world.now_us);
+	ike_initiate(A->ike, 0, &path, &selector, 7, world.now_us);
 	world_run_for(&world, 500 * WORLD_MS);
 }
 

@@ -475,7 +475,7 @@ uint64_t world_initiate_by(struct world *world, size_t from, size_t conn)
 	struct selector selector = world_selector(world, from);
 
 	world->hosts[from].initiated++;
-	return ike_initiate(world->hosts[from].ike, conn, &path, &selector, 7, 0, world->now_us);
+	return ike_initiate(world->hosts[from].ike, conn, &path, &selector, 7, world->now_us);
 }
 
 uint64_t world_initiate(struct world *world, size_t from)
