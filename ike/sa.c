@@ -142,6 +142,13 @@ struct ike_sa *ike_sa_new(struct ike *ike, enum ike_role role, const struct path
 	return sa;
 }
 
+/* To be freed when the public call ends. */
+static void bury(struct ike_sa *sa)
+{
+	sa->next_dead = sa->ike->dead;
+	sa->ike->dead = sa;
+}
+
 void ike_sa_track_job(struct ike_sa *sa, uint64_t job)
 {
 	struct ike_auth_work *work = sa->handshake->work;
@@ -156,6 +163,8 @@ void ike_sa_untrack_job(struct ike_sa *sa)
 
 	HASH_DELETE(by_job, sa->ike->by_job, work);
 	work->job = 0;
+	if (sa->state == IKE_SA_DEAD)
+		bury(sa);
 }
 
 bool ike_sa_has_job(const struct ike_sa *sa)
@@ -244,8 +253,9 @@ static void leave_tables(struct ike_sa *sa)
 	ike_contact_remove(sa);
 	ike_anonymous_remove(sa);
 	ike_children_forget(sa);
-	sa->next_dead = ike->dead;
-	ike->dead = sa;
+	/* A worker reads its tasks: then it is when that has ended. */
+	if (!ike_sa_has_job(sa))
+		bury(sa);
 }
 
 /* One bit for each state that may follow. */
@@ -333,20 +343,14 @@ static void sa_free(struct ike_sa *sa)
 	free(sa);
 }
 
-/* A dead SA whose job is still under way waits for it: the worker reads its tasks. */
 void ike_settle(struct ike *ike)
 {
-	struct ike_sa **link = &ike->dead;
 	uint64_t due;
 
-	while (*link) {
-		struct ike_sa *sa = *link;
+	while (ike->dead) {
+		struct ike_sa *sa = ike->dead;
 
-		if (ike_sa_has_job(sa)) {
-			link = &sa->next_dead;
-			continue;
-		}
-		*link = sa->next_dead;
+		ike->dead = sa->next_dead;
 		sa_free(sa);
 	}
 	ike_forget_retired(ike);

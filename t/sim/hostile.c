@@ -244,6 +244,23 @@ static void test_old_pieces(void)
 	world_clear(&world);
 }
 
+/* --- work that is never done --------------------------------------------------------------------- */
+
+/* One whose time is over while its job waits for a worker: nobody looks for it in each call until then. */
+static void test_waiting_jobs(void)
+{
+	begin(7);
+	B->job_us = 20000 * WORLD_MS;
+	for (unsigned n = 1; n <= 20; n++)
+		open_stranger(n);
+	world_run_for(&world, 15000 * WORLD_MS);
+	ok(ike_counters(B->ike).half_open == 0 && HASH_CNT(by_job, B->ike->by_job) == 20 && !B->ike->dead,
+		"twenty strangers have gone, their jobs are still to be done");
+	world_run_for(&world, 15000 * WORLD_MS);
+	ok(!B->ike->by_job && !B->ike->dead, "then nothing is left of them");
+	world_clear(&world);
+}
+
 /* --- ourselves ----------------------------------------------------------------------------------- */
 
 /* Whatever host 0 says comes back to it as if the other one had said it. */
@@ -284,5 +301,6 @@ int main(void)
 	test_long_init();
 	test_pieces();
 	test_old_pieces();
+	test_waiting_jobs();
 	return tap_done();
 }
