@@ -20,6 +20,9 @@
  */
 #define INIT_MAX 4096
 
+/* Two workers sign so often with RSA in one or two seconds: who waits longer is gone before it is its turn. */
+#define JOBS_MAX 2000
+
 /* --- IKE_SA_INIT: refusals keep no state ----------------------------------------------------- */
 
 static void refuse_group(struct ike *ike, const struct path *path, const struct ike_message *message,
@@ -257,6 +260,9 @@ void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner)
 {
 	uint32_t id = inner->header.id;
 
+	/* It will come again: better than all that wait, until the time of each is over. */
+	if (HASH_CNT(by_job, sa->ike->by_job) >= JOBS_MAX)
+		return;
 	ike_tell_stage(sa, IKE_STAGE_AUTH_RECEIVED);
 	if (!ike_intermediate_is_done(sa)) {
 		ike_note_detail(sa, "an additional key exchange is missing");

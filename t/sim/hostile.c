@@ -191,6 +191,7 @@ static struct ike_sa *open_stranger(unsigned n)
 
 	path.local.addr.bytes[2] = (uint8_t)(n >> 8);
 	path.local.addr.bytes[3] = (uint8_t)n;
+	selector.local = prefix_of_host(&path.local.addr);
 	id = ike_initiate(A->ike, 0, &path, &selector, 7, world.now_us);
 	world_run_for(&world, 3 * WORLD_MS);
 	return find(id);
@@ -244,6 +245,13 @@ static void test_old_pieces(void)
 	world_clear(&world);
 }
 
+static bool drop_all(struct world *w, struct packet *packet)
+{
+	(void)w;
+	(void)packet;
+	return false;
+}
+
 /* --- work that is never done --------------------------------------------------------------------- */
 
 /* One whose time is over while its job waits for a worker: nobody looks for it in each call until then. */
@@ -258,6 +266,29 @@ static void test_waiting_jobs(void)
 		"twenty strangers have gone, their jobs are still to be done");
 	world_run_for(&world, 15000 * WORLD_MS);
 	ok(!B->ike->by_job && !B->ike->dead, "then nothing is left of them");
+	world_clear(&world);
+}
+
+/* More than the workers can do: who is taken on is served in time, others come again. */
+static void test_many_jobs(void)
+{
+	const unsigned count = 2100;
+
+	begin(8);
+	B->refuses_narrow = true;
+	B->job_us = 7000 * WORLD_MS;
+	for (unsigned n = 1; n <= count; n++)
+		open_stranger(n);
+	is_int((int)HASH_CNT(by_job, B->ike->by_job), 2000, "2,100 strangers: 2,000 jobs wait");
+	world.filter = drop_all;
+	world_run_for(&world, 8000 * WORLD_MS);
+	ok(HASH_CNT(by_job, B->ike->by_job) == 0, "and none when they are done");
+	world.filter = NULL;
+	B->refuses_narrow = false;
+	B->job_us = 0;
+	open_stranger(count + 1);
+	world_run_for(&world, 100 * WORLD_MS);
+	is_int((int)A->ups, 1, "and then the next is served");
 	world_clear(&world);
 }
 
@@ -302,5 +333,6 @@ int main(void)
 	test_pieces();
 	test_old_pieces();
 	test_waiting_jobs();
+	test_many_jobs();
 	return tap_done();
 }
