@@ -247,6 +247,8 @@ void dp_close(struct dataplane *dp)
 			flow->pairs = pair->next;
 			free(pair);
 		}
+		loop_timer_stop(dp->loop, &flow->awaited);
+		loop_timer_stop(dp->loop, &flow->strict);
 		HASH_DEL(dp->flows, flow);
 		HASH_DELETE(by_reqid, dp->flows_by_reqid, flow);
 		free(flow);

@@ -343,7 +343,7 @@ static struct nl_msg *encode_state(int type, const struct ipsec_sa *sa, const st
 	info.saddr = address(&sa->src);
 	info.lft = unlimited();
 	/* One soft expire at the peer's first packet (kernel.md 0.10): it has the pair now. */
-	if (inbound && pair->peer_sends_first)
+	if (inbound)
 		info.lft.soft_packet_limit = 1;
 	if (!inbound)
 		limit_outbound(&info.lft, pair);

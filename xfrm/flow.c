@@ -66,6 +66,7 @@ uint32_t flow_fresh_reqid(struct dataplane *dp)
 static void forget(struct dataplane *dp, struct flow *flow)
 {
 	loop_timer_stop(dp->loop, &flow->awaited);
+	loop_timer_stop(dp->loop, &flow->strict);
 	HASH_DEL(dp->flows, flow);
 	HASH_DELETE(by_reqid, dp->flows_by_reqid, flow);
 	if (flow->flow.part)
@@ -175,10 +176,41 @@ static void awaited_long_enough(struct loop_timer *timer)
 	send_on_coming(timer->arg);
 }
 
+static void end_lenience(struct flow *flow)
+{
+	flow->lenient = false;
+	loop_timer_stop(flow->dp->loop, &flow->strict);
+}
+
+/* The peer protects what it sends (research/kernel.md C): from now on nothing else comes in. */
+static void be_strict(struct flow *flow)
+{
+	struct line *line = line_find(flow->dp, flow->flow.line);
+
+	end_lenience(flow);
+	if (line && host_put(flow->dp, &line->line, flow, ENTRY_IN) != 0)
+		loop_timer_start(flow->dp->loop, &flow->strict, AWAIT_US);
+}
+
+static void lenient_long_enough(struct loop_timer *timer)
+{
+	be_strict(timer->arg);
+}
+
+/* Of a line that lets cleartext in while no tunnel stands. */
+static void be_lenient(struct flow *flow, const struct dp_line *line)
+{
+	flow->lenient = !line->closed;
+	if (flow->lenient)
+		loop_timer_start(flow->dp->loop, &flow->strict, AWAIT_US);
+}
+
 void flow_peer_sent(struct dataplane *dp, uint32_t reqid, uint32_t in_spi)
 {
 	struct flow *flow = flow_by_reqid(dp, reqid);
 
+	if (flow && flow->lenient)
+		be_strict(flow);
 	if (flow && flow->coming && flow->coming->in_spi == in_spi)
 		send_on_coming(flow);
 }
@@ -194,6 +226,7 @@ static struct flow *want(struct dataplane *dp, const struct dp_flow *flow)
 	found->reqid = flow_fresh_reqid(dp);
 	found->dp = dp;
 	found->awaited = (struct loop_timer){.fired = awaited_long_enough, .arg = found};
+	found->strict = (struct loop_timer){.fired = lenient_long_enough, .arg = found};
 	HASH_ADD(hh, dp->flows, flow, FLOW_KEY_LEN, found);
 	HASH_ADD(by_reqid, dp->flows_by_reqid, reqid, sizeof(found->reqid), found);
 	if (flow->part)
@@ -207,6 +240,7 @@ static void leave_tunnel(struct dataplane *dp, const struct dp_line *line, struc
 	if (flow->stance >= FLOW_AWAITED)
 		host_return_inbound(dp, line, flow);
 	loop_timer_stop(dp->loop, &flow->awaited);
+	end_lenience(flow);
 	flow->stance = stance;
 }
 
@@ -346,6 +380,8 @@ static int add_first(struct dataplane *dp, const struct dp_line *line, struct fl
 	int error;
 
 	flow->mode = pair->mode;
+	if (flow->stance < FLOW_AWAITED)
+		be_lenient(flow, line);
 	error = host_put_inbound(dp, line, flow);
 	if (error || !waits)
 		return error ? error : send_on(dp, line, flow, noted);
@@ -360,6 +396,8 @@ static void undo(struct dataplane *dp, const struct dp_line *line, struct flow *
 	enum ipsec_mode undone = flow->mode;
 
 	drop_newest_pair(dp, flow);
+	if (!flow->pairs)
+		end_lenience(flow);
 	flow->mode = mode;
 	if (flow->pairs && undone != mode)
 		host_put_inbound(dp, line, flow);

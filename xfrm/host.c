@@ -28,9 +28,12 @@ struct entry_key host_key(
  * Out names the one SA that is sent on: of several with one reqid the kernel takes the
  * youngest by whole seconds, and in one second any.
  */
-static void protect(struct entry *entry, const struct flow *flow, bool out)
+static void protect(struct entry *entry, const struct flow *flow, enum entry_dir dir)
 {
+	bool out = dir == ENTRY_OUT;
+
 	entry->action = ENTRY_PROTECT;
+	entry->optional = dir == ENTRY_IN && flow->lenient;
 	entry->mode = flow->mode;
 	entry->reqid = flow->reqid;
 	entry->spi = out && flow->sending ? flow->sending->out_spi : 0;
@@ -53,7 +56,7 @@ static struct entry host_entry(const struct dp_line *line, const struct flow *fl
 {
 	struct entry entry = {.priority = entry_priority(line->slot, ENTRY_ESTABLISHED)};
 
-	protect(&entry, flow, dir == ENTRY_OUT);
+	protect(&entry, flow, dir);
 	entry.key = host_key(line, flow, dir);
 	if (part) {
 		entry_key_set_traffic(&entry.key, part);

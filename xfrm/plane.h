@@ -61,6 +61,9 @@ struct flow {
 	/* One that we answered is sent on when the peer has sent on it, or after some time (K1). */
 	struct pair *coming;
 	struct loop_timer awaited;
+	/* Cleartext that was under way when the tunnel came is let in still, where it was allowed before. */
+	bool lenient;
+	struct loop_timer strict;
 	struct flow *prev, *next; /* of the parts */
 	UT_hash_handle hh, by_reqid;
 };

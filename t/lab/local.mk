@@ -28,6 +28,7 @@ LAB_TESTS += \
 	t/lab/nat-peers.t \
 	t/lab/nat.t \
 	t/lab/null.t \
+	t/lab/pass.t \
 	t/lab/pmtu.t \
 	t/lab/ppk.t \
 	t/lab/precedence.t \

@@ -220,6 +220,34 @@ static void test_lost(void)
 	idle(&flow);
 }
 
+static bool is_lenient(const struct entry *entry)
+{
+	return is_required_in(entry) && entry->optional;
+}
+
+/* What the peer had sent in the clear before it had the tunnel may come in still (kernel.md C); never in private. */
+static void test_lenience(void)
+{
+	struct dp_flow closed = make_flow(1, "10.1.0.25"), open = make_flow(2, "10.2.0.25");
+	struct sa_pair closed_pair = make_pair(&closed, 0x61), open_pair = make_pair(&open, 0x62);
+
+	establish(&closed, &closed_pair);
+	ok(count_policies(is_required_in) == 2 && count_policies(is_lenient) == 0,
+		"private: nothing but the tunnel's packets comes in, at once");
+	idle(&closed);
+	is_int(establish(&open, &open_pair), 0, "private-or-clear");
+	is_int((intmax_t)count_policies(is_lenient), 1, "lets in what is under way");
+	ok(policies_change(), "for a moment");
+	ok(count_policies(is_required_in) == 2 && count_policies(is_lenient) == 0, "then no more");
+	idle(&open);
+	establish(&open, &open_pair);
+	remove_pair(&open, &open_pair);
+	dp_hold(dp, &open, NULL, NULL);
+	wait_so_long(&losses, 1, 400);
+	is_int((intmax_t)count_policies(is_required_in), 0, "nor does it come back where the tunnel has gone");
+	idle(&open);
+}
+
 /* --- parts ------------------------------------------------------------------------------------------------ */
 
 static struct sa_pair make_part(const struct dp_flow *flow, uint32_t number, uint16_t port, uint16_t more)
@@ -314,6 +342,7 @@ int main(void)
 	test_answered();
 	test_taken_back();
 	test_lost();
+	test_lenience();
 	test_parts();
 	dp_close(dp);
 	netlink_close(reader);
