@@ -167,7 +167,12 @@ struct dp_weight {
 #define DP_LINES_MAX 100000u
 void dp_weigh(const struct prefix *remotes, size_t count, struct dp_weight *out);
 
-/* The flow's packets wait in a queue of their own while we negotiate (kernel.md A2 step 1). */
+/*
+ * What the kernel refuses of lines, or to give back, is tried again until it is as it should be.
+ *
+ * The flow's packets wait in a queue of their own while we negotiate (kernel.md A2 step 1). Neither
+ * this nor a shunt changes a flow that has a tunnel; where its pairs have gone, it does.
+ */
 void dp_hold(struct dataplane *dp, const struct dp_flow *flow, dp_done done, void *arg);
 /* ALLOW or BLOCK for the flow; the kernel ends it after lifetime_s by itself (0: never). */
 void dp_shunt(struct dataplane *dp, const struct dp_flow *flow, enum dp_stance stance,
@@ -178,7 +183,8 @@ void dp_idle(struct dataplane *dp, const struct dp_flow *flow, dp_done done, voi
  * Installs inbound SA, outbound SA, in and fwd policies, then the outbound
  * policy; releases the held packets; clears larval states (K1, A2 3..7). A
  * second pair for a flow that stands (rekey, crossing negotiations) is added
- * beside the first under the same reqid. On error nothing of the pair stays.
+ * beside the first, and is sent on from then on; one that we answered when the
+ * peer has sent on it, or after a moment. On error nothing of the pair stays.
  * `pair` is copied and its copy wiped. Of a part: for what the first pair's
  * selectors say.
  */
@@ -187,7 +193,7 @@ void dp_establish(struct dataplane *dp, const struct dp_flow *flow, const struct
 /* The peer of a pair is at another UDP port, pair->encap_remote_port; `pair` needs no keys. */
 void dp_move_pair(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair,
 	dp_done done, void *arg);
-/* Removes one pair's SAs; policies of the flow stay (call dp_idle for them). */
+/* Removes one pair's SAs; policies of the flow stay (call dp_idle for them), and another pair is sent on. */
 void dp_remove_pair(struct dataplane *dp, const struct dp_flow *flow, const struct sa_pair *pair,
 	dp_done done, void *arg);
 
