@@ -42,6 +42,7 @@ LAB_TESTS += \
 	t/lab/spoof.t \
 	t/lab/stall.t \
 	t/lab/stubs.t \
+	t/lab/suspend.t \
 	t/lab/verify.t \
 	t/lab/xfrm.t
 
@@ -51,6 +52,7 @@ t_lab_present_SOURCES = t/lab/present.c t/initiator.c t/initiator.h t/pki.c t/pk
 t_lab_present_LDADD = $(IKE_LIBS)
 
 EXTRA_DIST += $(LAB_TESTS) quickstart packages.list .ci/run \
+	t/lab/asleep.c \
 	t/lab/connect.c \
 	t/lab/demo.py \
 	t/lab/matrix.table \
