@@ -11,7 +11,7 @@ STRANGERS = 3000
 
 wire = Wire()
 a, b, c, mallory = (wire.host(name) for name in ("a", "b", "c", "mallory"))
-dns = wire.dns_host({"b.example": b.v4, "c.example": c.v4})
+dns = wire.dns_host({"b.example": b.v4, "c.example": c.v4, "many.example": [f"10.77.255.{n}" for n in range(1, 21)]})
 lines = {"private": f"{b.v4}/32", "private-or-clear": f"{c.v4}/32\n10.77.0.0/16"}
 a.oe(policies=lines, forward=dns)
 for host in (b, c):
@@ -23,6 +23,11 @@ answers = [task.result() for task in [a.dns_start("b.example") for _ in range(LO
 is_(len([answer for answer in answers if answer.addresses == [b.v4]]), LOOKUPS, "everybody gets the address")
 is_(a.oectl("status")["ike"]["initiated"], 1, "for one negotiation")
 wire.delay(b, 0)
+
+# Who is asked for a name aims us at whom he likes.
+answer = a.dns("many.example", timeout=5)
+started = a.oectl("status")["ike"]["initiated"] - 1
+ok(0 < started <= 8, f"an answer with twenty addresses begins {started} negotiations, and no more than eight")
 
 
 def ping_from(sources, dst):

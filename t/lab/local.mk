@@ -18,6 +18,7 @@ LAB_TESTS += \
 	t/lab/foreign.t \
 	t/lab/forwarder.t \
 	t/lab/idle.t \
+	t/lab/inbound.t \
 	t/lab/interop.t \
 	t/lab/keylog.t \
 	t/lab/leak.t \
