@@ -66,24 +66,6 @@ static bool is_sink(const struct entry *entry)
 	       entry->reqid <= ENTRY_REQID_LAST;
 }
 
-static unsigned states;
-
-static void count_state(void *arg, const struct nlmsghdr *message)
-{
-	struct decoded_state state;
-
-	(void)arg;
-	if (message->nlmsg_type == XFRM_MSG_NEWSA && decode_state(message, &state))
-		states += state.spi != 0;
-}
-
-static unsigned count_states(void)
-{
-	states = 0;
-	netlink_query(reader, encode_sa_dump(), count_state, NULL);
-	return states;
-}
-
 /* Runs the loop until no sink stands. */
 static bool sink_goes(void)
 {
@@ -210,15 +192,10 @@ static bool has_esp(void)
 
 int main(void)
 {
-	const char *obstacle = world_make();
-
-	loop = loop_new();
-	if (!obstacle)
-		reader = reader_open();
-	if (!obstacle && !has_esp())
-		obstacle = "this kernel has no ESP";
-	if (obstacle) {
-		printf("1..0 # SKIP %s\n", obstacle);
+	if (!world_begin())
+		return 0;
+	if (!has_esp()) {
+		printf("1..0 # SKIP this kernel has no ESP\n");
 		return 0;
 	}
 	plane_open();
@@ -230,7 +207,5 @@ int main(void)
 	test_passing();
 	test_crash();
 	dp_close(dp);
-	netlink_close(reader);
-	loop_free(loop);
-	return tap_done();
+	return world_done();
 }
