@@ -65,10 +65,16 @@ static void begin(uint64_t seed, bool (*filter)(struct world *w, struct packet *
 	}
 }
 
-static void go(void)
+/* Engines with what begin() and its caller have configured. */
+static void make(void)
 {
 	world_reload(&world, 0);
 	world_reload(&world, 1);
+}
+
+static void go(void)
+{
+	make();
 	world_initiate(&world, 0);
 	world_run_for(&world, 8000 * WORLD_MS);
 }
@@ -132,13 +138,8 @@ static void test_weather(void)
 
 	for (uint64_t seed = 0; seed < 40; seed++) {
 		begin(100 + seed, watch);
-		world.loss_percent = 10;
-		world.duplicate_percent = 30;
-		world.jitter_us = 30 * WORLD_MS;
-		go();
-		world.loss_percent = 0;
-		world_run_for(&world, 60000 * WORLD_MS);
-		up += (A->child_count == 1 && world_agrees(&world)) || A->faileds == 1;
+		make();
+		up += world_weather(&world, 10, 30, 30);
 		world_clear(&world);
 	}
 	is_int(up, 40, "40 seeds of loss, doubles and disorder");

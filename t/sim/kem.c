@@ -179,15 +179,7 @@ static void test_weather(void)
 
 	for (uint64_t seed = 0; seed < 40; seed++) {
 		begin(100 + seed, false);
-		world.loss_percent = 10;
-		world.duplicate_percent = 50;
-		world.jitter_us = 60 * WORLD_MS;
-		world_initiate(&world, 0);
-		world_run_for(&world, 8000 * WORLD_MS);
-		world.loss_percent = 0;
-		world_run_for(&world, 60000 * WORLD_MS);
-		up += (A->child_count == 1 && world_agrees(&world)) ||
-		      (A->faileds == 1 && A->failed_reason == IKE_REASON_TIMEOUT);
+		up += world_weather(&world, 10, 50, 60);
 		world_clear(&world);
 	}
 	is_int(up, 40, "40 seeds of loss, doubles and disorder, in pieces");

@@ -240,14 +240,8 @@ static void test_certs(void)
 /* USE_PPK becomes another notify, in the messages that are not protected. */
 static bool strip(struct world *w, struct packet *packet)
 {
-	static const uint8_t use_ppk[] = {0, 0, 0x40, 0x33};
-
-	if (packet->exchange != IKE_EXCHANGE_IKE_SA_INIT || packet->from != *(size_t *)w->filter_arg)
-		return true;
-	for (size_t i = 0; i + 4 <= packet->len; i++) {
-		if (memcmp(packet->data + i, use_ppk, sizeof(use_ppk)) == 0)
-			packet->data[i + 2] = 0x9c;
-	}
+	if (packet->from == *(size_t *)w->filter_arg)
+		world_spoil_notify(packet, IKE_NOTIFY_USE_PPK);
 	return true;
 }
 
@@ -294,15 +288,7 @@ static void test_weather(void)
 
 	for (uint64_t seed = 0; seed < 40; seed++) {
 		begin(300 + seed, IKE_AUTH_NULL, IKE_PPK_INSIST, SAME, IKE_PPK_PROPOSE, SAME);
-		world.loss_percent = 10;
-		world.duplicate_percent = 30;
-		world.jitter_us = 30 * WORLD_MS;
-		world_initiate(&world, 0);
-		world_run_for(&world, 8000 * WORLD_MS);
-		world.loss_percent = 0;
-		world_run_for(&world, 60000 * WORLD_MS);
-		up += (A->child_count == 1 && world_agrees(&world) && uses_ppk(A)) ||
-		      (A->faileds == 1 && A->failed_reason == IKE_REASON_TIMEOUT);
+		up += world_weather(&world, 10, 30, 30) && (A->faileds || uses_ppk(A));
 		world_clear(&world);
 	}
 	is_int(up, 40, "40 seeds of loss, doubles and disorder");

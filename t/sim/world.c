@@ -628,3 +628,30 @@ size_t world_sent(const struct world *world, size_t from, uint8_t exchange, bool
 	}
 	return count;
 }
+
+bool world_weather(
+	struct world *world, unsigned loss_percent, unsigned duplicate_percent, unsigned jitter_ms)
+{
+	const struct world_host *host = &world->hosts[0];
+
+	world->loss_percent = loss_percent;
+	world->duplicate_percent = duplicate_percent;
+	world->jitter_us = jitter_ms * WORLD_MS;
+	world_initiate(world, 0);
+	world_run_for(world, 8000 * WORLD_MS);
+	world->loss_percent = 0;
+	world_run_for(world, 60000 * WORLD_MS);
+	return (host->child_count == 1 && world_agrees(world)) ||
+	       (host->faileds == 1 && host->failed_reason == IKE_REASON_TIMEOUT);
+}
+
+void world_spoil_notify(struct packet *packet, uint16_t type)
+{
+	/* No SPI (RFC 7296 3.10). */
+	const uint8_t notify[] = {0, 0, (uint8_t)(type >> 8), (uint8_t)type};
+
+	for (size_t i = 0; packet->exchange == IKE_EXCHANGE_IKE_SA_INIT && i + 4 <= packet->len; i++) {
+		if (memcmp(packet->data + i, notify, sizeof(notify)) == 0)
+			packet->data[i + 2] = 0x9c;
+	}
+}

@@ -119,4 +119,13 @@ bool world_agrees(const struct world *world);
 /* Datagrams that a host has sent of an exchange, requests or answers. */
 size_t world_sent(const struct world *world, size_t from, uint8_t exchange, bool answer);
 
+/*
+ * Host 0 negotiates while datagrams are lost, doubled and late; then the weather clears up. True when
+ * that ended as it should: both hosts hold one pair, or it was given up.
+ */
+bool world_weather(
+	struct world *world, unsigned loss_percent, unsigned duplicate_percent, unsigned jitter_ms);
+/* Somebody on the way makes a notify of IKE_SA_INIT one that nobody knows. */
+void world_spoil_notify(struct packet *packet, uint16_t type);
+
 #endif
