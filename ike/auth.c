@@ -189,6 +189,14 @@ static void note_ppk(char why[CERT_WHY])
 		snprintf(why + len, CERT_WHY - len, ", or it has another PPK");
 }
 
+/* What is kept of a peer's certificate. */
+static void note_cert(struct auth_task *task)
+{
+	task->serials = cert_serials_new(task->trust, &task->chain);
+	if (task->wants_hosts)
+		task->hosts = cert_hosts_of(&task->chain.certs[0]);
+}
+
 static void run_signature(struct auth_task *task, const uint8_t *octets, size_t len)
 {
 	struct sign_proof proof;
@@ -202,8 +210,8 @@ static void run_signature(struct auth_task *task, const uint8_t *octets, size_t 
 				     octets, len, task->why);
 		if (!task->good && task->has_ppk)
 			note_ppk(task->why);
-		if (task->good && task->wants_hosts)
-			task->hosts = cert_hosts_of(&task->chain.certs[0]);
+		if (task->good)
+			note_cert(task);
 		return;
 	}
 	task->good = cert_sign(
@@ -235,6 +243,7 @@ void auth_task_clear(struct auth_task *task)
 	free(task->message);
 	free(task->proof);
 	free(task->hosts);
+	free(task->serials);
 	cert_chain_clear(&task->chain);
 	secret_wipe(task, sizeof(*task));
 }

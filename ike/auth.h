@@ -47,9 +47,13 @@ struct auth_task {
 	uint8_t method;
 	uint8_t *proof; /* owned */
 	size_t proof_len;
-	/* The verdict, and when it is good and they are wanted, the hosts of the peer's certificate; owned. */
+	/*
+	 * The verdict; when a certificate is good, what revocation lists would call its chain and,
+	 * if they are wanted, its hosts; owned.
+	 */
 	bool wants_hosts;
 	struct cert_hosts *hosts;
+	struct cert_serials *serials;
 	bool good;
 	char why[CERT_WHY]; /* when it is not; may be empty */
 };

@@ -14,6 +14,7 @@ libike_a_SOURCES = \
 	ike/crypto/bundle.c ike/crypto/bundle.h \
 	ike/crypto/cbc.c ike/crypto/cbc.h \
 	ike/crypto/cert.c ike/crypto/cert.h ike/crypto/cert_gnutls.h \
+	ike/crypto/cert_crl.c \
 	ike/crypto/cert_hosts.c \
 	ike/crypto/cert_name.c \
 	ike/crypto/cert_sign.c ike/crypto/cert_sign.h \
@@ -54,9 +55,11 @@ libike_a_SOURCES = \
 	ike/sk.c ike/sk.h \
 	ike/traversal.c
 
-UNIT_TESTS += t/unit/ike_cert t/unit/ike_cert_hosts t/unit/ike_crypto t/unit/ike_proposal t/unit/ike_sk t/unit/ike_vectors
+UNIT_TESTS += t/unit/ike_cert t/unit/ike_cert_crl t/unit/ike_cert_hosts t/unit/ike_crypto t/unit/ike_proposal t/unit/ike_sk t/unit/ike_vectors
 t_unit_ike_cert_SOURCES = t/unit/ike_cert.c t/pki.c t/pki.h t/tap.h
 t_unit_ike_cert_LDADD = $(IKE_LIBS)
+t_unit_ike_cert_crl_SOURCES = t/unit/ike_cert_crl.c t/pki.c t/pki.h t/tap.h
+t_unit_ike_cert_crl_LDADD = $(IKE_LIBS)
 t_unit_ike_cert_hosts_SOURCES = t/unit/ike_cert_hosts.c t/pki.c t/pki.h t/tap.h
 t_unit_ike_cert_hosts_LDADD = $(IKE_LIBS)
 t_unit_ike_crypto_SOURCES = t/unit/ike_crypto.c t/unit/hex.h t/tap.h

@@ -32,14 +32,16 @@ static const struct cert_identity *own_identity(const struct ike_sa *sa)
 		       : NULL;
 }
 
-static const struct cert_trust *peer_trust(const struct ike_sa *sa)
+static const struct cert_trust *trust_of(const struct ike_config *config, const struct ike_conn *conn)
 {
-	const struct ike_conn *conn = ike_sa_conn(sa);
-	const struct ike_config *config = &sa->ike->config;
-
 	return conn->remote_auth == IKE_AUTH_CERT && conn->trust < config->trust_count
 		       ? config->trusts[conn->trust]
 		       : NULL;
+}
+
+static const struct cert_trust *peer_trust(const struct ike_sa *sa)
+{
+	return trust_of(&sa->ike->config, ike_sa_conn(sa));
 }
 
 /* What we call ourselves on this connection. */
@@ -334,6 +336,22 @@ static bool is_admitted(struct ike_sa *sa)
 	return false;
 }
 
+bool ike_peer_permitted(const struct ike_sa *sa, const struct ike_config *config, const struct ike_conn *conn)
+{
+	const struct cert_trust *trust = trust_of(config, conn);
+
+	return !sa->serials || !trust || cert_trust_permits(trust, sa->serials);
+}
+
+/* A reload has brought other lists while the check went on. */
+static bool is_still_permitted(struct ike_sa *sa, const struct auth_task *task)
+{
+	if (task->trust == peer_trust(sa) || ike_peer_permitted(sa, &sa->ike->config, ike_sa_conn(sa)))
+		return true;
+	ike_note_detail(sa, "the peer's certificate has been revoked meanwhile");
+	return false;
+}
+
 bool ike_peer_auth_good(struct ike_sa *sa)
 {
 	struct auth_task *task = &sa->handshake->work->peer_auth;
@@ -343,6 +361,8 @@ bool ike_peer_auth_good(struct ike_sa *sa)
 		return false;
 	}
 	sa->hosts = task->hosts;
+	sa->serials = task->serials;
 	task->hosts = NULL;
-	return is_admitted(sa);
+	task->serials = NULL;
+	return is_still_permitted(sa, task) && is_admitted(sa);
 }

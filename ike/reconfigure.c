@@ -199,7 +199,8 @@ static void judge(struct change *change, struct ike_sa *sa)
 	size_t place = has_conn ? change->kept[sa->conn] : SIZE_MAX;
 	size_t named = has_conn ? ike_config_find(change->fresh, conn->name) : SIZE_MAX;
 
-	if (place != SIZE_MAX && !keeps_secrets(change, sa))
+	if (place != SIZE_MAX && (!keeps_secrets(change, sa) ||
+					 !ike_peer_permitted(sa, change->fresh, &change->fresh->conns[place])))
 		place = SIZE_MAX;
 	if (place == SIZE_MAX && named != SIZE_MAX && is_our_negotiation(sa))
 		note_restart(change, sa, named);

@@ -147,6 +147,7 @@ struct ike_sa *ike_sa_succeed(struct ike_sa *old, const struct ike_create *creat
 	sa->selector = old->selector;
 	ike_kept_set(&sa->peer_id, old->peer_id.data, old->peer_id.len);
 	sa->hosts = cert_hosts_copy(old->hosts);
+	sa->serials = cert_serials_copy(old->serials);
 	sa->fragments = old->fragments;
 	sa->has_ppk = old->has_ppk;
 	sa->nat = old->nat;

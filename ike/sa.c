@@ -337,6 +337,7 @@ static void sa_free(struct ike_sa *sa)
 	ike_kept_clear(&sa->response);
 	ike_kept_clear(&sa->peer_id);
 	free(sa->hosts);
+	free(sa->serials);
 	free(sa->detail);
 	ike_creates_free(sa);
 	ike_pieces_clear(sa);

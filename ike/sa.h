@@ -203,7 +203,9 @@ struct ike_sa {
 	struct ike_chosen chosen;
 	struct ike_keys *keys; /* NULL until they are derived: most half-open SAs never are */
 	struct ike_kept peer_id; /* who the peer has said to be, packed (id.h); see ike_sa_peer_id() */
-	struct cert_hosts *hosts; /* of its certificate, where the connection verifies names; owned */
+	/* Of its certificate, owned: the hosts, where the connection verifies names; the numbers. */
+	struct cert_hosts *hosts;
+	struct cert_serials *serials;
 	struct ike_handshake *handshake;
 	uint8_t low_nonce[IKE_LOW_NONCE]; /* first bytes of the lower nonce, for ikev2.md 1b */
 
@@ -634,6 +636,8 @@ bool ike_prepare_auth(struct ike_sa *sa, bool own);
 bool ike_can_authenticate(const struct ike_sa *sa);
 /* Says more of why the SA fails; the first word counts. */
 void ike_note_detail(struct ike_sa *sa, const char *detail);
+/* Whether no revocation list of a configuration names the peer's certificate, as far as it is known. */
+bool ike_peer_permitted(const struct ike_sa *sa, const struct ike_config *config, const struct ike_conn *conn);
 /* Runs the prepared tasks as a job. */
 void ike_start_auth_job(struct ike_sa *sa);
 /* The verdict on the peer's AUTH and on whom it is for (ops->admit); notes the reason when it is bad. */

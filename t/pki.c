@@ -95,7 +95,8 @@ static void add_extensions(gnutls_x509_crt_t cert, const struct pki_spec *spec)
 {
 	static const unsigned char nothing[] = {0x05, 0x00};
 	unsigned usage = spec->usage ? spec->usage
-				     : spec->is_ca ? GNUTLS_KEY_KEY_CERT_SIGN : GNUTLS_KEY_DIGITAL_SIGNATURE;
+				     : spec->is_ca ? GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN
+								 : GNUTLS_KEY_DIGITAL_SIGNATURE;
 
 	if (!spec->no_basic_constraints)
 		must(gnutls_x509_crt_set_basic_constraints(cert, spec->is_ca,
@@ -115,7 +116,8 @@ static void add_extensions(gnutls_x509_crt_t cert, const struct pki_spec *spec)
 static gnutls_x509_crt_t make_cert(const struct pki_spec *spec, gnutls_x509_privkey_t key)
 {
 	static uint16_t made;
-	uint8_t serial[3] = {1, (uint8_t)(++made >> 8), (uint8_t)made};
+	unsigned number = spec->serial ? spec->serial : 0x10000u + ++made;
+	uint8_t serial[3] = {(uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number};
 	gnutls_x509_crt_t cert;
 	time_t now = time(NULL);
 
@@ -134,17 +136,20 @@ static gnutls_x509_crt_t make_cert(const struct pki_spec *spec, gnutls_x509_priv
 	return cert;
 }
 
-static void sign_cert(gnutls_x509_crt_t cert, const struct pki_cert *issuer, bool sha1)
+static gnutls_digest_algorithm_t digest_for(gnutls_x509_privkey_t key, bool sha1)
 {
-	gnutls_x509_privkey_t key = issuer->key;
 	int algorithm = gnutls_x509_privkey_get_pk_algorithm(key);
-	gnutls_digest_algorithm_t hash = sha1 ? GNUTLS_DIG_SHA1 : GNUTLS_DIG_SHA256;
 
 	if (algorithm == GNUTLS_PK_EDDSA_ED25519)
-		hash = GNUTLS_DIG_SHA512;
-	else if (algorithm == GNUTLS_PK_EDDSA_ED448)
-		hash = GNUTLS_DIG_SHAKE_256;
-	must(gnutls_x509_crt_sign2(cert, issuer->cert, key, hash, 0));
+		return GNUTLS_DIG_SHA512;
+	if (algorithm == GNUTLS_PK_EDDSA_ED448)
+		return GNUTLS_DIG_SHAKE_256;
+	return sha1 ? GNUTLS_DIG_SHA1 : GNUTLS_DIG_SHA256;
+}
+
+static void sign_cert(gnutls_x509_crt_t cert, const struct pki_cert *issuer, bool sha1)
+{
+	must(gnutls_x509_crt_sign2(cert, issuer->cert, issuer->key, digest_for(issuer->key, sha1), 0));
 }
 
 struct pki_cert *pki_make(const struct pki_spec *spec, const struct pki_cert *issuer)
@@ -206,6 +211,55 @@ struct cert_identity *pki_identity(const struct pki_cert *own, const struct cert
 	for (size_t i = 0; i < sent->count; i++)
 		cert_chain_add(&identity->chain, sent->certs[i].data, sent->certs[i].len);
 	return identity;
+}
+
+/* --- revocation lists --------------------------------------------------------------------------- */
+
+static void revoke(gnutls_x509_crl_t crl, gnutls_x509_crt_t cert, bool leading_zeros)
+{
+	uint8_t serial[32] = {0};
+	size_t len = sizeof(serial) - 1;
+
+	must(gnutls_x509_crt_get_serial(cert, serial + 1, &len));
+	must(gnutls_x509_crl_set_crt_serial(crl, leading_zeros ? serial : serial + 1, leading_zeros ? len + 1 : len,
+		time(NULL) - DAY));
+}
+
+/* GnuTLS can put no other extension into a list. */
+static void rename_number(uint8_t *der, size_t len, uint8_t extension)
+{
+	static const uint8_t number[] = {0x06, 0x03, 0x55, 0x1d, 0x14};
+
+	for (size_t i = 0; i + sizeof(number) < len; i++) {
+		if (memcmp(der + i, number, sizeof(number)) == 0)
+			der[i + sizeof(number) - 1] = extension;
+	}
+}
+
+uint8_t *pki_revoke(const struct pki_crl *how, const struct pki_cert *issuer, const struct pki_cert *named,
+	const struct pki_cert *const *revoked, size_t count, size_t *len)
+{
+	gnutls_x509_crl_t crl;
+	gnutls_datum_t out;
+	uint8_t *copy;
+
+	must(gnutls_x509_crl_init(&crl));
+	must(gnutls_x509_crl_set_version(crl, 2));
+	must(gnutls_x509_crl_set_this_update(crl, time(NULL) + (how->from_days ? how->from_days : -1) * DAY));
+	must(gnutls_x509_crl_set_next_update(crl, time(NULL) + (how->until_days ? how->until_days : 30) * DAY));
+	must(gnutls_x509_crl_set_number(crl, "\x01", 1));
+	for (size_t i = 0; i < count; i++)
+		revoke(crl, revoked[i]->cert, how->leading_zeros);
+	must(gnutls_x509_crl_sign2(
+		crl, (named ? named : issuer)->cert, issuer->key, digest_for(issuer->key, how->sha1), 0));
+	must(gnutls_x509_crl_export2(crl, how->der ? GNUTLS_X509_FMT_DER : GNUTLS_X509_FMT_PEM, &out));
+	gnutls_x509_crl_deinit(crl);
+	copy = mem_dup(out.data, out.size);
+	*len = out.size;
+	gnutls_free(out.data);
+	if (how->extension)
+		rename_number(copy, *len, how->extension);
+	return copy;
 }
 
 bool pki_tls_accepts(const struct pki_cert *cert, const char *name)

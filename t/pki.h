@@ -38,6 +38,7 @@ struct pki_spec {
 	const char *permitted_dns; /* name constraint of a CA */
 	const char *subject; /* NULL: the good one */
 	const struct pki_san *sans; /* NULL: the good ones */
+	unsigned serial; /* 0: another one each time */
 };
 
 /* A certificate with its key. */
@@ -53,6 +54,18 @@ struct pki_cert *pki_make(const struct pki_spec *spec, const struct pki_cert *is
 struct pki_cert *pki_load(const char *cert_pem, const char *key_pem);
 /* Signs with the key of `own` and shows what `sent` has (copied), whether that fits or not. */
 struct cert_identity *pki_identity(const struct pki_cert *own, const struct cert_chain *sent);
+/* How a revocation list is; zero is the good one. */
+struct pki_crl {
+	int from_days, until_days; /* from now; 0: yesterday and in 30 days */
+	bool sha1;
+	uint8_t extension; /* of id-ce, in place of the list's number; its signature is wrong then. 0: none; in DER */
+	bool der; /* not PEM */
+	bool leading_zeros; /* as some write serial numbers */
+};
+
+/* A list of `count` certificates, signed by `issuer` in the name of `named` (NULL: its own). Caller frees. */
+uint8_t *pki_revoke(const struct pki_crl *how, const struct pki_cert *issuer, const struct pki_cert *named,
+	const struct pki_cert *const *revoked, size_t count, size_t *len);
 /* What a TLS client of GnuTLS says about a name. */
 bool pki_tls_accepts(const struct pki_cert *cert, const char *name);
 void pki_free(struct pki_cert *cert);

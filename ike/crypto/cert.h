@@ -112,8 +112,26 @@ struct cert_trust *cert_trust_of_identity(
 size_t cert_trust_key_hashes(const struct cert_trust *trust, uint8_t *out, size_t room);
 
 /*
+ * Adds the revocation lists of a file (PEM, several, or one in DER), once the CAs are there. How
+ * many; *why (caller frees) says what is wrong with one of them, else NULL. `now`: seconds since 1970.
+ */
+size_t cert_trust_add_crls(struct cert_trust *trust, const void *data, size_t len, int64_t now, char **why);
+/* From now on no certificate is good whose CA has no list that is valid. */
+void cert_trust_be_strict(struct cert_trust *trust);
+
+/* What lists would call the certificates of a chain that is good; one block of memory, free() it. */
+struct cert_serials;
+struct cert_serials *cert_serials_new(const struct cert_trust *trust, const struct cert_chain *chain);
+struct cert_serials *cert_serials_copy(const struct cert_serials *serials); /* of NULL: NULL */
+/*
+ * Whether lists that are there now, perhaps later than the check, name none of them; quick. No
+ * signature is checked: a new check will tell, where this says no.
+ */
+bool cert_trust_permits(const struct cert_trust *trust, const struct cert_serials *serials);
+
+/*
  * Whether a peer's chain leads to one of the CAs, is valid now, may be used
- * for IKE and carries the identity. True, or false with the reason in `why`.
+ * for IKE, is on no revocation list and carries the identity. True, or false with the reason in `why`.
  */
 #define CERT_WHY 160
 bool cert_verify(const struct cert_trust *trust, const struct cert_chain *chain, uint8_t id_type,

@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 112 bits of security: RSA-2048, P-256, SHA-256; no MD5 and no SHA-1 (RFC 8247 4). */
-#define VERIFY_FLAGS GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM)
-
 struct cert_trust *cert_trust_new(void)
 {
 	struct cert_trust *trust = mem_new(struct cert_trust);
@@ -27,6 +24,7 @@ void cert_trust_free(struct cert_trust *trust)
 	for (size_t i = 0; i < trust->count; i++)
 		gnutls_x509_crt_deinit(trust->cas[i]);
 	free(trust->cas);
+	cert_trust_free_crls(trust);
 	gnutls_x509_trust_list_deinit(trust->list, 0);
 	free(trust);
 }
@@ -55,6 +53,7 @@ struct cert_trust *cert_trust_copy(const struct cert_trust *from)
 
 	for (size_t i = 0; i < from->count; i++)
 		add_ca(trust, from->cas[i]);
+	cert_trust_copy_crls(trust, from);
 	return trust;
 }
 
@@ -83,7 +82,7 @@ size_t cert_trust_count(const struct cert_trust *trust)
 	return trust->count;
 }
 
-static bool has_ca(const struct cert_trust *trust, gnutls_x509_crt_t ca)
+bool cert_trust_has(const struct cert_trust *trust, gnutls_x509_crt_t ca)
 {
 	for (size_t i = 0; i < trust->count; i++) {
 		if (gnutls_x509_crt_equals(trust->cas[i], ca))
@@ -95,7 +94,7 @@ static bool has_ca(const struct cert_trust *trust, gnutls_x509_crt_t ca)
 bool cert_trust_includes(const struct cert_trust *trust, const struct cert_trust *some)
 {
 	for (size_t i = 0; i < some->count; i++) {
-		if (!has_ca(trust, some->cas[i]))
+		if (!cert_trust_has(trust, some->cas[i]))
 			return false;
 	}
 	return true;
@@ -113,6 +112,7 @@ struct cert_trust *cert_trust_of_subject(const struct cert_trust *trust, const u
 			add_ca(some, trust->cas[i]);
 		gnutls_free(subject.data);
 	}
+	cert_trust_copy_crls(some, trust);
 	return some;
 }
 
@@ -132,6 +132,7 @@ struct cert_trust *cert_trust_of_identity(
 		if (cert)
 			gnutls_x509_crt_deinit(cert);
 	}
+	cert_trust_copy_crls(some, trust);
 	return some;
 }
 
@@ -174,7 +175,6 @@ static const struct {
 	{GNUTLS_CERT_SIGNER_NOT_CA, "its issuer is no CA"},
 	{GNUTLS_CERT_SIGNATURE_FAILURE, "its signature is wrong"},
 	{GNUTLS_CERT_INSECURE_ALGORITHM, "it is signed or keyed with a weak algorithm"},
-	{GNUTLS_CERT_REVOKED, "it is revoked"},
 	{GNUTLS_CERT_EXPIRED, "it or its issuer has expired"},
 	{GNUTLS_CERT_NOT_ACTIVATED, "it or its issuer is not valid yet"},
 	{GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE, NULL}, /* constraint_of() */
@@ -223,7 +223,7 @@ static bool path_good(const struct cert_trust *trust, gnutls_x509_crt_t *certs, 
 {
 	unsigned status = 0;
 	int rc = gnutls_x509_trust_list_verify_crt2(
-		trust->list, certs, (unsigned)count, NULL, 0, VERIFY_FLAGS, &status, NULL);
+		trust->list, certs, (unsigned)count, NULL, 0, CERT_VERIFY_FLAGS, &status, NULL);
 
 	if (rc == 0 && status == 0)
 		return true;
@@ -255,8 +255,19 @@ static bool leaf_good(gnutls_x509_crt_t leaf, char why[CERT_WHY])
 	return good;
 }
 
+static bool is_unrevoked(const struct cert_trust *trust, gnutls_x509_crt_t *certs, size_t count,
+	char why[CERT_WHY])
+{
+	gnutls_x509_crt_t culprit;
+	const char *reason = cert_trust_revoked(trust, certs, count, &culprit);
+
+	if (reason)
+		tell(culprit, reason, why);
+	return !reason;
+}
+
 /* All or none: a chain with one broken certificate is not a chain. */
-static size_t import_chain(const struct cert_chain *chain, gnutls_x509_crt_t certs[CERT_CHAIN_MAX])
+size_t cert_import_chain(const struct cert_chain *chain, gnutls_x509_crt_t certs[CERT_CHAIN_MAX])
 {
 	for (size_t i = 0; i < chain->count; i++) {
 		certs[i] = cert_import(&chain->certs[i]);
@@ -273,7 +284,7 @@ bool cert_verify(const struct cert_trust *trust, const struct cert_chain *chain,
 	const uint8_t *id, size_t id_len, char why[CERT_WHY])
 {
 	gnutls_x509_crt_t certs[CERT_CHAIN_MAX];
-	size_t count = import_chain(chain, certs);
+	size_t count = cert_import_chain(chain, certs);
 	bool good;
 
 	if (count == 0) {
@@ -281,7 +292,7 @@ bool cert_verify(const struct cert_trust *trust, const struct cert_chain *chain,
 						     : "no certificate was sent");
 		return false;
 	}
-	good = path_good(trust, certs, count, why) && leaf_good(certs[0], why);
+	good = path_good(trust, certs, count, why) && is_unrevoked(trust, certs, count, why) && leaf_good(certs[0], why);
 	if (good && !cert_covers(&chain->certs[0], id_type, id, id_len)) {
 		tell(certs[0], "it does not carry the identity that the peer claims", why);
 		good = false;

@@ -4,7 +4,7 @@
  * The input is a list: a kind, a length of two bytes, and so many bytes. Kind
  * 0 is a certificate of the peer's chain, 1 a CA that we believe, 2 the
  * claimed identity (its type first), 3 the AUTH payload's body, 4 a DN as
- * people write it.
+ * people write it, 5 a revocation list.
  */
 #include "ike/crypto/cert.h"
 #include "ike/crypto/cert_sign.h"
@@ -51,6 +51,18 @@ static void add_ca(struct scene *scene, const uint8_t *data, size_t len)
 	free(why);
 }
 
+/* One that is left out has its reason; one that is taken may have one, too. */
+static void add_list(struct scene *scene, const uint8_t *data, size_t len)
+{
+	char *why = NULL;
+
+	demand(cert_trust_add_crls(scene->trust, data, len, THEN, &why) > 0 || why != NULL);
+	free(why);
+	/* By chance, for what the strict read again. */
+	if (len % 2)
+		cert_trust_be_strict(scene->trust);
+}
+
 /* A name that parses is DER that can be written and equals itself. */
 static void read_name(const uint8_t *data, size_t len)
 {
@@ -71,7 +83,7 @@ static void read_name(const uint8_t *data, size_t len)
 
 static void take_part(struct scene *scene, uint8_t kind, const uint8_t *data, size_t len)
 {
-	switch (kind % 5) {
+	switch (kind % 6) {
 	case 0:
 		demand(cert_chain_add(&scene->chain, data, len) || scene->chain.count == CERT_CHAIN_MAX);
 		break;
@@ -88,6 +100,9 @@ static void take_part(struct scene *scene, uint8_t kind, const uint8_t *data, si
 		break;
 	case 4:
 		read_name(data, len);
+		break;
+	case 5:
+		add_list(scene, data, len);
 		break;
 	}
 }
@@ -109,6 +124,30 @@ static void read_subject(const struct scene *scene, const struct cert_der *cert)
 	cert_trust_free(cert_trust_of_subject(scene->trust, dn, len));
 }
 
+static void demand_printable(const char *text)
+{
+	for (; *text; text++)
+		demand(*text >= ' ' && *text <= '~');
+}
+
+/* What an SA keeps of a peer's certificate. */
+static void keep(const struct scene *scene)
+{
+	struct cert_hosts *hosts = cert_hosts_of(&scene->chain.certs[0]);
+	struct cert_serials *serials = cert_serials_new(scene->trust, &scene->chain);
+	struct cert_serials *copy = cert_serials_copy(serials);
+	char *text = cert_hosts_format(hosts);
+
+	demand_printable(text);
+	demand(!cert_hosts_have_name(hosts, "") && !cert_hosts_have_name(hosts, "*.example.org"));
+	cert_hosts_have_name(hosts, "host.example");
+	demand(cert_trust_permits(scene->trust, serials) == cert_trust_permits(scene->trust, copy));
+	free(text);
+	free(copy);
+	free(serials);
+	free(hosts);
+}
+
 static void judge(const struct scene *scene)
 {
 	static const uint8_t octets[] = "what was signed";
@@ -125,9 +164,10 @@ static void judge(const struct scene *scene)
 	/* A refusal has its reason, in printable characters. */
 	if (!cert_verify(scene->trust, &scene->chain, id_type, id, id_len, why)) {
 		demand(why[0] && memchr(why, 0, sizeof(why)) != NULL);
-		for (const char *c = why; *c; c++)
-			demand(*c >= ' ' && *c <= '~');
+		demand_printable(why);
 	}
+	if (scene->chain.count)
+		keep(scene);
 	if (scene->chain.count && scene->proof_len > 4)
 		cert_check_signature(&scene->chain.certs[0], CERT_KEY_ANY, false, scene->proof[0],
 			scene->proof + 4, scene->proof_len - 4, octets, sizeof(octets), why);

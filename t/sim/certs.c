@@ -27,15 +27,22 @@ struct owned {
 	struct cert_trust *trust;
 };
 
-static struct cert_identity *issue(enum pki_key key, const struct pki_cert *issuer)
+static struct cert_identity *identity_of(const struct pki_cert *cert)
 {
-	struct pki_spec spec = {.key = key};
-	struct pki_cert *cert = pki_make(&spec, issuer);
 	char *why = NULL;
 	struct cert_identity *identity = cert_identity_new(cert->cert_pem, strlen(cert->cert_pem),
 		cert->key_pem, strlen(cert->key_pem), time(NULL), &why);
 
 	free(why);
+	return identity;
+}
+
+static struct cert_identity *issue(enum pki_key key, const struct pki_cert *issuer)
+{
+	struct pki_spec spec = {.key = key};
+	struct pki_cert *cert = pki_make(&spec, issuer);
+	struct cert_identity *identity = identity_of(cert);
+
 	pki_free(cert);
 	return identity;
 }
@@ -294,6 +301,101 @@ static void test_reload_trust(void)
 	cert_trust_free(both);
 }
 
+/* --- who is revoked --------------------------------------------------------------------------- */
+
+/* Of both hosts; A gets lists later. */
+static struct pki_cert *shown;
+
+static void begin_shown(uint64_t seed)
+{
+	struct pki_spec spec = {.key = PKI_P256};
+
+	begin(seed, PKI_P256, IKE_AUTH_CERT, IKE_AUTH_CERT);
+	shown = pki_make(&spec, ca);
+	cert_identity_free(b.identity);
+	b.identity = identity_of(shown);
+}
+
+/* A list of the CA, with B's certificate or without, in a new set: the engine has a copy of the old one. */
+static void give_list(bool revoked)
+{
+	struct cert_trust *fresh = cert_trust_copy(a.trust);
+	const struct pki_cert *list[] = {shown};
+	size_t len;
+	uint8_t *bytes = pki_revoke(&(struct pki_crl){0}, ca, NULL, list, revoked ? 1 : 0, &len);
+	char *why = NULL;
+
+	cert_trust_add_crls(fresh, bytes, len, time(NULL), &why);
+	cert_trust_free(a.trust);
+	a.trust = fresh;
+	free(why);
+	free(bytes);
+}
+
+static void finish_shown(void)
+{
+	finish();
+	pki_free(shown);
+}
+
+static void test_revoked(void)
+{
+	begin_shown(80);
+	give_list(true);
+	go();
+	ok(has_failed() && A->failed_reason == IKE_REASON_AUTHENTICATION && strstr(A->failed_detail, "it is revoked"),
+		"a responder that is revoked: %s", A->failed_detail);
+	finish_shown();
+	begin_shown(81);
+	give_list(true);
+	world_reload(&world, 0);
+	world_reload(&world, 1);
+	world_initiate(&world, 1);
+	world_run_for(&world, 8000 * WORLD_MS);
+	ok(A->refusals == 1 && A->ups == 0 && strstr(A->refused_detail, "it is revoked"), "an initiator that is: %s",
+		A->refused_detail);
+	finish_shown();
+}
+
+static void test_reload_revoked(void)
+{
+	begin_shown(82);
+	A->conns[0].ike_lifetime_s = 60;
+	A->conns[0].rekey_margin_s = 2;
+	go();
+	give_list(false);
+	ok(stays(), "reload: a list that does not name the peer");
+	world_run_for(&world, 90000 * WORLD_MS);
+	give_list(true);
+	ok(!stays() && A->downs == 1 && B->downs == 1, "reload: one that does ends its tunnel, rekeyed or not");
+	world_initiate(&world, 0);
+	world_run_for(&world, 8000 * WORLD_MS);
+	ok(A->child_count == 0 && strstr(A->failed_detail, "it is revoked"), "and there is no other: %s",
+		A->failed_detail);
+	finish_shown();
+}
+
+/* The check was made with the lists of before; nobody may profit from it. */
+static void test_reload_meanwhile(void)
+{
+	unsigned bad = 0;
+
+	for (uint64_t ms = 1; ms < 120; ms++) {
+		begin_shown(3000 + ms);
+		A->job_us = B->job_us = 20 * WORLD_MS;
+		world_reload(&world, 0);
+		world_reload(&world, 1);
+		world_initiate(&world, 0);
+		world_run_for(&world, ms * WORLD_MS);
+		give_list(true);
+		ike_reconfigure(A->ike, &A->config, world.now_us);
+		world_run_for(&world, 30000 * WORLD_MS);
+		bad += world_up_count(&world, 0) + world_up_count(&world, 1) != 0;
+		finish_shown();
+	}
+	ok(bad == 0, "reload at each moment of a negotiation: the revoked one has no tunnel");
+}
+
 /* --- for whom it is ---------------------------------------------------------------------------- */
 
 /* A and B both show certificates for host.example; each demands a name of the other, or none. */
@@ -411,6 +513,9 @@ int main(void)
 	test_identity();
 	test_reload();
 	test_reload_trust();
+	test_revoked();
+	test_reload_revoked();
+	test_reload_meanwhile();
 	test_names();
 	test_names_and_contact();
 	test_names_rekeyed();
