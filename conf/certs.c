@@ -6,6 +6,7 @@
  *   certs/NAME.pem     our certificate, with intermediates behind it
  *   private/…          private keys, found by the certificate they belong to
  *   cacerts/…          CAs that are believed
+ *   crls/…             revocation lists of these, and of CAs below them
  *
  * What cannot serve makes its conn unavailable, with file and reason (G7): it
  * is found out here and not at the first handshake.
@@ -179,6 +180,22 @@ static bool take_ca(void *arg, const char *path, const char *bytes, size_t len)
 	return false;
 }
 
+/* Who relies on a list must know when it does not count. */
+static bool take_crls(void *arg, const char *path, const char *bytes, size_t len)
+{
+	struct certs *certs = arg;
+	struct place place = {.file = file_note(certs->source, path)};
+	char *why;
+	size_t count = cert_trust_add_crls(certs->all, bytes, len, time(NULL), &why);
+
+	if (count == 0)
+		report_defect(certs->source->report, place, "this revocation list is left out: %s", why);
+	else if (why)
+		report_warning(certs->source->report, place, "a revocation list: %s", why);
+	free(why);
+	return false;
+}
+
 /* Every CA there is, read once. */
 static const struct cert_trust *all_cas(struct certs *certs)
 {
@@ -190,6 +207,11 @@ static const struct cert_trust *all_cas(struct certs *certs)
 	folder = mem_printf("%s/cacerts", certs->pki_dir);
 	each_file(folder, take_ca, certs);
 	free(folder);
+	folder = mem_printf("%s/crls", certs->pki_dir);
+	each_file(folder, take_crls, certs);
+	free(folder);
+	if (certs->crl_strict)
+		cert_trust_be_strict(certs->all);
 	return certs->all;
 }
 

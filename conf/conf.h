@@ -46,7 +46,8 @@ struct conf_setup {
 	char *policies_dir;   /* policies-dir= (a missing one is an empty one) */
 	char *secrets_file;   /* secretsfile= (a missing one is an empty one) */
 	bool watch;	      /* watch=yes: a changed file is loaded by itself */
-	char *pki_dir;	      /* pki-dir=: certs/, private/ and cacerts/ */
+	char *pki_dir;	      /* pki-dir=: certs/, private/, cacerts/ and crls/ */
+	bool crl_strict;      /* crl-strict=yes: no certificate without its CA's valid list */
 	uint32_t shunt_lifetime_ms; /* shuntlifetime=, of conns that have none of their own */
 };
 

@@ -314,7 +314,8 @@ static void take_conn(struct certs *certs, const struct section *conn, struct co
 void build_conns(struct source *source, struct conf *conf)
 {
 	struct certs certs = {
-		.source = source, .ike = &conf->ike, .pki_dir = conf->setup.pki_dir};
+		.source = source, .ike = &conf->ike, .pki_dir = conf->setup.pki_dir,
+		.crl_strict = conf->setup.crl_strict};
 
 	for (size_t i = 0; i < source->count; i++) {
 		if (source->sections[i].name)

@@ -171,7 +171,8 @@ struct certs {
 	struct source *source;
 	struct ike_config *ike; /* gets what conns need */
 	const char *pki_dir;
-	struct cert_trust *all; /* every CA, once they are read */
+	bool crl_strict;
+	struct cert_trust *all; /* every CA with all revocation lists, once they are read */
 };
 /* Our certificate and its key by nickname or path; false with the reason (caller frees). */
 bool certs_load_own(struct certs *certs, const char *name, size_t *index, char **why);

@@ -28,8 +28,10 @@ t_fuzz_replay_conf_SOURCES = t/fuzz/replay.c t/fuzz/fuzz_conf.c t/tap.h
 t_fuzz_replay_conf_LDADD = $(CONF_LIBS)
 EXTRA_DIST += t/fuzz/corpus/conf
 
-UNIT_TESTS += t/unit/conf_grammar t/unit/conf_seed t/unit/conf_mistakes t/unit/conf_groups \
+UNIT_TESTS += t/unit/conf_certs t/unit/conf_grammar t/unit/conf_seed t/unit/conf_mistakes t/unit/conf_groups \
 	t/unit/conf_secrets t/unit/conf_odd
+t_unit_conf_certs_SOURCES = t/unit/conf_certs.c t/unit/conf_files.h t/pki.c t/pki.h t/tap.h
+t_unit_conf_certs_LDADD = $(CONF_LIBS)
 t_unit_conf_odd_SOURCES = t/unit/conf_odd.c t/unit/conf_files.h t/tap.h
 t_unit_conf_odd_LDADD = $(CONF_LIBS)
 t_unit_conf_grammar_SOURCES = t/unit/conf_grammar.c t/unit/conf_files.h t/tap.h

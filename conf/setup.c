@@ -96,6 +96,13 @@ static void default_listen(struct resolver_config *resolver)
 	resolver->listen_is_default = true;
 }
 
+static bool says_yes(const struct section *setup, const char *key)
+{
+	const char *text = section_text(setup, key);
+
+	return text && value_is_one_of(text, "yes");
+}
+
 static bool wants_debug(const struct section *setup)
 {
 	const char *debug = section_text(setup, "debug");
@@ -134,8 +141,9 @@ void build_setup(struct source *source, struct conf *conf)
 	set_text(setup, "dns-trust-anchor", &conf->resolver.trust_anchor_file);
 	conf->setup.shunt_lifetime_ms = section_time(setup, "shuntlifetime", SHUNT_LIFETIME_MS);
 	conf->setup.log_debug = wants_debug(setup);
-	conf->setup.watch = section_text(setup, "watch") &&
-			    value_is_one_of(section_text(setup, "watch"), "yes");
+	conf->setup.watch = says_yes(setup, "watch");
+	conf->setup.crl_strict = says_yes(
+		setup, section_param(setup, "crl-strict") ? "crl-strict" : "strictcrlpolicy");
 	conf->resolver.listen_count =
 		endpoints_of(source->report, setup, "dns-listen", &conf->resolver.listen);
 	conf->resolver.forward_count =

@@ -9,6 +9,7 @@ from lab import state
 
 CA = "ca,subject=Middle"
 NO_CA = "no CA that is trusted"
+REVOKED, REVOKED_CA = 4711, 4712
 
 # What; the certificates, from the CA down (present.c has the words); what the reason says, None: it is good.
 # The identity claimed is host.example, or what stands behind @.
@@ -30,6 +31,9 @@ TABLE = [
     ("a longer chain than its CA permits", f"{CA},pathlen=-1 ca,subject=Deep host", "longer than a CA"),
     ("a name that its CA may not give", f"{CA},permit=elsewhere.example host", "may not give it its names"),
     ("more certificates than we take", "host,times=9", "chain is too long"),
+    ("revoked", f"serial={REVOKED}", "it is revoked"),
+    ("below a revoked CA", f"{CA},serial={REVOKED_CA} host", "CN=Middle,O=Fleet,C=CH: it is revoked"),
+    ("a good one of a CA below, whose number is revoked above", f"{CA} serial={REVOKED}", None),
     # what it is for
     ("for signing programs", "purpose=1.3.6.1.5.5.7.3.3", "extended key usage"),
     ("for encryption only", "usage=32", "its key usage"),
@@ -66,9 +70,10 @@ ours, theirs = wire.host("ours", v6=False), wire.host("theirs", v6=False)
 pki = Pki("ecdsa256")
 pki.issue("ours")
 ours.import_p12(pki)
-ours.oe(policies={"private": f"{theirs.v4}/32"},
-        conns=example("mesh", NAME="ours").replace("authby=rsasig", "authby=rsasig,ecdsa").replace(
-            "auth=rsasig", "auth=rsasig,ecdsa"))
+ours.write("/etc/oe-resolverd/pki/crls/fleet.pem", pki.crl(serials=(REVOKED, REVOKED_CA)))
+GROUPS, CONNS = {"private": f"{theirs.v4}/32"}, example("mesh", NAME="ours").replace(
+    "authby=rsasig", "authby=rsasig,ecdsa").replace("auth=rsasig", "auth=rsasig,ecdsa")
+ours.oe(policies=GROUPS, conns=CONNS)
 last_refusal = 0.0
 
 
@@ -104,12 +109,21 @@ def refuse(what, certs, reason):
         diag(f"the peer: {answer}; oectl peers: {found}; log: {lines}; wanted: {reason}")
 
 
+def take(what, certs):
+    is_(present(certs), "up", f"taken: {what}")
+    ours.oectl_run("down", theirs.v4)
+
+
 if not os.path.exists(state.builddir("t/lab/present")):
     bail("make check builds t/lab/present")
 for what, certs, reason in TABLE:
     if reason:
         refuse(what, certs, reason)
     else:
-        is_(present(certs), "up", f"taken: {what}")
-        ours.oectl_run("down", theirs.v4)
+        take(what, certs)
+
+ours.oe_configure(GROUPS, conns=CONNS, setup="crl-strict=yes")
+ours.oectl_run("reload")
+take("strict: a good one, whose CA has a list", "host")
+refuse("strict: below a CA without one", f"{CA} host", "CN=host,O=Fleet,C=CH: its CA has no revocation list")
 pki.remove()

@@ -9,7 +9,7 @@
  * spot from words with commas between them; the first is issued by the CA, each
  * further one by the one before, and the last is our own and the first that is
  * sent. Words: ca, key=KIND, from=DAYS, until=DAYS, purpose=OID, usage=BITS,
- * pathlen=N, permit=NAME, subject=NAME (CN; else "host" or "CA"), nonames,
+ * pathlen=N, permit=NAME, subject=NAME (CN; else "host" or "CA"), serial=N, nonames,
  * wildcard, sha1, critical, noconstraints: as in struct pki_spec;
  *   self, other   issued by itself; by another CA of the same name
  *   unsent        stays at home
@@ -127,6 +127,8 @@ static bool take_text(struct shown *shown, const char *word, const char *value)
 		shown->spec.purpose = value;
 	else if (strcmp(word, "usage") == 0)
 		shown->spec.usage = (unsigned)atoi(value);
+	else if (strcmp(word, "serial") == 0)
+		shown->spec.serial = (unsigned)atoi(value);
 	else if (strcmp(word, "permit") == 0)
 		shown->spec.permitted_dns = value;
 	else if (strcmp(word, "subject") == 0)

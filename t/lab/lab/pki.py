@@ -72,5 +72,21 @@ class Pki:
                      "-passout", f"pass:{PASSPHRASE}", "-out", self.path(f"{name}.p12"))
         return self.path(f"{name}.p12")
 
+    def crl(self, *names, serials=(), days=30):
+        """The text of a revocation list of the CA: with these hosts' certificates, and these serial numbers."""
+        numbers = [f"{serial:06X}" for serial in serials]
+        for name in names:
+            shown = subprocess.run(["openssl", "x509", "-serial", "-noout", "-in", self.path(f"{name}.pem")],
+                                   capture_output=True, text=True, check=True).stdout
+            numbers.append(shown.strip().split("=")[1])
+        with open(self.path("index.txt"), "w", encoding="ascii") as file:
+            file.writelines(f"R\t491231235959Z\t200101000000Z\t{number}\tunknown\t/CN=host\n" for number in numbers)
+        with open(self.path("crl.cnf"), "w", encoding="ascii") as file:
+            file.write(f"[ca]\ndefault_ca=it\n[it]\ndatabase={self.path('index.txt')}\ndefault_md=sha256\n")
+        self.openssl("ca", "-gencrl", "-config", self.path("crl.cnf"), "-keyfile", self.path("ca.key"), "-cert",
+                     self.path("ca.pem"), "-crldays", str(days), "-out", self.path("crl.pem"))
+        with open(self.path("crl.pem"), encoding="ascii") as file:
+            return file.read()
+
     def remove(self):
         shutil.rmtree(self.folder, ignore_errors=True)
