@@ -58,6 +58,12 @@ static void weigh(struct ike *ike, struct ike_site *site)
 		(WEIGHT_MAX - weight) << (64 - WEIGHT_BITS) | site->hosts->heard_us >> WEIGHT_BITS);
 }
 
+/* NULL: it is not established yet, or the peer is somebody. */
+static struct ike_host *host_of(const struct ike_sa *sa)
+{
+	return sa->established_us && sa->remote_auth == IKE_AUTH_NULL ? sa->host : NULL;
+}
+
 static struct ike_site *want_site(struct ike *ike, const struct addr *addr)
 {
 	uint8_t key[IKE_SOURCE_KEY];
@@ -90,7 +96,7 @@ static struct ike_host *want_host(struct ike *ike, const struct addr *addr)
 
 void ike_anonymous_heard(struct ike_sa *sa)
 {
-	struct ike_host *host = sa->host;
+	struct ike_host *host = host_of(sa);
 
 	if (!host)
 		return;
@@ -130,7 +136,7 @@ static void site_free(struct ike *ike, struct ike_site *site)
 
 void ike_anonymous_remove(struct ike_sa *sa)
 {
-	struct ike_host *host = sa->host;
+	struct ike_host *host = host_of(sa);
 	struct ike *ike = sa->ike;
 	struct ike_site *site;
 
@@ -152,10 +158,11 @@ void ike_anonymous_remove(struct ike_sa *sa)
 size_t ike_anonymous_children(const struct ike_sa *sa)
 {
 	const struct ike_child_sa *child;
+	const struct ike_host *host = host_of(sa);
 	const struct ike_sa *other;
 	size_t count = 0;
 
-	for (other = sa->host ? sa->host->sas : NULL; other; other = other->peer_next) {
+	for (other = host ? host->sas : NULL; other; other = other->peer_next) {
 		for (child = other->children; child; child = child->next)
 			count++;
 	}
@@ -228,7 +235,7 @@ void ike_anonymous_admit(struct ike_sa *fresh)
 	struct ike *ike = fresh->ike;
 	struct ike_sa *victim;
 
-	for (unsigned i = 0; i < VICTIMS_MAX && fresh->host; i++) {
+	for (unsigned i = 0; i < VICTIMS_MAX && host_of(fresh); i++) {
 		victim = choose(fresh->host, fresh);
 		if (!victim && ike->anonymous > ike->config.max_anonymous)
 			victim = choose_of_all(ike, fresh);

@@ -45,7 +45,7 @@ void ike_contact_add(struct ike_sa *sa)
 
 void ike_contact_remove(struct ike_sa *sa)
 {
-	struct ike_peer *peer = sa->peer;
+	struct ike_peer *peer = sa->established_us && sa->remote_auth != IKE_AUTH_NULL ? sa->peer : NULL;
 
 	if (!peer)
 		return;

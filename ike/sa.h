@@ -239,11 +239,13 @@ struct ike_sa {
 	UT_hash_handle by_peer; /* responder before AUTH: the peer's SPI and endpoint */
 	struct ike_peer_key peer_key;
 	uint32_t rtt_us; /* what the last answer took, at most (rtt.c); 0: none came */
-	/* With the peer's other SAs, once it is established: of who is somebody (contact.c), of who is not (anonymous.c). */
-	struct ike_peer *peer;
-	struct ike_host *host;
+	union {
+		struct ike_source *source; /* that it is counted to, while it is half-open (guard.c) */
+		/* With the peer's other SAs, once it is established (established_us). */
+		struct ike_peer *peer; /* contact.c */
+		struct ike_host *host; /* anonymous.c: where remote_auth is IKE_AUTH_NULL */
+	};
 	struct ike_sa *peer_prev, *peer_next; /* in ike_peer.sas or ike_host.sas */
-	struct ike_source *source; /* that it is counted to, while it is half-open */
 	uint64_t own_spi;
 	struct ike_sa *next_dead;
 };
