@@ -46,4 +46,17 @@ for host in (refuser, silent):
     is_(p.tcp_connect(host, limit=2), None, "TCP does not connect")
     p.udp_send(host, 7)
     is_(len(wire.clear(p, host, one_way=True)), 0, "nothing left in the clear")
+
+# A host that comes to us is there: what its other lines remember of a failure ends (N6).
+late, early = wire.host("late", v6=False), wire.host("early", v6=False)
+late.serve(443)
+early.oe(policies={"private-or-clear": f"{late.v4}\n{late.v4} tcp 0 443"}, extra="retransmit-timeout=400ms")
+ok(early.tcp_connect(late, 443), "a host without a daemon: TCP connects")
+ok(wire.clear(early, late), "in the clear")
+late.oe(policies={"private-or-clear": early.v4})
+is_(late.ping(early, limit=4), 1, "it gets one, and pings")
+ok(wire.esp(early, late), "in a tunnel for the line of all")
+mark = wire.now()
+ok(early.tcp_connect(late, 443), "TCP connects, which another line is for")
+is_(len(wire.clear(early, late, since=mark)), 0, "and not in the clear, though that has just failed")
 is_(wire.capture.lost(), 0, "the capture lost nothing")
