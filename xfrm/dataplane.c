@@ -180,10 +180,12 @@ static void take_loss(void *arg)
 	dp->events.lost(dp->arg);
 }
 
-static void take_change(void *arg)
+static void take_change(void *arg, bool deleted)
 {
 	struct dataplane *dp = arg;
 
+	if (deleted)
+		guard_look_later(dp);
 	dp->events.foreign(dp->arg);
 }
 
@@ -212,6 +214,7 @@ struct dataplane *dp_open(struct loop *loop, const struct dp_events *events, voi
 	dp->deliver = (struct loop_timer){.fired = deliver, .arg = dp};
 	dp->repair = (struct loop_timer){.fired = lines_repair, .arg = dp};
 	dp->repair_us = REPAIR_US;
+	guard_open(dp);
 	dp->nl = netlink_open(loop, &netlink_events, dp, error);
 	if (!dp->nl) {
 		free(dp);
@@ -236,6 +239,7 @@ void dp_close(struct dataplane *dp)
 	loop_timer_stop(dp->loop, &dp->deliver);
 	departing_clear(dp);
 	loop_timer_stop(dp->loop, &dp->repair);
+	loop_timer_stop(dp->loop, &dp->guard);
 	free(dp->peers);
 	waiting_clear(dp);
 	DL_FOREACH_SAFE (dp->pending, pending, next_pending)

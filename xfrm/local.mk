@@ -9,6 +9,7 @@ libxfrm_a_SOURCES = \
 	xfrm/entry.c xfrm/entry.h \
 	xfrm/flow.c \
 	xfrm/foreign.c \
+	xfrm/guard.c \
 	xfrm/host.c \
 	xfrm/lines.c \
 	xfrm/mirror.c \

@@ -64,6 +64,14 @@ int mirror_put(struct dataplane *dp, const struct entry *entry, const struct dp_
 	return error ? note_refusal(dp, mirrored, error) : 0;
 }
 
+void mirror_restore(struct dataplane *dp, struct mirrored *mirrored)
+{
+	int error = netlink_request(dp->nl, encode_policy(&mirrored->entry));
+
+	if (error)
+		note_refusal(dp, mirrored, error);
+}
+
 int mirror_keep(struct dataplane *dp, const struct entry *entry, const struct dp_flow *owner)
 {
 	struct mirrored *mirrored = mirror_find(dp, &entry->key);

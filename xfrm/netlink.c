@@ -85,12 +85,20 @@ static void event_ready(struct loop_io *io, int events)
 static void changes_ready(struct loop_io *io, int events)
 {
 	struct netlink *nl = io->arg;
-	char byte;
+	bool deleted = false;
 
 	(void)events;
-	while (recv(nl_socket_get_fd(nl->changes), &byte, 1, MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
-		;
-	nl->take.changed(nl->arg);
+	for (;;) {
+		struct nlmsghdr first = {0};
+		ssize_t got = recv(nl_socket_get_fd(nl->changes), &first, sizeof(first), MSG_DONTWAIT);
+
+		if (got < 0 && errno != ENOBUFS)
+			break;
+		/* One notice is one datagram; of what was lost nothing is known. */
+		deleted = deleted || got < 0 || first.nlmsg_type == XFRM_MSG_DELPOLICY ||
+			  first.nlmsg_type == XFRM_MSG_FLUSHPOLICY;
+	}
+	nl->take.changed(nl->arg, deleted);
 }
 
 static struct nl_sock *open_socket(int *error)

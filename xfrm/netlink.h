@@ -25,12 +25,13 @@ typedef void (*netlink_take)(void *arg, const struct nlmsghdr *message);
  * The kernel's ACQUIRE, EXPIRE, POLEXPIRE and MAPPING go first to `note`, as
  * soon as they are read, which may be in the midst of anything: it remembers
  * and does no more. Then to `event`, from the loop alone. `lost` says that some
- * were not heard. `changed`: others than this netlink have changed policies.
+ * were not heard. `changed`: others than this netlink have changed policies, and
+ * may have deleted some.
  */
 struct netlink_events {
 	netlink_take note, event;
 	void (*lost)(void *arg);
-	void (*changed)(void *arg);
+	void (*changed)(void *arg, bool deleted);
 };
 
 /* NULL with -errno in *error. */

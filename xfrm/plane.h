@@ -20,6 +20,7 @@ struct mirrored {
 	bool of_flow; /* belongs to a flow's host, not to a line */
 	bool stale;    /* not as we would write it: left by an earlier run, or the kernel has refused a change */
 	bool unwanted; /* marked before a sweep */
+	bool seen;     /* guard.c only: the kernel has it */
 	uint32_t part; /* of that flow: the rest of its key is in the entry */
 	UT_hash_handle hh;
 };
@@ -112,6 +113,8 @@ struct dataplane {
 	bool refused; /* the kernel has not taken something, or has kept it */
 	struct loop_timer repair; /* runs then */
 	uint64_t repair_us;
+	struct loop_timer guard; /* guard.c */
+	uint64_t guarded_us; /* when nothing of ours was missed */
 	bool heal_due[2]; /* the kernel has refused one (mirror.c), of IPv4, of IPv6 */
 	struct pending *pending;
 	struct loop_timer deliver;
@@ -141,6 +144,11 @@ void lines_begin_bulk(struct dataplane *dp, const struct desired *desired);
 int lines_sweep_unwanted(struct dataplane *dp);
 /* What plane_repair_later() has asked for; lines are as they were set. */
 void lines_repair(struct loop_timer *timer);
+
+/* --- guard.c: policies that somebody else takes away ------------------------------------------- */
+void guard_open(struct dataplane *dp);
+/* Somebody has deleted policies: were any of ours among them? */
+void guard_look_later(struct dataplane *dp);
 
 /* --- spread.c: which lines are a trap for each host (K10) ------------------------------------ */
 /* Marks them among dp->lines. */
@@ -172,6 +180,8 @@ int mirror_del(struct dataplane *dp, const struct entry_key *key, bool *heal);
 struct mirrored *mirror_find(const struct dataplane *dp, const struct entry_key *key);
 /* Asks the kernel whether it has one. */
 bool mirror_stands(struct dataplane *dp, const struct entry_key *key);
+/* Writes one again that somebody else has removed. */
+void mirror_restore(struct dataplane *dp, struct mirrored *mirrored);
 /* The kernel has removed it by itself. */
 void mirror_forget(struct dataplane *dp, struct mirrored *mirrored);
 /* Sends any policy of the family again: cached routes of connected sockets end (K4, kernel.md 0.1). */

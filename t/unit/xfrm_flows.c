@@ -216,6 +216,59 @@ static void test_end_and_again(void)
 	is_int(on_wire("10.2.0.33", 0), 0, "waits");
 }
 
+/* --- others --------------------------------------------------------------------------------------------- */
+
+/* As another IKE daemon does when it starts. */
+static bool flush_policies(void)
+{
+	struct nlmsghdr request = {.nlmsg_len = NLMSG_LENGTH(0),
+		.nlmsg_type = XFRM_MSG_FLUSHPOLICY,
+		.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK};
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+	} answer = {0};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_XFRM);
+	bool good = send(fd, &request, request.nlmsg_len, 0) > 0 && recv(fd, &answer, sizeof(answer), 0) > 0 &&
+		    answer.error.error == 0;
+
+	close(fd);
+	return good;
+}
+
+static bool all_come_back(size_t wanted)
+{
+	uint64_t end = now_ms() + LIMIT_MS;
+
+	while (count_policies(is_ours) != wanted && now_ms() < end) {
+		loop_step(loop, false);
+		usleep(2000);
+	}
+	return count_policies(is_ours) == wanted;
+}
+
+static void test_flush(void)
+{
+	struct dp_flow held = make_flow(1, "10.1.0.36"), passed = make_flow(2, "10.2.0.36");
+	size_t ours = count_policies(is_ours);
+	unsigned before = ends, acquired;
+
+	hold(&held);
+	shunt(&passed, DP_ALLOW, 600);
+	for (int i = 0; i < 2; i++) {
+		ok(flush_policies() && count_policies(is_ours) == 0, "somebody flushes all policies");
+		ok(all_come_back(ours + 1), "those of lines and holds come back");
+	}
+	ok(ends == before + 1 && has_ended(&passed), "a shunt has ended with it, and is told");
+	acquired = acquires;
+	is_int(send_udp("10.1.0.36", 9), 0, "a packet to a private host");
+	is_int(on_wire("10.1.0.36", 0), 0, "waits as before");
+	ok(wait_so_long(&acquires, acquired + 1, SOON_MS), "and acquires");
+	idle(&held);
+	idle(&passed);
+	is_int((intmax_t)count_policies(is_ours), (intmax_t)ours, "all is as it was");
+}
+
 /* --- tunnels ------------------------------------------------------------------------------------------ */
 
 static struct sa_pair make_pair(const struct dp_flow *flow)
@@ -344,6 +397,7 @@ int main(void)
 	test_replaced_shunt();
 	test_end_and_idle();
 	test_end_and_again();
+	test_flush();
 	test_establish();
 	test_line_goes();
 	test_overrun();

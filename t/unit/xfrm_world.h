@@ -291,10 +291,16 @@ static void ignore_word(void *arg)
 	(void)arg;
 }
 
+static void ignore_change(void *arg, bool deleted)
+{
+	(void)arg;
+	(void)deleted;
+}
+
 static struct netlink *reader_open(void)
 {
 	static const struct netlink_events events = {
-		.note = ignore_message, .event = ignore_message, .lost = ignore_word, .changed = ignore_word};
+		.note = ignore_message, .event = ignore_message, .lost = ignore_word, .changed = ignore_change};
 	int error;
 
 	return netlink_open(loop, &events, NULL, &error);
