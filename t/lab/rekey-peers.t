@@ -2,19 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """SAs are replaced while traffic flows, and no packet is lost: with libreswan and strongSwan, begun by either end."""
 from lab import *
-from lab.rekeying import rekeying
-
-SHORT = "salifetime=4s\nrekeymargin=1s\nrekeyfuzz=0%"
+from lab.rekeying import SHORT, pairs_of, rekeying
 
 wire = Wire()
-pairs = {name: (wire.host(f"o-{name}"), wire.host(f"p-{name}"))
-         for name in ("lsw", "lsw2", "ssw", "ssw2", "sswi")}
-dns = wire.dns_host({f"{host.name}.example": host.v4 for pair in pairs.values() for host in pair})
-
-
-def oe(host, peer, extra=""):
-    host.oe(policies={"private-or-clear": f"{peer.v4}/32"}, forward=dns, auth="secret", secrets=SECRET, extra=extra)
-
+pairs, oe = pairs_of(wire, "lsw", "lsw2", "ssw", "ssw2", "sswi")
 
 for name, ours_extra, theirs_extra in (("lsw", SHORT, "rekey=no"), ("lsw2", "rekey=no", "salifetime=6s\nrekeymargin=2s\nrekeyfuzz=0%")):
     a, b = pairs[name]

@@ -2,21 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """SAs are replaced while traffic flows, and no packet is lost: ours with ours (rekey-peers.t has the others)."""
 from lab import *
-from lab.rekeying import rekeying
+from lab.rekeying import SHORT, pairs_of, rekeying
 
-SHORT = "salifetime=4s\nrekeymargin=1s\nrekeyfuzz=0%"
 MORE = "ike=aes_gcm256-sha2_256;x25519;addke1=ecp384;addke2=modp2048"
 SHORT_IKE = "ikelifetime=5s\nrekeymargin=1s\nrekeyfuzz=0%"
 
 wire = Wire()
-pairs = {name: (wire.host(f"o-{name}"), wire.host(f"p-{name}"))
-         for name in ("child", "ike", "both", "packets", "more")}
-dns = wire.dns_host({f"{host.name}.example": host.v4 for pair in pairs.values() for host in pair})
-
-
-def oe(host, peer, extra=""):
-    host.oe(policies={"private-or-clear": f"{peer.v4}/32"}, forward=dns, auth="secret", secrets=SECRET, extra=extra)
-
+pairs, oe = pairs_of(wire, "child", "ike", "both", "packets", "more")
 
 for name, extra, other in (("child", SHORT, "rekey=no"), ("ike", "rekey=no", SHORT_IKE),
                            ("packets", "ipsec-max-packets=60", "ipsec-max-bytes=6KiB"),

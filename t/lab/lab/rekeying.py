@@ -2,7 +2,20 @@
 """Traffic both ways for some seconds while SAs are replaced, and what must be seen of it."""
 import time
 
+from .swan import SECRET
 from .tap import is_, ok
+
+SHORT = "salifetime=4s\nrekeymargin=1s\nrekeyfuzz=0%"
+
+
+def pairs_of(wire, *names):
+    """{name: (ours, the other)}, and how one of a pair is made a host of ours."""
+    pairs = {name: (wire.host(f"o-{name}"), wire.host(f"p-{name}")) for name in names}
+    dns = wire.dns_host({f"{host.name}.example": host.v4 for pair in pairs.values() for host in pair})
+
+    def oe(host, peer, extra=""):
+        host.oe(policies={"private-or-clear": f"{peer.v4}/32"}, forward=dns, auth="secret", secrets=SECRET, extra=extra)
+    return pairs, oe
 
 
 def spis(host):
