@@ -15,7 +15,6 @@ my ($oectl, $daemon) = map { abs_path(($ENV{abs_top_builddir} // '.') . "/$_") }
 our $program = $oectl;
 my $folder = tempdir(CLEANUP => 1);
 my $socket = "$folder/control.sock";
-$ENV{ASAN_OPTIONS} = 'detect_leaks=0' unless defined $ENV{ASAN_OPTIONS};
 
 # Of a file: /dev/full would be read without end.
 sub slurp { -f $_[0] && open(my $in, '<', $_[0]) or return ''; local $/; return scalar(<$in>) // '' }

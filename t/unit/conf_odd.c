@@ -66,6 +66,8 @@ static void test_utf16(void)
 {
 	static const char text[] = "\xff\xfe"
 				   "c\0o\0n\0f\0i\0g\0\n\0";
+	static const char group[] = "192.0.2.1\n192.0.2.2\0 tcp 0 22\n";
+	static const char secrets[] = ": PSK \"a\"\n\n: PSK\0 \"b\"\n";
 	struct conf *conf;
 
 	files_write("oe.secrets", "");
@@ -74,11 +76,11 @@ static void test_utf16(void)
 	ok(!files_load("wide.conf"), "a file in UTF-16 is refused");
 	is_int((intmax_t)files_report.errors, 1, "with one message");
 	ok(files_said(CONF_ERROR, "wide.conf:1: a NUL byte in the text (is it UTF-16?)"), "that says so");
-	write_bytes("policies/private", "192.0.2.1\n192.0.2.2\0 tcp 0 22\n", 32);
+	write_bytes("policies/private", group, sizeof(group) - 1);
 	conf = files_load_text(GROUP);
 	ok(!conf && files_said(CONF_ERROR, "policies/private:2: a NUL byte"), "in a group's file");
 	files_write("policies/private", "");
-	write_bytes("oe.secrets", ": PSK \"a\"\n\n: PSK\0 \"b\"\n", 22);
+	write_bytes("oe.secrets", secrets, sizeof(secrets) - 1);
 	conf = files_load_text(GROUP);
 	ok(!conf && files_said(CONF_ERROR, "oe.secrets:3: a NUL byte"), "among secrets");
 	files_write("oe.secrets", "");
