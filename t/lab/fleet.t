@@ -39,3 +39,18 @@ restarted.oe_start()
 bad = [h.name for h in hosts if h is not restarted and not wait_for(lambda h=h: restarted.ping(h, limit=0.5), 15)]
 is_(bad, [], "a host that starts again reaches all the others")
 is_(len([p for a, b in pairs for p in wire.clear(a, b)]), 0, "still nothing in the clear")
+
+# --- a rolling reboot reaches one, while all the others go on asking for it -------------------------------------------
+host = hosts[4]
+others = [h for h in hosts if h is not host]
+askers = [h.ping_start(host, count=4, interval=1.0, limit=0.2) for h in others]
+is_(host.oe_daemon.stop(), 0, f"{host.name} stops")
+host.reboot(lambda: host.oe_run("--closed"))
+for asker in askers:
+    asker.result()
+host.oe_start()
+since = time.monotonic()
+reached = [h.spawn(lambda h=h: wait_for(lambda: h.ping(host, limit=0.3), 20) and time.monotonic() - since) for h in others]
+took = [task.result(30) or 99 for task in reached]
+ok(max(took) < 15, f"{host.name} has rebooted: the others reach it {min(took):.1f} to {max(took):.1f} s after it is back")
+is_(len([p for h in others for p in wire.clear(host, h)]), 0, "nothing in the clear")
