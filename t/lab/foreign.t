@@ -147,3 +147,28 @@ stand("flushed")
 a.ip(*(f"xfrm policy delete {TWINS[name].split(' priority')[0]}" for name in added))
 is_(a.oectl_run("reload").returncode, 0, "theirs go, ours come again")
 told("gone")
+
+# --- somebody flushes all -----------------------------------------------------------------------------------
+b.oe_configure(policies={"private-or-clear": "192.0.2.1/32"}, forward=dns)
+is_(b.oectl_run("reload").returncode, 0, "b has a tunnel for us")
+a.oe_configure(policies={"private": ["192.0.2.0/29", "192.0.2.64/26"]}, forward=dns)
+is_(a.oectl_run("reload").returncode, 0, "and we one for it")
+ok(wait_for(lambda: a.ping(b, limit=1), 15), "which stands")
+
+
+def ours_now():
+    """Theirs have numbers of other sizes."""
+    return sorted(text.strip() for text in ("\n" + a.xfrm_policies()).split("\nsrc ")[1:] if re.search(r"priority \d{5}", text))
+
+
+for what in ("policy", "state"):
+    before, mark = ours_now(), wire.now()
+    a.ip(f"xfrm {what} flush")
+    if what == "policy":
+        ok(a.oe_daemon.wait_log("of our policies: they are installed again"), "a flush of policies: ours are back")
+        is_(ours_now(), before, "as they were")
+        mark = wire.now()
+    ok(wait_for(lambda: a.ping(b, limit=1), 10), f"a flush of what is in {what}: traffic flows")
+    ok(wire.esp(a, b, since=mark) and not wire.clear(a, b, since=mark), "in a tunnel")
+    a.ping("192.0.2.66", limit=0.5)
+    is_(len(wire.clear(a, "192.0.2.66", since=mark)), 0, "and private is closed")
