@@ -19,8 +19,6 @@
 #define UDP_SOCKETS 4
 #define NON_ESP_MARKER 4
 #define DATAGRAM_MAX 65536
-/* One turn of the loop takes at most so many datagrams: DNS must not wait for a flood. */
-#define BATCH 8
 #define RECEIVE_BUFFER (4 << 20)
 
 static const struct {
@@ -68,49 +66,39 @@ static bool strip_marker(const struct udp_socket *socket, const uint8_t **data, 
 	return true;
 }
 
-static void read_errors(struct udp_socket *socket)
+static void read_error(struct udp_socket *socket)
 {
 	struct udp *udp = socket->udp;
 	struct path path;
+	ssize_t got = receive(socket, MSG_ERRQUEUE, &path);
+	const uint8_t *data = udp->buffer;
+	size_t len = (size_t)got;
 
-	for (int i = 0; i < BATCH; i++) {
-		ssize_t got = receive(socket, MSG_ERRQUEUE, &path);
-		const uint8_t *data = udp->buffer;
-		size_t len = (size_t)got;
-
-		if (got < 0)
-			return;
-		if (strip_marker(socket, &data, &len))
-			udp->events.unreachable(udp->arg, &path, data, len);
-	}
+	if (got >= 0 && strip_marker(socket, &data, &len))
+		udp->events.unreachable(udp->arg, &path, data, len);
 }
 
-static void read_datagrams(struct udp_socket *socket)
+static void read_datagram(struct udp_socket *socket)
 {
 	struct udp *udp = socket->udp;
 	struct path path;
+	/* A failure is an ICMP error that the error queue tells, too. */
+	ssize_t got = receive(socket, 0, &path);
+	const uint8_t *data = udp->buffer;
+	size_t len = (size_t)got;
 
-	for (int i = 0; i < BATCH; i++) {
-		ssize_t got = receive(socket, 0, &path);
-		const uint8_t *data = udp->buffer;
-		size_t len = (size_t)got;
-
-		if (got < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (got < 0)
-			continue; /* an ICMP error that the error queue has told already */
-		if (path.local.addr.family != ADDR_NONE && strip_marker(socket, &data, &len))
-			udp->events.datagram(udp->arg, &path, data, len);
-	}
+	if (got >= 0 && path.local.addr.family != ADDR_NONE && strip_marker(socket, &data, &len))
+		udp->events.datagram(udp->arg, &path, data, len);
 }
 
+/* One of each in a turn of the loop: an answer from the cache waits for one message of IKE, not for a flood. */
 static void socket_ready(struct loop_io *io, int events)
 {
 	struct udp_socket *socket = io->arg;
 
 	(void)events;
-	read_errors(socket);
-	read_datagrams(socket);
+	read_error(socket);
+	read_datagram(socket);
 }
 
 static int set_int(int fd, int level, int option, int value)

@@ -174,6 +174,7 @@ void loop_io_start(struct loop *loop, struct loop_io *io, int fd, int events)
 
 	loop_io_stop(loop, io);
 	ev_io_init(watcher, io_ready, fd, to_ev(events));
+	ev_set_priority(watcher, io->prompt ? EV_MAXPRI : 0);
 	watcher->data = io;
 	io->watcher = watcher;
 	ev_io_start(loop->ev, watcher);

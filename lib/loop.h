@@ -36,6 +36,7 @@ void loop_set_clock(struct loop *loop, uint64_t (*clock)(void *arg), void *arg);
 struct loop_io {
 	void (*ready)(struct loop_io *io, int events);
 	void *arg;
+	bool prompt;   /* before all else that is ready */
 	void *watcher; /* private; NULL when stopped */
 };
 

@@ -294,7 +294,7 @@ struct listener *listener_open(struct loop *loop, const struct endpoint *endpoin
 		return NULL;
 	}
 	listener->batch = batch_new(listener->udp, &endpoint->addr);
-	listener->udp_io = (struct loop_io){.ready = udp_ready, .arg = listener};
+	listener->udp_io = (struct loop_io){.ready = udp_ready, .arg = listener, .prompt = true};
 	listener->tcp_io = (struct loop_io){.ready = accept_ready, .arg = listener};
 	loop_io_start(loop, &listener->udp_io, listener->udp, LOOP_READ);
 	loop_io_start(loop, &listener->tcp_io, listener->tcp, LOOP_READ);

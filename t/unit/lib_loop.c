@@ -86,6 +86,38 @@ static void test_sleep(void)
 	loop_free(loop);
 }
 
+static struct loop_io *order[2];
+
+static void note_order(struct loop_io *io, int events)
+{
+	(void)events;
+	order[fired++] = io;
+	loop_io_stop(loop, io);
+}
+
+/* Whichever of the two was started first, or has the lower descriptor. */
+static void test_prompt(int number)
+{
+	struct loop_io ios[2] = {{.ready = note_order}, {.ready = note_order}};
+	int ends[2][2];
+
+	loop = loop_new();
+	fired = 0;
+	ios[number].prompt = true;
+	for (int i = 0; i < 2; i++) {
+		if (pipe(ends[i]) != 0 || write(ends[i][1], "x", 1) != 1)
+			return;
+		loop_io_start(loop, &ios[i], ends[i][0], LOOP_READ);
+	}
+	loop_step(loop, true);
+	ok(fired == 2 && order[0] == &ios[number], "what is prompt comes first, watcher %d", number);
+	for (int i = 0; i < 2; i++) {
+		close(ends[i][0]);
+		close(ends[i][1]);
+	}
+	loop_free(loop);
+}
+
 int main(void)
 {
 	struct loop_timer timer = {.fired = timer_again};
@@ -120,6 +152,8 @@ int main(void)
 	loop_wake_stop(loop, &wake);
 	loop_free(loop);
 	test_sleep();
+	test_prompt(0);
+	test_prompt(1);
 
 	ok(log_limit_pass(&limit, 1000, 2, 1000000) && log_limit_pass(&limit, 1000, 2, 1000000) &&
 			!log_limit_pass(&limit, 1000, 2, 1000000),
