@@ -20,8 +20,7 @@ void ike_id_of_addr(const struct addr *addr, struct ike_id *out)
 static void id_of_subject(const struct cert_identity *identity, struct ike_id *out)
 {
 	*out = (struct ike_id){.type = IKE_ID_DER_ASN1_DN};
-	out->len = (uint16_t)cert_subject(
-		&cert_identity_chain(identity)->certs[0], out->data, sizeof(out->data));
+	out->len = (uint16_t)cert_identity_subject(identity, out->data, sizeof(out->data));
 }
 
 void ike_id_own(const struct ike_id_spec *spec, enum ike_auth auth,

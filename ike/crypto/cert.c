@@ -263,6 +263,17 @@ static void fill_chain(struct cert_chain *chain, gnutls_x509_crt_t *list, int co
 	}
 }
 
+static void keep_subject(struct cert_identity *identity, gnutls_x509_crt_t own)
+{
+	gnutls_datum_t dn = {0};
+
+	if (gnutls_x509_crt_get_raw_dn(own, &dn) == 0) {
+		identity->subject = mem_dup(dn.data, dn.size);
+		identity->subject_len = dn.size;
+	}
+	gnutls_free(dn.data);
+}
+
 /* Takes over `private`. */
 static struct cert_identity *make_identity(gnutls_x509_privkey_t private)
 {
@@ -319,6 +330,7 @@ static struct cert_identity *identity_of(gnutls_x509_crt_t *list, int count, con
 		return NULL;
 	}
 	fill_chain(&identity->chain, list, count, own);
+	keep_subject(identity, list[own]);
 	return identity;
 }
 
@@ -356,6 +368,8 @@ struct cert_identity *cert_identity_copy(const struct cert_identity *from)
 	memcpy(identity->text, from->text, sizeof(identity->text));
 	for (size_t i = 0; i < from->chain.count; i++)
 		cert_chain_add(&identity->chain, from->chain.certs[i].data, from->chain.certs[i].len);
+	identity->subject = mem_dup(from->subject, from->subject_len);
+	identity->subject_len = from->subject_len;
 	return identity;
 }
 
@@ -378,6 +392,7 @@ void cert_identity_free(struct cert_identity *identity)
 	if (!identity)
 		return;
 	cert_chain_clear(&identity->chain);
+	free(identity->subject);
 	gnutls_privkey_deinit(identity->key);
 	if (identity->key_der)
 		secret_wipe(identity->key_der, identity->key_der_len);
@@ -393,6 +408,14 @@ enum cert_key cert_identity_key(const struct cert_identity *identity)
 const char *cert_identity_key_text(const struct cert_identity *identity)
 {
 	return identity->text;
+}
+
+size_t cert_identity_subject(const struct cert_identity *identity, uint8_t *out, size_t room)
+{
+	if (!identity->subject || identity->subject_len > room)
+		return 0;
+	memcpy(out, identity->subject, identity->subject_len);
+	return identity->subject_len;
 }
 
 const struct cert_chain *cert_identity_chain(const struct cert_identity *identity)

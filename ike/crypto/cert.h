@@ -51,6 +51,8 @@ bool cert_identity_equal(const struct cert_identity *a, const struct cert_identi
 enum cert_key cert_identity_key(const struct cert_identity *identity);
 /* "RSA-3072", "ECDSA-256", "Ed25519". */
 const char *cert_identity_key_text(const struct cert_identity *identity);
+/* The subject's name in DER, as cert_subject() of our own certificate; its length. */
+size_t cert_identity_subject(const struct cert_identity *identity, uint8_t *out, size_t room);
 /* What is sent in CERT payloads; no self-signed root. */
 const struct cert_chain *cert_identity_chain(const struct cert_identity *identity);
 /* True when key and certificates belong together; for finding a key's file. Errors are false. */

@@ -14,6 +14,8 @@
 
 struct cert_identity {
 	struct cert_chain chain;
+	uint8_t *subject; /* of the first: each handshake asks for it */
+	size_t subject_len;
 	gnutls_privkey_t key;
 	enum cert_key kind;
 	gnutls_ecc_curve_t curve; /* of an ECDSA key */
@@ -29,6 +31,8 @@ struct cert_trust {
 	struct cert_crl *crls; /* of any CA; cert_crl.c */
 	size_t crl_count;
 	bool strict; /* each CA must have a list that is valid now */
+	uint8_t *hashes; /* of their keys, one after another: each handshake asks for them */
+	size_t hashes_len;
 };
 
 static inline gnutls_datum_t cert_datum(const void *data, size_t len)

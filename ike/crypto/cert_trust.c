@@ -25,8 +25,24 @@ void cert_trust_free(struct cert_trust *trust)
 		gnutls_x509_crt_deinit(trust->cas[i]);
 	free(trust->cas);
 	cert_trust_free_crls(trust);
+	free(trust->hashes);
 	gnutls_x509_trust_list_deinit(trust->list, 0);
 	free(trust);
+}
+
+static void keep_key_hash(struct cert_trust *trust, gnutls_x509_crt_t ca)
+{
+	gnutls_pubkey_t key;
+	gnutls_datum_t der = {0};
+
+	trust->hashes = mem_resize(trust->hashes, trust->hashes_len + CERT_KEY_HASH_LEN, 1);
+	gnutls_pubkey_init(&key);
+	if (gnutls_pubkey_import_x509(key, ca, 0) == 0 &&
+		gnutls_pubkey_export2(key, GNUTLS_X509_FMT_DER, &der) == 0 &&
+		gnutls_hash_fast(GNUTLS_DIG_SHA1, der.data, der.size, trust->hashes + trust->hashes_len) == 0)
+		trust->hashes_len += CERT_KEY_HASH_LEN;
+	gnutls_free(der.data);
+	gnutls_pubkey_deinit(key);
 }
 
 /* A copy of the certificate becomes an anchor. */
@@ -43,6 +59,7 @@ static void add_ca(struct cert_trust *trust, gnutls_x509_crt_t ca)
 		return;
 	trust->cas = mem_resize(trust->cas, trust->count + 1, sizeof(*trust->cas));
 	trust->cas[trust->count++] = copy;
+	keep_key_hash(trust, copy);
 	/* The list only refers to it: ours is the one that is freed (deinit's `all` is 0). */
 	gnutls_x509_trust_list_add_cas(trust->list, &copy, 1, 0);
 }
@@ -136,29 +153,12 @@ struct cert_trust *cert_trust_of_identity(
 	return some;
 }
 
-static bool key_hash(gnutls_x509_crt_t cert, uint8_t out[CERT_KEY_HASH_LEN])
-{
-	gnutls_pubkey_t key;
-	gnutls_datum_t der = {0};
-	bool good;
-
-	gnutls_pubkey_init(&key);
-	good = gnutls_pubkey_import_x509(key, cert, 0) == 0 &&
-	       gnutls_pubkey_export2(key, GNUTLS_X509_FMT_DER, &der) == 0 &&
-	       gnutls_hash_fast(GNUTLS_DIG_SHA1, der.data, der.size, out) == 0;
-	gnutls_free(der.data);
-	gnutls_pubkey_deinit(key);
-	return good;
-}
-
 size_t cert_trust_key_hashes(const struct cert_trust *trust, uint8_t *out, size_t room)
 {
-	size_t len = 0;
+	size_t len = trust->hashes_len < room ? trust->hashes_len : room - room % CERT_KEY_HASH_LEN;
 
-	for (size_t i = 0; i < trust->count && len + CERT_KEY_HASH_LEN <= room; i++) {
-		if (key_hash(trust->cas[i], out + len))
-			len += CERT_KEY_HASH_LEN;
-	}
+	if (len)
+		memcpy(out, trust->hashes, len);
 	return len;
 }
 
