@@ -16,9 +16,15 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#define JOBS_MAX_THREADS 8
-/* A lookup that is answered from the cache must not wait for somebody's signature. */
+/*
+ * A lookup that is answered from the cache must not wait for somebody's signature.
+ * So workers never interrupt who runs (SCHED_BATCH), give way to who wakes (a long
+ * slice), and get a tenth of what the loop gets where both want one processor. Not
+ * SCHED_IDLE: its share is 3 of 1,027 beside a single busy process, with which a
+ * signature of a millisecond takes a third of a second.
+ */
 #define WORKER_NICE 10
+#define WORKER_SLICE_NS 20000000u
 /* The shortest that there is. */
 #define LOOP_SLICE_NS 100000u
 
@@ -38,7 +44,7 @@ struct jobs {
 	struct job *waiting;
 	struct job *finished;
 	bool stopping;
-	pthread_t threads[JOBS_MAX_THREADS];
+	pthread_t threads[JOBS_ALL];
 	unsigned thread_count;
 	struct loop_wake wake;
 };
@@ -58,14 +64,32 @@ static struct job *take_job(struct jobs *jobs)
 	return job;
 }
 
+/*
+ * Of the calling thread, for in Linux each has its own. Kernels that know slices
+ * (6.12) let who asks for a short one run when it wakes, rather than at the end of
+ * the slice of who runs: a nice value alone does not. Others take no notice of it.
+ */
+static void set_schedule(int policy, int nice, uint64_t slice_ns)
+{
+	/* struct sched_attr of sched_setattr(2), which the C library lacks. */
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime_ns, deadline_ns, period_ns;
+	} attr = {.size = sizeof(attr), .policy = (uint32_t)policy, .nice = nice, .runtime_ns = slice_ns};
+
+	if (syscall(SYS_sched_setattr, 0, &attr, 0) != 0)
+		log_debug("a thread runs with the priority and the slices of all");
+}
+
 static void *work(void *arg)
 {
 	struct jobs *jobs = arg;
 	struct job *job;
 
-	/* In Linux a thread has a priority of its own. */
-	if (setpriority(PRIO_PROCESS, (id_t)gettid(), WORKER_NICE) != 0)
-		log_debug("workers run at the priority of the loop");
+	set_schedule(SCHED_BATCH, WORKER_NICE, WORKER_SLICE_NS);
 	while ((job = take_job(jobs))) {
 		bool first;
 
@@ -80,41 +104,38 @@ static void *work(void *arg)
 	return NULL;
 }
 
+/* One in a turn of the loop, for what follows from it takes time, too. */
 static void report(struct loop_wake *wake)
 {
 	struct jobs *jobs = wake->arg;
-	struct job *finished, *job, *next;
+	struct job *job;
+	bool more;
 
 	pthread_mutex_lock(&jobs->lock);
-	finished = jobs->finished;
-	jobs->finished = NULL;
+	job = jobs->finished;
+	if (job)
+		DL_DELETE(jobs->finished, job);
+	more = jobs->finished != NULL;
 	pthread_mutex_unlock(&jobs->lock);
-	DL_FOREACH_SAFE (finished, job, next) {
-		jobs->done(jobs->arg, job->id);
-		free(job);
-	}
+	if (!job)
+		return;
+	if (more)
+		loop_wake_send(&jobs->wake);
+	jobs->done(jobs->arg, job->id);
+	free(job);
 }
 
 /*
- * The loop's thread asks for short slices: a kernel that knows them (6.12) lets
- * it run when it wakes rather than at the end of a worker's slice, whose nice
- * value alone does not interrupt it. Other kernels take no notice.
+ * One processor is left to the loop and to who asks it: the scheduler may prefer a
+ * worker to a loop that was interrupted, and then keeps to it until its next tick.
  */
-static void shorten_slice(void)
+static unsigned limit_threads(unsigned threads)
 {
-	/* struct sched_attr of sched_setattr(2), which the C library lacks. */
-	struct {
-		uint32_t size, policy;
-		uint64_t flags;
-		int32_t nice;
-		uint32_t priority;
-		uint64_t runtime_ns, deadline_ns, period_ns;
-	} attr = {.size = sizeof(attr), .policy = SCHED_OTHER, .runtime_ns = LOOP_SLICE_NS};
+	cpu_set_t ours;
+	unsigned count = sched_getaffinity(0, sizeof(ours), &ours) == 0 ? (unsigned)CPU_COUNT(&ours) : 1;
+	unsigned most = count > JOBS_ALL ? JOBS_ALL : count > 1 ? count - 1 : 1;
 
-	attr.nice = getpriority(PRIO_PROCESS, 0);
-
-	if (syscall(SYS_sched_setattr, 0, &attr, 0) != 0)
-		log_debug("the loop runs with the slices of all");
+	return threads < most ? threads : most;
 }
 
 struct jobs *jobs_new(struct loop *loop, void (*done)(void *arg, uint64_t id), void *arg)
@@ -138,7 +159,8 @@ void jobs_start(struct jobs *jobs, unsigned threads)
 	/* Signals belong to the loop's thread. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old);
-	for (unsigned i = 0; i < threads && i < JOBS_MAX_THREADS; i++) {
+	threads = limit_threads(threads);
+	for (unsigned i = 0; i < threads; i++) {
 		int error = pthread_create(&jobs->threads[i], NULL, work, jobs);
 
 		if (error)
@@ -146,7 +168,7 @@ void jobs_start(struct jobs *jobs, unsigned threads)
 		jobs->thread_count++;
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	shorten_slice();
+	set_schedule(SCHED_OTHER, getpriority(PRIO_PROCESS, 0), LOOP_SLICE_NS);
 }
 
 static void free_list(struct job *list)

@@ -46,6 +46,10 @@ t_unit_daemon_bonds_SOURCES = t/unit/daemon_bonds.c daemon/bonds.c daemon/bonds.
 	daemon/bonds_file.c daemon/bonds_file.h daemon/keep.c daemon/keep.h t/pki.c t/pki.h t/tap.h
 t_unit_daemon_bonds_LDADD = $(IKE_LIBS)
 
+UNIT_TESTS += t/unit/daemon_jobs
+t_unit_daemon_jobs_SOURCES = t/unit/daemon_jobs.c daemon/jobs.c daemon/jobs.h t/tap.h
+t_unit_daemon_jobs_LDADD = $(LIB_LIBS)
+
 UNIT_TESTS += t/unit/daemon_keylog
 t_unit_daemon_keylog_SOURCES = t/unit/daemon_keylog.c daemon/keylog.c daemon/keylog.h t/tap.h
 t_unit_daemon_keylog_LDADD = liboe.a

@@ -36,7 +36,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORKERS 2
 #define IKE_PORT 500
 
 /* --- policy's wishes ------------------------------------------------------------ */
@@ -557,7 +556,7 @@ struct trigger *trigger_new(const struct trigger_parts *parts, const struct conf
 
 void trigger_start_workers(struct trigger *trigger)
 {
-	jobs_start(trigger->jobs, WORKERS);
+	jobs_start(trigger->jobs, JOBS_ALL);
 }
 
 void trigger_free(struct trigger *trigger)

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Workers: the loop answers DNS between two of their results. */
+#include "daemon/jobs.h"
+
+#include "lib/loop.h"
+#include "t/tap.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* More than can be under way at once, by so many that some are finished when the last begins. */
+#define JOBS (JOBS_ALL + 3)
+
+static atomic_int begun;
+static int reported, answered;
+static int ends[2];
+
+static void begin(void *data)
+{
+	(void)data;
+	begun++;
+}
+
+static void done(void *arg, uint64_t id)
+{
+	(void)arg;
+	(void)id;
+	reported++;
+}
+
+static void ask(void)
+{
+	if (write(ends[1], "x", 1) != 1)
+		exit(1);
+}
+
+/* A question for which the next comes at once. */
+static void answer(struct loop_io *io, int events)
+{
+	char byte;
+
+	(void)io;
+	(void)events;
+	if (read(ends[0], &byte, 1) == 1)
+		answered++;
+	ask();
+}
+
+/* The next report must come after one answer more, and no two without one. */
+static void test_turns(struct loop *loop, struct jobs *jobs)
+{
+	struct loop_io io = {.ready = answer, .prompt = true};
+	int most = 0;
+
+	for (int i = 0; i < JOBS; i++)
+		jobs_submit(jobs, (uint64_t)i, begin, NULL);
+	while (begun < JOBS)
+		usleep(100);
+	loop_io_start(loop, &io, ends[0], LOOP_READ);
+	ask();
+	while (reported < JOBS) {
+		int before = reported;
+
+		loop_step(loop, true);
+		most = reported - before > most ? reported - before : most;
+	}
+	is_int(most, 1, "one result in a turn of the loop");
+	ok(answered >= JOBS, "and an answer from the cache before each");
+	loop_io_stop(loop, &io);
+}
+
+int main(void)
+{
+	struct loop *loop = loop_new();
+	struct jobs *jobs = jobs_new(loop, done, NULL);
+
+	if (pipe(ends) != 0)
+		return 1;
+	jobs_start(jobs, JOBS_ALL);
+	test_turns(loop, jobs);
+	jobs_free(jobs);
+	loop_free(loop);
+	return tap_done();
+}
