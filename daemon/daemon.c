@@ -454,6 +454,7 @@ static int start(struct daemon *daemon)
 	if (error)
 		return error;
 	trigger_start_workers(daemon->trigger);
+	joins_start_writer(daemon->joins);
 	daemon->watch = watch_new(daemon->loop, files_changed, daemon);
 	watch_configure(daemon->watch, daemon->conf, daemon->config_path);
 	daemon->forwarders = forwarders_new(daemon->loop, daemon->resolver, daemon->trigger);

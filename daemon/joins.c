@@ -2,9 +2,16 @@
 /*
  * Names in the running daemon (joins.h). What is private is kept in STATEDIR/names,
  * a line each: ADDRESS UNTIL PATTERN, with UNTIL in seconds of CLOCK_REALTIME.
+ *
+ * The whole file is written anew by a thread of its own, one at a time, for a disk
+ * may take long and the loop has others to answer. What is learned meanwhile is in
+ * the next, so a slow disk gets few writes. Nothing relies on a join before it is on
+ * disk: until then the address has not left in an answer. A disk that takes nothing
+ * is a warning, and no reason to withhold answers.
  */
 #include "daemon/joins.h"
 
+#include "daemon/jobs.h"
 #include "daemon/keep.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -24,6 +31,14 @@
 #define KEEP_SLACK_S 3600u
 #define KEEP_AGAIN_US (1800 * SECOND_US)
 
+/* The file on its way to the disk; while it is, the writer's. */
+struct writing {
+	bool busy;
+	char *dir;
+	struct strbuf text;
+	int error;
+};
+
 /* Owned by the daemon. */
 struct joins {
 	struct loop *loop;
@@ -33,10 +48,15 @@ struct joins {
 	void *arg;
 	void (*installed)(void *arg, uint64_t generation, int error);
 	void *installed_arg;
-	uint64_t wanted, done; /* generations */
+	uint64_t wanted, applied, kept, done; /* generations; what is both of two is done */
+	uint64_t first_bad, last_bad; /* the kernel refused these, perhaps some between; 0: all is told */
+	int error;		      /* of the last of them */
+	bool refused;		      /* the kernel took the last generation not, or not whole */
+	struct jobs *writer;
+	struct writing writing;
+	bool keep_next; /* as soon as this one is written */
 	uint64_t kept_us;
 	bool renewed; /* something was learned again since it was kept */
-	bool refused; /* the kernel took the last generation not, or not whole */
 	struct loop_timer apply_timer, expire_timer;
 };
 
@@ -66,20 +86,37 @@ static void keep_one(void *arg, const struct addr *addr, const char *pattern, ui
 		pattern);
 }
 
+/* On the writer's thread. */
+static void write_kept(void *data)
+{
+	struct writing *writing = data;
+
+	writing->error = keep_write(writing->dir, "names", writing->text.text ? writing->text.text : "",
+		writing->text.len, true);
+}
+
+static void clear_writing(struct writing *writing)
+{
+	strbuf_clear(&writing->text);
+	free(writing->dir);
+	*writing = (struct writing){0};
+}
+
+/* What is known now, or, while the writer is busy, then. */
 static void keep(struct joins *joins)
 {
 	struct keeping keeping = {.now_us = loop_now_us(joins->loop), .real_s = time(NULL)};
-	const char *state_dir = joins->conf->setup.state_dir;
-	int error;
 
+	joins->keep_next = joins->writing.busy;
+	if (joins->keep_next)
+		return;
 	names_each_private(joins->names, keep_one, &keeping);
-	error = keep_write(state_dir, "names", keeping.text.text ? keeping.text.text : "", keeping.text.len, true);
-	if (error)
-		log_warning("cannot keep private names in %s/names: %s; a restart forgets them", state_dir,
-			strerror(-error));
-	strbuf_clear(&keeping.text);
 	joins->kept_us = keeping.now_us;
 	joins->renewed = false;
+	joins->writing = (struct writing){.busy = true,
+		.dir = mem_strdup(joins->conf->setup.state_dir),
+		.text = keeping.text};
+	jobs_submit(joins->writer, joins->wanted, write_kept, &joins->writing);
 }
 
 /* A clock that was set meanwhile neither opens what is closed for long nor closes it for ever. */
@@ -115,19 +152,50 @@ void joins_restore(struct names *names, const char *state_dir, uint64_t now_us)
 
 /* --- the kernel -------------------------------------------------------------------------------- */
 
+/* Whoever waits for what is both kept and applied. */
+static void tell(struct joins *joins)
+{
+	uint64_t both = joins->applied < joins->kept ? joins->applied : joins->kept;
+	int error = joins->first_bad && joins->first_bad <= both ? joins->error : 0;
+
+	if (both <= joins->done)
+		return;
+	joins->done = both;
+	if (joins->last_bad <= both)
+		joins->first_bad = joins->last_bad = 0;
+	if (joins->installed)
+		joins->installed(joins->installed_arg, both, error);
+}
+
 static void applied(void *arg, int error)
 {
 	struct request *request = arg;
 	struct joins *joins = request->joins;
-	uint64_t generation = request->generation;
 
-	free(request);
-	if (error)
+	if (error) {
 		log_error("cannot install the policies of a name: %s", strerror(-error));
-	joins->done = generation;
+		joins->error = error;
+		joins->first_bad = joins->first_bad ? joins->first_bad : request->generation;
+		joins->last_bad = request->generation;
+	}
 	joins->refused = error != 0;
-	if (joins->installed)
-		joins->installed(joins->installed_arg, generation, error);
+	joins->applied = request->generation;
+	free(request);
+	tell(joins);
+}
+
+static void written(void *arg, uint64_t generation)
+{
+	struct joins *joins = arg;
+
+	if (joins->writing.error)
+		log_warning("cannot keep private names in %s/names: %s; a restart forgets them",
+			joins->writing.dir, strerror(-joins->writing.error));
+	joins->kept = generation;
+	clear_writing(&joins->writing);
+	if (joins->keep_next)
+		keep(joins);
+	tell(joins);
 }
 
 /* All that one turn of the loop has brought, together. */
@@ -199,6 +267,7 @@ struct joins *joins_new(struct loop *loop, const struct conf *conf)
 	struct joins *joins = mem_new(struct joins);
 
 	joins->loop = loop;
+	joins->writer = jobs_new(loop, written, joins);
 	joins->names = names_new();
 	joins->apply_timer = (struct loop_timer){.fired = apply, .arg = joins};
 	joins->expire_timer = (struct loop_timer){.fired = expire, .arg = joins};
@@ -212,6 +281,11 @@ void joins_start(struct joins *joins, const struct joins_hooks *hooks, void *arg
 	joins->hooks = *hooks;
 	joins->arg = arg;
 	loop_timer_start(joins->loop, &joins->expire_timer, EXPIRE_US);
+}
+
+void joins_start_writer(struct joins *joins)
+{
+	jobs_start(joins->writer, 1);
 }
 
 void joins_listen(
@@ -248,6 +322,8 @@ void joins_free(struct joins *joins)
 		return;
 	loop_timer_stop(joins->loop, &joins->apply_timer);
 	loop_timer_stop(joins->loop, &joins->expire_timer);
+	jobs_free(joins->writer);
+	clear_writing(&joins->writing);
 	names_free(joins->names);
 	free(joins);
 }

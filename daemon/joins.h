@@ -3,10 +3,11 @@
  * What names in group files have made of addresses (policy/names.h), brought
  * into the kernel and kept over restarts (P3, P4).
  *
- *   learn ──new──▶ kept on disk (private) ──▶ lines applied ──▶ whoever waits goes on
+ *   learn ──new──┬─▶ kept on disk (private) ─┬─▶ whoever waits goes on
+ *                └─▶ lines applied ───────────┘
  *
  * A change is known by a generation: an answer that has brought one waits until
- * the data plane has acknowledged it.
+ * the data plane has acknowledged it and, restarts included, the disk has it.
  */
 #ifndef DAEMON_JOINS_H
 #define DAEMON_JOINS_H
@@ -30,7 +31,9 @@ struct joins *joins_new(struct loop *loop, const struct conf *conf);
 void joins_free(struct joins *joins);
 /* The hooks are used from now on. */
 void joins_start(struct joins *joins, const struct joins_hooks *hooks, void *arg);
-/* Who is told that all generations up to one are in the kernel (or refused by it: -errno). */
+/* The disk is written from now on, by a thread with the capabilities that the caller has now. */
+void joins_start_writer(struct joins *joins);
+/* Who is told that all generations up to one are kept and in the kernel (or refused by it: -errno). */
 void joins_listen(
 	struct joins *joins, void (*installed)(void *arg, uint64_t generation, int error), void *arg);
 

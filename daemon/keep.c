@@ -24,6 +24,17 @@ static int write_all(const char *path, const char *text, size_t len, bool lastin
 	return error;
 }
 
+/* A new name is on disk when its folder is. */
+static int sync_folder(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int error = fd >= 0 && fsync(fd) == 0 ? 0 : -errno;
+
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
 int keep_write(const char *state_dir, const char *name, const char *text, size_t len, bool lasting)
 {
 	char *path = mem_printf("%s/%s", state_dir, name);
@@ -34,6 +45,8 @@ int keep_write(const char *state_dir, const char *name, const char *text, size_t
 	error = write_all(fresh, text, len, lasting);
 	if (!error && rename(fresh, path) != 0)
 		error = -errno;
+	if (!error && lasting)
+		error = sync_folder(state_dir);
 	free(fresh);
 	free(path);
 	return error;

@@ -50,6 +50,11 @@ UNIT_TESTS += t/unit/daemon_jobs
 t_unit_daemon_jobs_SOURCES = t/unit/daemon_jobs.c daemon/jobs.c daemon/jobs.h t/tap.h
 t_unit_daemon_jobs_LDADD = $(LIB_LIBS)
 
+UNIT_TESTS += t/unit/daemon_joins
+t_unit_daemon_joins_SOURCES = t/unit/daemon_joins.c daemon/joins.c daemon/joins.h \
+	daemon/jobs.c daemon/jobs.h daemon/keep.c daemon/keep.h t/tap.h
+t_unit_daemon_joins_LDADD = libpolicy.a $(LIB_LIBS)
+
 UNIT_TESTS += t/unit/daemon_keylog
 t_unit_daemon_keylog_SOURCES = t/unit/daemon_keylog.c daemon/keylog.c daemon/keylog.h t/tap.h
 t_unit_daemon_keylog_LDADD = liboe.a
