@@ -160,6 +160,15 @@ static json_t *lines_of(const char *text)
 	return array;
 }
 
+static json_t *reservations(const struct daemon *daemon)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < daemon->warning_count; i++)
+		json_array_append_new(array, json_string(daemon->warnings[i]));
+	return array;
+}
+
 static void do_reload(struct client *client, const json_t *request)
 {
 	char *why = daemon_reload(client->control->daemon);
@@ -170,7 +179,8 @@ static void do_reload(struct client *client, const json_t *request)
 				      "the configuration does not load; the running one stays",
 				      "messages", lines_of(why)));
 	else
-		reply_result(client, json_pack("{s:b}", "reloaded", 1));
+		reply_result(client, json_pack("{s:b,s:o}", "reloaded", 1, "warnings",
+					     reservations(client->control->daemon)));
 	free(why);
 }
 

@@ -79,7 +79,8 @@ static void print_result(const struct command *command, const struct call *call,
 		putchar('\n');
 	} else if (command->show) {
 		command->show(result, &out);
-		fputs(out.text, stdout);
+		if (out.text)
+			fputs(out.text, stdout);
 	}
 	strbuf_clear(&out);
 }
@@ -155,13 +156,22 @@ static void show_rekey(const json_t *result, struct strbuf *out)
 		(long long)json_integer_value(json_object_get(result, "rekeying")));
 }
 
+static void show_reload(const json_t *result, struct strbuf *out)
+{
+	const json_t *warning;
+	size_t index;
+
+	json_array_foreach (json_object_get(result, "warnings"), index, warning)
+		strbuf_printf(out, "%s\n", json_string_value(warning) ? json_string_value(warning) : "?");
+}
+
 static const struct command commands[] = {
 	{"status", 0, 0, run_plain, show_status},
 	{"peers", 0, 0, run_plain, show_peers},
 	{"trace", 1, 1, run_trace, show_trace},
 	{"check", 0, 1, run_check, NULL},
 	{"import", 1, 1, run_import, NULL},
-	{"reload", 0, 0, run_plain, NULL},
+	{"reload", 0, 0, run_plain, show_reload},
 	{"down", 1, 1, run_to_host, show_down},
 	{"rekey", 1, 1, run_to_host, show_rekey},
 	{"flush", 0, 0, run_plain, NULL},

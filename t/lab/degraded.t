@@ -32,5 +32,11 @@ is_(a.ping(b, limit=3), 1, "with its secret")
 is_(len(wire.clear(a, b)), 0, "and nothing went in the clear, ever")
 
 a.oe_configure(policies=policies, forward=dns, auth="secret", secrets=': PSK "kept as well"\n')
-is_(a.oectl_run("reload").returncode, 0, "a good reload")
+reload = a.oectl_run("reload")
+is_((reload.returncode, reload.stdout), (0, ""), "a good reload")
 is_(a.oectl("status")["degraded"], False, "ends that")
+a.oe_configure(policies={**policies, "block": "192.0.2.99"}, forward=dns, auth="secret", secrets="",
+               setup="protostack=netkey")
+reload = a.oectl_run("reload")
+is_((reload.returncode, [word in reload.stdout for word in ("option 'protostack' has no effect", "there is no PSK")]),
+    (0, [True, True]), f"a reload with reservations tells them: {reload.stdout}")
