@@ -16,6 +16,7 @@
 struct caught {
 	unsigned in;  /* lines that drop inbound cleartext: closed ones, and those with a tunnel */
 	unsigned out; /* lines that trap or drop, and those with a tunnel */
+	unsigned closed; /* lines that are closed while no daemon runs, too */
 };
 
 /* A line in the order of prefixes: what encloses comes before what it holds. */
@@ -36,7 +37,8 @@ static struct caught catches(const struct policy_conn *conn)
 	const struct policy_traits *traits = policy_traits(conn->group);
 
 	return (struct caught){.in = traits->guards_inbound || traits->accepts,
-		.out = traits->traps || traits->drops || traits->accepts};
+		.out = traits->traps || traits->drops || traits->accepts,
+		.closed = traits->guards_inbound};
 }
 
 static int compare(const void *left, const void *right)
@@ -49,7 +51,14 @@ static int compare(const void *left, const void *right)
 
 static struct caught sum(struct caught a, struct caught b)
 {
-	return (struct caught){.in = a.in + b.in, .out = a.out + b.out};
+	return (struct caught){
+		.in = a.in + b.in, .out = a.out + b.out, .closed = a.closed + b.closed};
+}
+
+static struct caught rest(struct caught all, struct caught own)
+{
+	return (struct caught){
+		.in = all.in - own.in, .out = all.out - own.out, .closed = all.closed - own.closed};
 }
 
 /* Sorted lines [first, end) have one prefix: each is caught by the others, and by what is around.
@@ -61,8 +70,7 @@ static void spread(const struct nested *lines, size_t first, size_t end, struct 
 	for (size_t i = first; i < end; i++)
 		*all = sum(*all, lines[i].own);
 	for (size_t i = first; i < end; i++)
-		out[lines[i].index] = (struct caught){
-			.in = all->in - lines[i].own.in, .out = all->out - lines[i].own.out};
+		out[lines[i].index] = rest(*all, lines[i].own);
 }
 
 /* For each line of the configuration, what catches its traffic but itself. The caller frees. */
@@ -108,6 +116,7 @@ static struct dp_line to_dp_line(
 		.remote_port = line->remote_port,
 		.slot = policy_line_slot(line),
 		.closed = traits->guards_inbound,
+		.excepted = !traits->guards_inbound && caught.closed,
 		.in = caught.in ? DP_IN_ALLOW : DP_IN_NOTHING,
 		.out = caught.out ? DP_ALLOW : DP_NOTHING};
 
@@ -118,6 +127,14 @@ static struct dp_line to_dp_line(
 	else if (traits->traps)
 		out.out = conn->negotiation_pass ? DP_TRAP_PASS : DP_TRAP;
 	return out;
+}
+
+/* Whether a line has a place while no daemon runs; nothing that it installs may then wait for one. */
+static bool is_for_closed(struct dp_line *line)
+{
+	if (line->excepted)
+		line->out = DP_ALLOW;
+	return line->closed || line->excepted;
 }
 
 void lines_install(struct dataplane *dp, const struct policy_config *config,
@@ -133,7 +150,7 @@ void lines_install(struct dataplane *dp, const struct policy_config *config,
 		const struct policy_line *line = &config->lines[i];
 
 		lines[count] = to_dp_line(&config->conns[line->conn], line, caught[i]);
-		if (which == LINES_ALL || lines[count].closed)
+		if (which == LINES_ALL || is_for_closed(&lines[count]))
 			count++;
 	}
 	dp_set_masqueraded(dp, config->masqueraded, config->masqueraded_count);
@@ -181,8 +198,7 @@ static void note_line(void *arg, const struct policy_line *line)
 	struct looking *looking = arg;
 	struct lines_change *change = looking->change;
 	const struct policy_conn *conn = policy_conn_get(looking->policy, line->conn);
-	struct caught own = catches(conn), others = {.in = looking->all.in - own.in,
-						   .out = looking->all.out - own.out};
+	struct caught others = rest(looking->all, catches(conn));
 
 	if (!prefix_is_host(&line->remote))
 		return;

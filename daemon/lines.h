@@ -10,7 +10,7 @@ struct addrs;
 
 enum lines_which {
 	LINES_ALL,
-	LINES_CLOSED, /* only private and block (K5) */
+	LINES_CLOSED, /* only private and block, and exceptions to them (K5, K6) */
 };
 
 void lines_install(struct dataplane *dp, const struct policy_config *config,

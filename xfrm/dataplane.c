@@ -348,7 +348,7 @@ int dp_read_counters(struct dataplane *dp, const struct sa_pair *pair, struct dp
 
 static bool goes_at_stop(const struct mirrored *mirrored)
 {
-	return !entry_tag_is_closed(mirrored->entry.key.tag) || mirrored->of_flow;
+	return !entry_tag_stays(mirrored->entry.key.tag) || mirrored->of_flow;
 }
 
 static bool goes_at_flush(const struct mirrored *mirrored)

@@ -43,6 +43,8 @@ struct dp_line {
 	enum dp_stance out;
 	enum dp_inbound in;
 	bool closed; /* private or block: stays when the daemon stops (K5), fails closed */
+	/* Not closed, but within what is: when the daemon stops it stays open, as it would be elsewhere (K6). */
+	bool excepted;
 };
 
 #define DP_LINE_MAX 0xfffffu

@@ -79,12 +79,14 @@ struct entry_key desired_key(const struct dp_line *line, enum entry_dir dir, con
 	return key;
 }
 
+/* What a line has for every host of its prefix; an exception's stays as long as what it is one to. */
 static void add_line(struct desired *desired, const struct dp_line *line, enum entry_dir dir,
 	const struct prefix *local, enum entry_action action, enum entry_sub sub)
 {
 	struct entry entry = {.priority = entry_priority(line->slot, sub), .action = action};
 
 	entry.key = desired_key(line, dir, local);
+	entry.key.tag = entry_tag(line->id, line->closed || line->excepted);
 	desired_add(desired, &entry);
 }
 
@@ -163,6 +165,8 @@ static void add_wide(const struct dataplane *dp, struct desired *desired, const 
 		add_line(desired, line, ENTRY_OUT, &any, ENTRY_BLOCK, ENTRY_CLOSING);
 	else if (line->out == DP_ALLOW)
 		add_line(desired, line, ENTRY_OUT, &any, ENTRY_ALLOW, ENTRY_LINE);
+	else if (line->excepted)
+		add_line(desired, line, ENTRY_OUT, &any, ENTRY_ALLOW, ENTRY_CLOSING);
 }
 
 void desired_add_line(const struct dataplane *dp, struct desired *desired, const struct dp_line *line)

@@ -3,12 +3,12 @@
 #include "xfrm/entry.h"
 
 #define LINE_BITS 20
-#define CLOSED_BIT (1u << LINE_BITS)
+#define STAYS_BIT (1u << LINE_BITS)
 #define MAGIC_SHIFT (LINE_BITS + 1)
 
-uint32_t entry_tag(uint32_t line, bool closed)
+uint32_t entry_tag(uint32_t line, bool stays)
 {
-	return ENTRY_MAGIC << MAGIC_SHIFT | (closed ? CLOSED_BIT : 0) | (line & DP_LINE_MAX);
+	return ENTRY_MAGIC << MAGIC_SHIFT | (stays ? STAYS_BIT : 0) | (line & DP_LINE_MAX);
 }
 
 bool entry_tag_is_ours(uint32_t tag)
@@ -21,9 +21,9 @@ uint32_t entry_tag_line(uint32_t tag)
 	return tag & DP_LINE_MAX;
 }
 
-bool entry_tag_is_closed(uint32_t tag)
+bool entry_tag_stays(uint32_t tag)
 {
-	return tag & CLOSED_BIT;
+	return tag & STAYS_BIT;
 }
 
 uint32_t entry_priority(uint32_t slot, enum entry_sub sub)

@@ -12,7 +12,7 @@
  *       3 established, and the sink of one packet (waiting.c)
  *       4 hold, pass or block of one host, and its trap where the line is spread (K10)
  *       8 the line's trap or allow   10 its pass to the masquerading
- *       12 the line's closing block
+ *       12 for whom there is no trap: the line's closing block, or the pass of an exception
  *
  * A host's policies sit in the slot of its line (K11), so that a more exact
  * line is never overridden by a tunnel of a wider one.
@@ -39,12 +39,12 @@ enum entry_sub {
 	ENTRY_CLOSING = 12,
 };
 
-/* The tag: 11 bits of magic, whether the line is closed (K5), the line (0: exemption). */
+/* The tag: 11 bits of magic, whether the policy stays when the daemon stops (K5), the line (0: exemption). */
 #define ENTRY_MAGIC 0x5e9u
-uint32_t entry_tag(uint32_t line, bool closed);
+uint32_t entry_tag(uint32_t line, bool stays);
 bool entry_tag_is_ours(uint32_t tag);
 uint32_t entry_tag_line(uint32_t tag);
-bool entry_tag_is_closed(uint32_t tag);
+bool entry_tag_stays(uint32_t tag);
 
 uint32_t entry_priority(uint32_t slot, enum entry_sub sub);
 /* Whether one of ours belongs to a host, and not to a line. */

@@ -92,6 +92,39 @@ is_(a.oe_run("--flush").returncode, 0, "oe-resolverd --flush")
 for to in (a.v4, a.v6):
     ok(gets(datagrams, b, to, "flushed"), "opens what was closed")
 
+# --- exceptions to what is private: a clear host, and one that may be had in the clear ------------------
+wide = {"private": ["192.0.2.0/28", "2001:db8::/124"], "clear": [f"{b.v4}/32", f"{b.v6}/128"],
+        "private-or-clear": [f"{c.v4}/32", f"{c.v6}/128"]}
+a.oe(policies=wide, extra="retransmit-timeout=1s")
+c.serve()
+
+
+def excepted(label):
+    for host in (b, c):
+        for to in (host.v4, host.v6):
+            ok(a.tcp_connect(to, limit=LIMIT), f"{label}: {host.name}, which is an exception to private, is reached at {to}")
+        ok(host.udp_send(a.v4, 9, label.encode()) and comes(datagrams, LIMIT) == label, f"{label}: and reaches us")
+    mark = wire.now()
+    is_(a.ping("192.0.2.9", limit=0.5), 0, f"{label}: its neighbour is not")
+    is_(len(wire.clear(a, "192.0.2.9", since=mark)), 0, f"{label}: nothing to that is in the clear")
+
+
+excepted("a daemon runs")
+a.oe_daemon.stop()
+excepted("it was stopped")
+a.oe_start()
+a.oe_daemon.kill()
+is_(a.oe_run("--release").returncode, 0, "kill -9, and oe-resolverd --release")
+excepted("released")
+a.reboot(lambda: is_(a.oe_run("--closed").returncode, 0, "closed at boot"))
+datagrams = listen(a, 9)
+excepted("closed at boot")
+a.oe_start()
+excepted("a daemon again")
+a.oe_daemon.stop()
+is_(a.oe_run("--flush").returncode, 0, "oe-resolverd --flush")
+a.oe_configure(policies={"private": [f"{b.v4}/32", f"{b.v6}/128"]}, extra="retransmit-timeout=2s")
+
 # --- closed before there is a link, and no daemon ----------------------------------------------------
 a.reboot(lambda: is_(a.oe_run("--closed").returncode, 0, "oe-resolverd --closed before there is a link"))
 datagrams = listen(a, 9)

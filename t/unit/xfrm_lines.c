@@ -361,15 +361,32 @@ static bool is_ours_and_open(const struct entry *entry)
 	return is_ours(entry) && !is_closed(entry) && !is_exemption(entry);
 }
 
+/* A line within a closed one, as daemon/lines.c has it. */
+static struct dp_line make_exception(uint32_t id, enum kind kind, const char *prefix)
+{
+	struct dp_line line = make_line(id, kind, prefix, 0, 0);
+
+	line.excepted = true;
+	line.in = DP_IN_ALLOW;
+	return line;
+}
+
 static void test_stop(void)
 {
+	static const char *const exceptions[] = {"10.1.3.9", "10.1.4.10", "10.1.5.1"};
 	struct dp_line lines[] = {make_line(1, PRIVATE, "10.1.0.0/16", 0, 0),
 		make_line(2, PRIVATE_OR_CLEAR, "10.2.0.0/16", 0, 0),
-		make_line(3, BLOCK, "10.4.0.0/16", 0, 0), make_line(4, PRIVATE, "10.6.0.1/32", 0, 0)};
-	struct dp_flow flow = make_flow(4, "10.6.0.1");
+		make_line(3, BLOCK, "10.4.0.0/16", 0, 0), make_line(4, PRIVATE, "10.6.0.1/32", 0, 0),
+		make_exception(5, CLEAR, "10.1.3.0/24"), make_exception(6, PRIVATE_OR_CLEAR, "10.1.4.0/24"),
+		make_exception(7, PRIVATE_OR_CLEAR, "10.1.5.1/32")};
+	struct dp_flow flow = make_flow(4, "10.6.0.1"), held = make_flow(7, "10.1.5.1");
 	intmax_t exemptions;
 
-	set_lines(lines, 4);
+	set_lines(lines, ARRAY_LEN(lines));
+	acquires = 0;
+	send_udp("10.1.4.9", 9);
+	ok(wait_for(&acquires, 1) && last_acquire.line == 6, "private-or-clear within private has its trap");
+	dp_hold(dp, &held, NULL, NULL);
 	exemptions = (intmax_t)count_policies(is_exemption);
 	dp_hold(dp, &flow, NULL, NULL); /* nobody asks */
 	dp_stop(dp, take_answer, NULL);
@@ -382,6 +399,10 @@ static void test_stop(void)
 	send_udp("10.6.0.1", 9);
 	is_int(on_wire("10.1.0.30", 0) + on_wire("10.6.0.1", 0), 0, "private is closed, a held host of it too");
 	is_int(send_udp("10.4.0.9", 9), EPERM, "block is closed");
+	for (size_t i = 0; i < ARRAY_LEN(exceptions); i++) {
+		is_int(send_udp(exceptions[i], 10), 0, "an exception to private (K6)");
+		is_int(on_wire(exceptions[i], 1), 1, "is open");
+	}
 	dp_close(dp);
 	plane_open();
 	dp_flush(dp, take_answer, NULL);

@@ -354,7 +354,7 @@ static __attribute__((unused)) bool is_ours(const struct entry *entry)
 
 static __attribute__((unused)) bool is_closed(const struct entry *entry)
 {
-	return is_ours(entry) && entry_tag_is_closed(entry->key.tag);
+	return is_ours(entry) && entry_tag_stays(entry->key.tag);
 }
 
 /* --- packets --------------------------------------------------------------------------------------------- */
