@@ -32,6 +32,7 @@ struct model {
 
 static struct model model;
 static struct ike_keys keys;
+static struct ike engine;
 static struct ike_sa sa;
 static uint8_t sealed[IKE_SEALED_MAX], plain[IKE_MESSAGE_MAX];
 
@@ -46,7 +47,7 @@ static struct ike_keys make_keys(uint8_t kind)
 	static const struct ike_chosen ciphers[] = {
 		{.encr = IKE_ENCR_AES_GCM_16, .key_bits = 256},
 		{.encr = IKE_ENCR_AES_CBC, .key_bits = 128, .integ = IKE_INTEG_HMAC_SHA2_256_128},
-		{.encr = IKE_ENCR_CHACHA20_POLY1305, .key_bits = 256},
+		{.encr = IKE_ENCR_CHACHA20_POLY1305},
 	};
 	struct ike_chosen chosen = ciphers[kind % 3];
 	struct ike_nonce nonce = {.len = IKE_NONCE_MIN};
@@ -125,6 +126,7 @@ static void check_bounds(void)
 		have += set->pieces[i].data != NULL;
 	}
 	demand(bytes == set->bytes && bytes <= IKE_MESSAGE_MAX && bytes == model.bytes);
+	demand(engine.pieces == set && engine.piece_bytes >= bytes);
 	demand(have == set->have && have < set->total && set->total == model.total);
 }
 
@@ -255,6 +257,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	keys = make_keys(reader_u8(&r));
 	memset(&sa, 0, sizeof(sa));
 	memset(&model, 0, offsetof(struct model, content));
+	sa.ike = &engine;
 	sa.keys = &keys;
 	sa.fragments = true;
 	sa.path.remote.addr.family = ADDR_IPV4;
@@ -274,6 +277,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		check_bounds();
 	}
 	ike_pieces_clear(&sa);
+	demand(engine.piece_bytes == 0 && !engine.pieces);
+	heap_remove(&engine.due, &sa.due);
+	heap_clear(&engine.due);
 	ike_keys_clear(&keys);
 	return 0;
 }
