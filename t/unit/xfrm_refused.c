@@ -52,18 +52,18 @@ static struct dp_line lines[6];
 struct host {
 	const char *remote;
 	uint32_t line;
-	bool closed;
+	bool closed, wide;
 	const char *what;
 };
 
 /* A line that is wide, of one host, and spread (K10). */
 static const struct host hosts[] = {
-	{"10.1.0.9", 1, true, "private, wide"},
-	{"10.3.0.1", 3, true, "private, one host"},
-	{"10.5.0.1", 5, true, "private, spread"},
-	{"10.2.0.9", 2, false, "private-or-clear, wide"},
-	{"10.4.0.1", 4, false, "private-or-clear, one host"},
-	{"10.6.0.1", 6, false, "private-or-clear, spread"},
+	{"10.1.0.9", 1, true, true, "private, wide"},
+	{"10.3.0.1", 3, true, false, "private, one host"},
+	{"10.5.0.1", 5, true, false, "private, spread"},
+	{"10.2.0.9", 2, false, true, "private-or-clear, wide"},
+	{"10.4.0.1", 4, false, false, "private-or-clear, one host"},
+	{"10.6.0.1", 6, false, false, "private-or-clear, spread"},
 };
 
 static struct standing baseline;
@@ -206,10 +206,11 @@ static bool live_refused(const struct host *host, unsigned number, unsigned coun
 	good = answer_of_request() == 0 && good;
 	dp_idle(dp, &flow, take_answer, NULL);
 	good = answer_of_request() == 0 && good;
-	if (!as_before() || !good)
+	good = as_before() && good;
+	if (!good)
 		diag("%s: request %u and %u more %s", host->what, number, count - 1,
 			only_the_answer ? "carried out, the answer lost" : "refused");
-	return as_before() && good;
+	return good;
 }
 
 static void test_life(const struct host *host, unsigned count, bool only_the_answer)
@@ -284,7 +285,8 @@ int main(void)
 	begin();
 	for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
 		test_life(&hosts[i], 1, false);
-		test_life(&hosts[i], 3, false);
+		if (hosts[i].wide)
+			test_life(&hosts[i], 3, false);
 		test_life(&hosts[i], 1, true);
 	}
 	test_start();
