@@ -272,7 +272,7 @@ static double time_of_signatures(const struct cert_identity *identity, const str
 		cert_sign(identity, SIGN_HASHES_OURS, false, octets, sizeof(octets), &proof, why);
 		cert_check_signature(&chain->certs[0], CERT_KEY_ANY, false, proof.method, proof.data,
 			proof.len, octets, sizeof(octets), why);
-		cert_verify(trust, chain, IKE_ID_DER_ASN1_DN, subject, len, why);
+		cert_verify(trust, chain, IKE_ID_DER_ASN1_DN, subject, len, NULL, why);
 	}
 	return (now_s() - began) / count;
 }

@@ -189,14 +189,6 @@ static void note_ppk(char why[CERT_WHY])
 		snprintf(why + len, CERT_WHY - len, ", or it has another PPK");
 }
 
-/* What is kept of a peer's certificate. */
-static void note_cert(struct auth_task *task)
-{
-	task->serials = cert_serials_new(task->trust, &task->chain);
-	if (task->wants_hosts)
-		task->hosts = cert_hosts_of(&task->chain.certs[0]);
-}
-
 static void run_signature(struct auth_task *task, const uint8_t *octets, size_t len)
 {
 	struct sign_proof proof;
@@ -204,14 +196,12 @@ static void run_signature(struct auth_task *task, const uint8_t *octets, size_t 
 	if (task->is_claim) {
 		/* The chain first: its reason says more than a wrong signature's. */
 		task->good = cert_verify(task->trust, &task->chain, task->id[0], task->id + 4,
-				     task->id_len - 4, task->why) &&
+				     task->id_len - 4, &task->kept, task->why) &&
 			     cert_check_signature(&task->chain.certs[0], task->keys,
 				     task->allow_sha1, task->method, task->proof, task->proof_len,
 				     octets, len, task->why);
 		if (!task->good && task->has_ppk)
 			note_ppk(task->why);
-		if (task->good)
-			note_cert(task);
 		return;
 	}
 	task->good = cert_sign(
@@ -242,8 +232,8 @@ void auth_task_clear(struct auth_task *task)
 {
 	free(task->message);
 	free(task->proof);
-	free(task->hosts);
-	free(task->serials);
+	free(task->kept.hosts);
+	free(task->kept.serials);
 	cert_chain_clear(&task->chain);
 	secret_wipe(task, sizeof(*task));
 }

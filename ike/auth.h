@@ -47,13 +47,8 @@ struct auth_task {
 	uint8_t method;
 	uint8_t *proof; /* owned */
 	size_t proof_len;
-	/*
-	 * The verdict; when a certificate is good, what revocation lists would call its chain and,
-	 * if they are wanted, its hosts; owned.
-	 */
-	bool wants_hosts;
-	struct cert_hosts *hosts;
-	struct cert_serials *serials;
+	struct cert_kept kept; /* of a chain that is good, whether AUTH is or not; owned */
+	/* The verdict. */
 	bool good;
 	char why[CERT_WHY]; /* when it is not; may be empty */
 };

@@ -230,7 +230,7 @@ static bool choose_way(struct ike_sa *sa, struct auth_task *task, bool own)
 		else if (!own && trust)
 			auth_task_by_cert(task, trust, conn->remote_keys, conn->allow_sha1,
 				&sa->handshake->work->peer_chain);
-		task->wants_hosts = !own && conn->verify_name;
+		task->kept.wants_hosts = !own && conn->verify_name;
 		return own ? identity != NULL : trust != NULL;
 	case IKE_AUTH_NEVER:
 	case IKE_AUTH_UNAVAILABLE:
@@ -360,9 +360,8 @@ bool ike_peer_auth_good(struct ike_sa *sa)
 		ike_note_detail(sa, task->why);
 		return false;
 	}
-	sa->hosts = task->hosts;
-	sa->serials = task->serials;
-	task->hosts = NULL;
-	task->serials = NULL;
+	sa->hosts = task->kept.hosts;
+	sa->serials = task->kept.serials;
+	task->kept = (struct cert_kept){0};
 	return is_still_permitted(sa, task) && is_admitted(sa);
 }

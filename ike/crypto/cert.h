@@ -131,12 +131,20 @@ struct cert_serials *cert_serials_copy(const struct cert_serials *serials); /* o
  */
 bool cert_trust_permits(const struct cert_trust *trust, const struct cert_serials *serials);
 
+/* What is kept of a chain that is good; owned by the caller. */
+struct cert_kept {
+	bool wants_hosts; /* said before */
+	struct cert_hosts *hosts;
+	struct cert_serials *serials;
+};
+
 /*
- * Whether a peer's chain leads to one of the CAs, is valid now, may be used
- * for IKE, is on no revocation list and carries the identity. True, or false with the reason in `why`.
+ * Whether a peer's chain leads to one of the CAs, is valid now, may be used for IKE, is on no
+ * revocation list and carries the identity. True, and `kept` (may be NULL) is filled in, or
+ * false with the reason in `why`.
  */
 #define CERT_WHY 160
 bool cert_verify(const struct cert_trust *trust, const struct cert_chain *chain, uint8_t id_type,
-	const uint8_t *id, size_t id_len, char why[CERT_WHY]);
+	const uint8_t *id, size_t id_len, struct cert_kept *kept, char why[CERT_WHY]);
 
 #endif

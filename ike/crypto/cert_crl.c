@@ -310,10 +310,8 @@ static void mark_path(const struct cert_trust *trust, gnutls_x509_crt_t *certs, 
 		marked[i] = marked[i] && !cert_trust_has(trust, certs[i]);
 }
 
-struct cert_serials *cert_serials_new(const struct cert_trust *trust, const struct cert_chain *chain)
+struct cert_serials *cert_serials_read(const struct cert_trust *trust, gnutls_x509_crt_t *certs, size_t count)
 {
-	gnutls_x509_crt_t certs[CERT_CHAIN_MAX];
-	size_t count = cert_import_chain(chain, certs);
 	struct cert_serials *serials = mem_zalloc(sizeof(*serials) + count * sizeof(serials->list[0]));
 	bool marked[CERT_CHAIN_MAX];
 
@@ -322,8 +320,18 @@ struct cert_serials *cert_serials_new(const struct cert_trust *trust, const stru
 	for (size_t i = 0; i < count; i++) {
 		if (marked[i])
 			serials->list[serials->count++] = serial_of(certs[i]);
-		gnutls_x509_crt_deinit(certs[i]);
 	}
+	return serials;
+}
+
+struct cert_serials *cert_serials_new(const struct cert_trust *trust, const struct cert_chain *chain)
+{
+	gnutls_x509_crt_t certs[CERT_CHAIN_MAX];
+	size_t count = cert_import_chain(chain, certs);
+	struct cert_serials *serials = cert_serials_read(trust, certs, count);
+
+	for (size_t i = 0; i < count; i++)
+		gnutls_x509_crt_deinit(certs[i]);
 	return serials;
 }
 

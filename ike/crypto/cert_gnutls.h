@@ -47,6 +47,10 @@ int cert_import_list(const void *data, size_t len, gnutls_x509_crt_t **out);
 void cert_list_free(gnutls_x509_crt_t *list, size_t count);
 /* The certificates of a chain, 0 when one of them is none; the caller deinits each. */
 size_t cert_import_chain(const struct cert_chain *chain, gnutls_x509_crt_t certs[CERT_CHAIN_MAX]);
+/* cert_hosts_of(), cert_serials_new() and cert_covers() of what was imported. */
+struct cert_hosts *cert_hosts_read(gnutls_x509_crt_t cert);
+struct cert_serials *cert_serials_read(const struct cert_trust *trust, gnutls_x509_crt_t *certs, size_t count);
+bool cert_has_id(gnutls_x509_crt_t cert, uint8_t id_type, const uint8_t *id, size_t len);
 bool cert_trust_has(const struct cert_trust *trust, gnutls_x509_crt_t ca);
 /* Revocation lists: to another set, which has none; away with them. */
 void cert_trust_copy_crls(struct cert_trust *trust, const struct cert_trust *from);

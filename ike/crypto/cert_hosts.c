@@ -88,29 +88,29 @@ static void read_entries(const gnutls_datum_t *extension, struct writer *w)
 	gnutls_subject_alt_names_deinit(names);
 }
 
-static void read_cert(gnutls_x509_crt_t cert, struct writer *w)
+struct cert_hosts *cert_hosts_read(gnutls_x509_crt_t cert)
 {
+	uint8_t room[HOSTS_MAX];
+	struct writer w = writer_init(room, sizeof(room));
 	gnutls_datum_t extension = {0};
+	struct cert_hosts *hosts;
 
-	if (gnutls_x509_crt_get_extension_by_oid2(cert, SUBJECT_ALT_NAME, 0, &extension, NULL) == 0)
-		read_entries(&extension, w);
+	if (cert && gnutls_x509_crt_get_extension_by_oid2(cert, SUBJECT_ALT_NAME, 0, &extension, NULL) == 0)
+		read_entries(&extension, &w);
 	gnutls_free(extension.data);
+	hosts = mem_zalloc(sizeof(*hosts) + w.len);
+	hosts->len = w.len;
+	memcpy(hosts->entries, room, w.len);
+	return hosts;
 }
 
 struct cert_hosts *cert_hosts_of(const struct cert_der *der)
 {
-	uint8_t room[HOSTS_MAX];
-	struct writer w = writer_init(room, sizeof(room));
 	gnutls_x509_crt_t cert = cert_import(der);
-	struct cert_hosts *hosts;
+	struct cert_hosts *hosts = cert_hosts_read(cert);
 
-	if (cert) {
-		read_cert(cert, &w);
+	if (cert)
 		gnutls_x509_crt_deinit(cert);
-	}
-	hosts = mem_zalloc(sizeof(*hosts) + w.len);
-	hosts->len = w.len;
-	memcpy(hosts->entries, room, w.len);
 	return hosts;
 }
 

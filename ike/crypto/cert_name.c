@@ -262,7 +262,7 @@ static bool has_alternative(gnutls_x509_crt_t cert, unsigned kind, const uint8_t
 	}
 }
 
-static bool covers(gnutls_x509_crt_t cert, uint8_t type, const uint8_t *id, size_t len)
+bool cert_has_id(gnutls_x509_crt_t cert, uint8_t type, const uint8_t *id, size_t len)
 {
 	switch (type) {
 	case IKE_ID_DER_ASN1_DN:
@@ -281,7 +281,7 @@ static bool covers(gnutls_x509_crt_t cert, uint8_t type, const uint8_t *id, size
 bool cert_covers(const struct cert_der *der, uint8_t id_type, const uint8_t *id, size_t len)
 {
 	gnutls_x509_crt_t cert = cert_import(der);
-	bool good = cert && covers(cert, id_type, id, len);
+	bool good = cert && cert_has_id(cert, id_type, id, len);
 
 	if (cert)
 		gnutls_x509_crt_deinit(cert);

@@ -281,7 +281,7 @@ size_t cert_import_chain(const struct cert_chain *chain, gnutls_x509_crt_t certs
 }
 
 bool cert_verify(const struct cert_trust *trust, const struct cert_chain *chain, uint8_t id_type,
-	const uint8_t *id, size_t id_len, char why[CERT_WHY])
+	const uint8_t *id, size_t id_len, struct cert_kept *kept, char why[CERT_WHY])
 {
 	gnutls_x509_crt_t certs[CERT_CHAIN_MAX];
 	size_t count = cert_import_chain(chain, certs);
@@ -293,9 +293,13 @@ bool cert_verify(const struct cert_trust *trust, const struct cert_chain *chain,
 		return false;
 	}
 	good = path_good(trust, certs, count, why) && is_unrevoked(trust, certs, count, why) && leaf_good(certs[0], why);
-	if (good && !cert_covers(&chain->certs[0], id_type, id, id_len)) {
+	if (good && !cert_has_id(certs[0], id_type, id, id_len)) {
 		tell(certs[0], "it does not carry the identity that the peer claims", why);
 		good = false;
+	}
+	if (good && kept) {
+		kept->serials = cert_serials_read(trust, certs, count);
+		kept->hosts = kept->wants_hosts ? cert_hosts_read(certs[0]) : NULL;
 	}
 	for (size_t i = 0; i < count; i++)
 		gnutls_x509_crt_deinit(certs[i]);

@@ -162,7 +162,7 @@ static void judge(const struct scene *scene)
 		read_subject(scene, &scene->chain.certs[i]);
 	}
 	/* A refusal has its reason, in printable characters. */
-	if (!cert_verify(scene->trust, &scene->chain, id_type, id, id_len, why)) {
+	if (!cert_verify(scene->trust, &scene->chain, id_type, id, id_len, NULL, why)) {
 		demand(why[0] && memchr(why, 0, sizeof(why)) != NULL);
 		demand_printable(why);
 	}

@@ -34,7 +34,7 @@ static bool verify(const struct cert_chain *chain, uint8_t type, const void *id,
 	char why[CERT_WHY])
 {
 	why[0] = '\0';
-	return cert_verify(trust, chain, type, id, len, why);
+	return cert_verify(trust, chain, type, id, len, NULL, why);
 }
 
 static bool verify_one(const struct pki_cert *cert, char why[CERT_WHY])

@@ -61,7 +61,7 @@ static size_t add_list(const struct pki_crl *how, const struct pki_cert *issuer,
 static bool verify(const struct cert_chain *chain)
 {
 	why[0] = '\0';
-	return cert_verify(trust, chain, IKE_ID_FQDN, (const uint8_t *)fqdn, strlen(fqdn), why);
+	return cert_verify(trust, chain, IKE_ID_FQDN, (const uint8_t *)fqdn, strlen(fqdn), NULL, why);
 }
 
 static bool good(const struct pki_cert *cert)
