@@ -37,6 +37,7 @@ struct bonds {
 	void *arg;
 	struct bond *by_addr;
 	size_t next_sweep; /* at so many addresses */
+	uint64_t swept_us;
 };
 
 struct bonds *bonds_new(bool (*in_use)(void *arg, const struct addr *addr), void *arg)
@@ -109,9 +110,18 @@ static void sweep(struct bonds *bonds, uint64_t now_us)
 		if (is_over(bond, now_us))
 			free_bond(bonds, bond);
 	}
+	bonds->swept_us = now_us;
 	bonds->next_sweep = 2u * HASH_COUNT(bonds->by_addr);
 	if (bonds->next_sweep < FIRST_SWEEP)
 		bonds->next_sweep = FIRST_SWEEP;
+}
+
+/* A full table is swept once a second: whoever has it filled costs us no more. */
+static bool wants_sweep(const struct bonds *bonds, uint64_t now_us)
+{
+	size_t count = HASH_COUNT(bonds->by_addr);
+
+	return count >= BONDS_MAX ? now_us - bonds->swept_us >= SECOND_US : count >= bonds->next_sweep;
 }
 
 /* NULL when there are too many. */
@@ -121,7 +131,7 @@ static struct bond *want(struct bonds *bonds, const struct addr *addr, uint64_t 
 
 	if (bond)
 		return bond;
-	if (HASH_COUNT(bonds->by_addr) >= bonds->next_sweep || HASH_COUNT(bonds->by_addr) >= BONDS_MAX)
+	if (wants_sweep(bonds, now_us))
 		sweep(bonds, now_us);
 	if (HASH_COUNT(bonds->by_addr) >= BONDS_MAX)
 		return NULL;

@@ -55,7 +55,8 @@ static void keep(struct loop_timer *timer)
 
 	bonds_file_write(verify->bonds, verify->state_dir, loop_now_us(verify->loop), time(NULL));
 	verify->changed = false;
-	loop_timer_start(verify->loop, timer, BONDS_FILE_S * SECOND_US);
+	if (verify->on)
+		loop_timer_start(verify->loop, timer, BONDS_FILE_S * SECOND_US);
 }
 
 static void keep_soon(struct verify *verify)

@@ -156,6 +156,20 @@ static void test_many(void)
 	pki_free(cert);
 }
 
+/* Not even people are shown half of a name. */
+static void test_nul(void)
+{
+	static const struct pki_san sans[] = {{"www.example.org\0.evil.example", 29, false}, {NULL, 0, false}};
+	struct pki_cert *cert = issue(sans, false);
+	struct cert_hosts *hosts = cert_hosts_of(&cert->der);
+	char *text = cert_hosts_format(hosts);
+
+	is_str(text, "no host", "a name with a NUL is none");
+	free(text);
+	free(hosts);
+	pki_free(cert);
+}
+
 static void test_broken(void)
 {
 	static uint8_t noise[] = {0x30, 0x82, 0xff, 0xff, 0x00};
@@ -175,6 +189,7 @@ int main(void)
 	test_subject();
 	test_addresses();
 	test_many();
+	test_nul();
 	test_broken();
 	pki_free(ca);
 	return tap_done();
