@@ -22,7 +22,7 @@ my %doors = (
 	qr{^ev\.h$} => qr{^lib/loop\.c$},
 	qr{^unbound} => qr{^resolver/upstream\.c$},
 	qr{^(?:gnutls|nettle|gmp)} => qr{^(?:ike/crypto/|t/pki\.c$|t/fuzz/fuzz_cert\.c$|t/unit/ike_crypto\.c$)},
-	qr{^netlink/} => qr{^xfrm/},
+	qr{^netlink/} => qr{^(?:xfrm/|t/unit/xfrm_refused\.c$)},
 	qr{^jansson} => qr{^(?:daemon|oectl|t)/},
 	qr{^systemd/} => qr{^daemon/},
 );
