@@ -15,7 +15,7 @@
 
 #define SECOND_US UINT64_C(1000000)
 /* Names that come together are written together. */
-#define GATHER_US (5 * SECOND_US)
+#define GATHER_US (2 * SECOND_US)
 
 /* Owned by the trigger. */
 struct verify {
