@@ -399,7 +399,7 @@ static void want(struct policy *policy, size_t first, size_t end)
 static void bring_up(struct policy *policy, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		policy_child_up(policy, started[i], ++clock_us);
+		policy_child_up(policy, started[i], true, ++clock_us);
 	policy_tick(policy, ++clock_us);
 }
 

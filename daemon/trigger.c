@@ -318,8 +318,9 @@ static void close_idle(void *arg, struct tunnel *tunnel)
 	ike_close_idle(trigger->ike, tunnel->child.id, now(trigger));
 }
 
-static void event_up(struct trigger *trigger, const struct ike_child *child)
+static void event_up(struct trigger *trigger, const struct ike_event *event)
 {
+	const struct ike_child *child = event->child;
 	struct tunnel *tunnel = tunnels_find(&trigger->tunnels, child->id);
 	char what[POLICY_REASON];
 
@@ -329,10 +330,10 @@ static void event_up(struct trigger *trigger, const struct ike_child *child)
 	if (tunnel)
 		tunnel->up = true;
 	if (tunnel && tunnel->flow.part)
-		policy_part_up(trigger->policy, child->user, child->role == IKE_INITIATOR,
+		policy_part_up(trigger->policy, child->user, event->ends,
 			tell_traffic(&child->pair, what, sizeof(what)), now(trigger));
 	else
-		policy_child_up(trigger->policy, child->user, now(trigger));
+		policy_child_up(trigger->policy, child->user, event->ends, now(trigger));
 	/* N6: a host that comes to us is there, for its other lines, too. */
 	if (child->role == IKE_RESPONDER)
 		policy_forget_failures(trigger->policy, &child->path.remote.addr, now(trigger));
@@ -381,7 +382,7 @@ static void take_event(void *arg, const struct ike_event *event)
 		tell_stage(trigger->parts.trace, event, now(trigger));
 		break;
 	case IKE_EVENT_UP:
-		event_up(trigger, event->child);
+		event_up(trigger, event);
 		break;
 	case IKE_EVENT_CHILDLESS_UP: /* not asked for here */
 		break;

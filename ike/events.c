@@ -124,6 +124,7 @@ void ike_tell_up(struct ike_child_sa *child)
 
 	event.user = child->pub.user;
 	event.child = &child->pub;
+	event.ends = child->sa->role == IKE_INITIATOR && !child->sa->reported;
 	child->sa->reported = true;
 	tell(child->sa, &event);
 }
@@ -132,6 +133,7 @@ void ike_tell_childless(struct ike_sa *sa)
 {
 	struct ike_event event = event_of(sa, IKE_EVENT_CHILDLESS_UP);
 
+	event.ends = !sa->reported;
 	sa->reported = true;
 	tell(sa, &event);
 }
@@ -145,6 +147,7 @@ void ike_tell_failed(struct ike_sa *sa, enum ike_reason reason)
 		return;
 	sa->reported = true;
 	sa->ike->counters.failed++;
+	event.ends = true;
 	event.reason = reason;
 	event.detail = sa->detail;
 	tell(sa, &event);

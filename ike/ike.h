@@ -99,6 +99,7 @@ struct ike_event {
 	struct path path;
 	enum ike_stage stage;
 	enum ike_reason reason;
+	bool ends; /* UP, CHILDLESS_UP, FAILED: what ike_initiate() began is over with it */
 	const char *detail; /* FAILED, REFUSED: more of the reason; NULL if there is no more */
 	const struct ike_child *child; /* UP, CHILD_DOWN, CHILD_MOVED */
 };

@@ -232,7 +232,14 @@ void flow_start(struct policy *policy, struct flow *flow, enum policy_trigger tr
 	flow->info.trigger = trigger;
 	flow_set_state(policy, flow, POLICY_NEGOTIATING, policy_trigger_name(trigger));
 	policy->ops.hold(policy->arg, &flow->info);
+	flow->begun = true;
 	policy->ops.initiate(policy->arg, &flow->info);
+}
+
+void flow_wait_on(struct policy *policy, struct flow *flow)
+{
+	flow_set_state(policy, flow, POLICY_NEGOTIATING, "our own negotiation goes on");
+	policy->ops.hold(policy->arg, &flow->info);
 }
 
 static uint32_t memory_s(const struct policy *policy, const struct flow *flow)

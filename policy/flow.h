@@ -32,6 +32,7 @@ struct flow {
 	struct remote *remote;
 	struct flow *prev, *next; /* of the same host */
 	struct flow_key key;
+	bool begun;	    /* our own negotiation is under way, be there a tunnel of the peer's or not (N1) */
 	bool opened;	    /* a shunt lets packets pass while the negotiation goes on (A4) */
 	bool refused;	    /* the data plane would not: who cannot wait goes without */
 	bool shunt_pending; /* the data plane has not acknowledged the latest shunt */
@@ -91,6 +92,8 @@ struct flow *flow_want(struct policy *policy, const struct policy_line *line,
 void flow_set_state(
 	struct policy *policy, struct flow *flow, enum policy_state state, const char *reason);
 void flow_start(struct policy *policy, struct flow *flow, enum policy_trigger trigger);
+/* Our own negotiation goes on, and the tunnel that the peer had made meanwhile is gone. */
+void flow_wait_on(struct policy *policy, struct flow *flow);
 void flow_fail(struct policy *policy, struct flow *flow, const char *reason);
 /* So many tunnels for a part stand now. */
 void flow_set_parts(struct policy *policy, struct flow *flow, uint32_t parts);

@@ -328,7 +328,7 @@ void policy_child_lost(struct policy *policy, uint64_t id, uint64_t now_us)
 	policy_settle(policy);
 }
 
-void policy_child_up(struct policy *policy, uint64_t id, uint64_t now_us)
+void policy_child_up(struct policy *policy, uint64_t id, bool ours, uint64_t now_us)
 {
 	struct flow *flow = flow_find(policy, id);
 
@@ -336,6 +336,7 @@ void policy_child_up(struct policy *policy, uint64_t id, uint64_t now_us)
 	if (!flow)
 		return;
 	flow->coming -= flow->coming > 0;
+	flow->begun = flow->begun && !ours;
 	flow->info.children++;
 	flow_set_state(policy, flow, POLICY_TUNNELLED, "");
 	policy_settle(policy);
@@ -350,6 +351,8 @@ void policy_child_down(struct policy *policy, uint64_t id, const char *reason, u
 		return;
 	if (--flow->info.children == 0)
 		flow_set_state(policy, flow, POLICY_IDLE, reason);
+	if (flow->info.state == POLICY_IDLE && flow->begun)
+		flow_wait_on(policy, flow);
 	policy_settle(policy);
 }
 
@@ -361,6 +364,7 @@ void policy_part_up(struct policy *policy, uint64_t id, bool granted, const char
 	if (!flow)
 		return;
 	flow_set_parts(policy, flow, flow->info.parts + 1);
+	flow->begun = flow->begun && !granted;
 	if (granted)
 		flow_narrow(policy, flow, what);
 	policy_settle(policy);
@@ -384,8 +388,10 @@ void policy_failed(struct policy *policy, uint64_t id, const char *reason, uint6
 	struct flow *flow = flow_find(policy, id);
 
 	policy->now_us = now_us;
-	if (flow)
+	if (flow) {
+		flow->begun = false;
 		flow_fail(policy, flow, reason);
+	}
 	policy_settle(policy);
 }
 

@@ -159,9 +159,9 @@ void policy_hurry(struct policy *policy, uint64_t handle, uint64_t now_us);
 void policy_child_coming(struct policy *policy, uint64_t flow, uint64_t now_us);
 /* It does not stand, and is gone: what the flow's state demands is asked of the data plane again. */
 void policy_child_lost(struct policy *policy, uint64_t flow, uint64_t now_us);
-/* A CHILD SA of the flow is installed (ours or the peer's: N2). */
-void policy_child_up(struct policy *policy, uint64_t flow, uint64_t now_us);
-/* A CHILD SA is gone; with the last one the flow is idle again. */
+/* A CHILD SA of the flow is installed (N2); `ours`: the negotiation that we began is over with it. */
+void policy_child_up(struct policy *policy, uint64_t flow, bool ours, uint64_t now_us);
+/* A CHILD SA is gone; with the last one the flow is idle again, or waits for ours that still goes on (N1). */
 void policy_child_down(struct policy *policy, uint64_t flow, const char *reason, uint64_t now_us);
 /*
  * The same for less than the flow. `granted`: our own negotiation, of which the

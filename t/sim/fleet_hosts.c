@@ -324,7 +324,7 @@ static void take_up(struct host *host, const struct ike_event *event)
 	if (event->role == IKE_INITIATOR)
 		end_attempt(host, event->child->user);
 	tell("%4zu    up", host->number);
-	policy_child_up(host->policy, event->child->user, clock_of(host));
+	policy_child_up(host->policy, event->child->user, event->ends, clock_of(host));
 }
 
 static void take_event(void *arg, const struct ike_event *event)

@@ -16,7 +16,7 @@ static void test_reconfigure(void)
 
 	begin();
 	ask(&asker, "10.2.0.1");
-	policy_child_up(policy, last_start, now_us);
+	policy_child_up(policy, last_start, true, now_us);
 	ask(&waiting, "10.1.0.1");
 	policy_reconfigure(policy, &config, count_gone, now_us);
 	ok(gone_count == 0 && ask(&asker, "10.2.0.1") == POLICY_ENCRYPTED,
@@ -27,7 +27,7 @@ static void test_reconfigure(void)
 	is_int(ask(&failed, "10.2.0.3"), POLICY_OPEN, "a failure");
 	policy_reconfigure(policy, &config, count_gone, now_us);
 	is_int(ask(&failed, "10.2.0.3"), POLICY_WAIT, "is forgotten with a reload (N6)");
-	policy_child_up(policy, last_start, now_us);
+	policy_child_up(policy, last_start, true, now_us);
 	config.lines = lines + 1;
 	config.line_count = 1;
 	policy_reconfigure(policy, &config, count_gone, now_us);
@@ -71,7 +71,7 @@ static void test_reload_while_waiting(void)
 	policy_reconfigure(policy, &config, count_gone, now_us);
 	run_until(now_us);
 	is_int(asker.answers, 0, "one goes with a reload, the other is still waited for");
-	policy_child_up(policy, last_start, now_us);
+	policy_child_up(policy, last_start, true, now_us);
 	run_until(now_us);
 	ok(asker.answers == 1 && asker.answer.verdict == POLICY_ENCRYPTED, "and answers");
 	one.id = 1;
@@ -92,7 +92,7 @@ static void test_change_host(void)
 	begin();
 	own.remote = prefix_of_host(&host);
 	ask(&other, "10.2.0.8");
-	policy_child_up(policy, last_start, now_us);
+	policy_child_up(policy, last_start, true, now_us);
 	ask(&stays, "10.2.0.1");
 	ask(&moves, "10.2.0.9");
 	policy_change_host(policy, &host, &own, 1, count_gone, now_us);
@@ -104,14 +104,14 @@ static void test_change_host(void)
 	is_int(ask(&moves, "10.2.0.9"), POLICY_WAIT, "it is negotiated anew");
 	ok(policy_flow_find(policy, 70, &local, &host, &flow) && flow.group == POLICY_PRIVATE,
 		"as its own line says");
-	policy_child_up(policy, flow.id, now_us);
+	policy_child_up(policy, flow.id, false, now_us);
 	own.id = 71;
 	policy_change_host(policy, &host, &own, 1, count_gone, now_us);
 	is_int(gone_count, 2, "under another number its line is another");
 	own.id = 70;
 	policy_change_host(policy, &host, &own, 1, count_gone, now_us);
 	ask(&moves, "10.2.0.9");
-	policy_child_up(policy, last_start, now_us);
+	policy_child_up(policy, last_start, true, now_us);
 	policy_change_host(policy, &host, &own, 1, count_gone, now_us);
 	ok(gone_count == 2 && policy_flow_find(policy, 70, &local, &host, &flow) && flow.state == POLICY_TUNNELLED,
 		"a line that says the same keeps its tunnel");
@@ -209,7 +209,7 @@ static void random_result(void)
 		return;
 	switch (random() % 6) {
 	case 0:
-		policy_child_up(policy, flow, now_us);
+		policy_child_up(policy, flow, false, now_us);
 		break;
 	case 1:
 		policy_child_down(policy, flow, "deleted", now_us);

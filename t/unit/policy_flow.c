@@ -34,13 +34,13 @@ static void test_join(void)
 	ok(what.verdict == POLICY_WAIT && !what.starts, "who asks now joins it");
 	is_int(ask(&second, "10.2.0.1"), POLICY_WAIT, "a second lookup too");
 	ok(starts == 1 && holds == 1, "one hold, one negotiation (N1)");
-	policy_child_up(policy, last_start, now_us);
+	policy_child_up(policy, last_start, true, now_us);
 	is_int(first.answers, 0, "never answered from inside");
 	run_until(now_us);
 	ok(first.answers == 1 && second.answers == 1 && first.answer.verdict == POLICY_ENCRYPTED,
 		"both are answered when the tunnel stands");
 	is_int(ask(&first, "10.2.0.1"), POLICY_ENCRYPTED, "a later lookup at once");
-	policy_child_up(policy, last_start, now_us);
+	policy_child_up(policy, last_start, false, now_us);
 	policy_child_down(policy, last_start, "redundant", now_us);
 	is_int(ask(&first, "10.2.0.1"), POLICY_ENCRYPTED, "one of two pairs is enough");
 	policy_child_down(policy, last_start, "deleted", now_us);
@@ -80,7 +80,7 @@ static void test_failure(void)
 	ask(&asker, "10.2.0.1");
 	policy_failed(policy, last_start, "no answer", now_us);
 	is_int(last_lifetime_s, 6, "forgotten, it begins small again");
-	policy_child_up(policy, last_start, now_us);
+	policy_child_up(policy, last_start, false, now_us);
 	is_int(ask(&asker, "10.2.0.1"), POLICY_ENCRYPTED, "the peer's own tunnel ends a failure (N2)");
 }
 
@@ -216,11 +216,11 @@ static void test_coming(void)
 	ask(&asker, "10.2.0.1");
 	id = last_start;
 	policy_child_coming(policy, id, now_us);
-	policy_child_up(policy, id, now_us);
+	policy_child_up(policy, id, true, now_us);
 	policy_child_coming(policy, id, now_us);
 	policy_child_down(policy, id, "replaced", now_us);
 	is_int(idles, 0, "the last tunnel goes while another comes: the data plane keeps what it has");
-	policy_child_up(policy, id, now_us);
+	policy_child_up(policy, id, false, now_us);
 	is_int(ask(&asker, "10.2.0.1"), POLICY_ENCRYPTED, "and it stands");
 	policy_child_coming(policy, id, now_us);
 	policy_child_down(policy, id, "deleted", now_us);
@@ -282,7 +282,7 @@ static void test_success_forgives(void)
 	}
 	is_int(last_lifetime_s, 21, "three failures");
 	ask(&asker, "10.2.0.1");
-	policy_child_up(policy, last_start, now_us);
+	policy_child_up(policy, last_start, true, now_us);
 	policy_child_down(policy, last_start, "deleted", now_us);
 	ask(&asker, "10.2.0.1");
 	policy_failed(policy, last_start, "no answer", now_us);
@@ -331,11 +331,11 @@ static void test_inbound(void)
 	flow = policy_flow_want(policy, 3, &local, &may, now_us);
 	ok(flow == policy_flow_want(policy, 3, &local, &may, now_us), "one flow for a line and hosts");
 	is_int(ask(&asker, "10.3.0.1"), POLICY_PASS, "before the tunnel stands the address passes");
-	policy_child_up(policy, flow, now_us);
+	policy_child_up(policy, flow, false, now_us);
 	is_int(ask(&asker, "10.3.0.1"), POLICY_ENCRYPTED, "an idle flow may be tunnelled by the peer (N2)");
 	ask(&asker, "10.1.0.1");
 	policy_failed(policy, last_start, "no answer", now_us);
-	policy_child_up(policy, last_start, now_us);
+	policy_child_up(policy, last_start, false, now_us);
 	policy_failed(policy, last_start, "too late", now_us);
 	is_int(ask(&asker, "10.1.0.1"), POLICY_ENCRYPTED, "a blocked one too, and no failure ends it");
 	is_int(shunts, 1, "nor is a tunnel shunted for one");
@@ -346,6 +346,30 @@ static void test_inbound(void)
 	policy_child_down(policy, last_start, "deleted", now_us);
 	run_until(now_us + 3600 * S);
 	is_int((intmax_t)policy_counters(policy).flows, 0, "what is idle for long is forgotten");
+}
+
+/* N1: the peer's tunnel comes and goes, and our own negotiation has not ended yet. */
+static void test_crossing(void)
+{
+	struct asker first, second;
+
+	begin();
+	ask(&first, "10.1.0.1");
+	policy_child_up(policy, last_start, false, now_us);
+	run_until(now_us);
+	ok(first.answers == 1 && first.answer.verdict == POLICY_ENCRYPTED, "the peer's tunnel is enough");
+	policy_child_down(policy, last_start, "deleted by the peer", now_us);
+	ok(idles == 1 && holds == 2, "it goes: packets wait in a hold again");
+	ok(ask(&second, "10.1.0.1") == POLICY_WAIT && starts == 1, "who asks now joins what we have begun");
+	policy_failed(policy, last_start, "no answer", now_us);
+	policy_shunt_done(policy, last_shunt, true, now_us);
+	run_until(now_us);
+	ok(second.answers == 1 && second.answer.verdict == POLICY_WITHHELD, "and hears how it ends");
+	run_until(now_us + S);
+	ok(ask(&first, "10.1.0.1") == POLICY_WAIT && starts == 2, "then another may begin");
+	policy_child_up(policy, last_start, true, now_us);
+	policy_child_down(policy, last_start, "deleted", now_us);
+	ok(ask(&first, "10.1.0.1") == POLICY_WAIT && starts == 3, "as after our own tunnel");
 }
 
 static void test_acquire(void)
@@ -366,7 +390,7 @@ static void test_acquire(void)
 	ok(starts == 1 && last_start == flow_of("10.6.0.1", 2), "an acquire starts its own line alone");
 	is_int(ask(&asker, "10.6.0.1"), POLICY_WAIT, "a lookup the others as well, and waits");
 	ok(starts == 2 && last_start == flow_of("10.6.0.1", 1), "without a second negotiation (N1)");
-	policy_child_up(policy, flow_of("10.6.0.1", 2), now_us);
+	policy_child_up(policy, flow_of("10.6.0.1", 2), false, now_us);
 	run_until(now_us);
 	is_int(asker.answers, 0, "one of two is not enough");
 	policy_failed(policy, flow_of("10.6.0.1", 1), "no answer", now_us);
@@ -378,7 +402,7 @@ static void test_acquire(void)
 	some[1].proto = 17;
 	policy_reconfigure(policy, &config, count_gone, now_us);
 	is_int(ask(&asker, "10.6.0.1"), POLICY_WAIT, "lines with ports alone are waited for");
-	policy_child_up(policy, last_start, now_us);
+	policy_child_up(policy, last_start, true, now_us);
 	run_until(now_us);
 	is_int(asker.answer.verdict, POLICY_ENCRYPTED, "and a blocked port does not deny the address");
 }
@@ -420,7 +444,7 @@ static void test_narrowed(void)
 	ok(asker.answers == 1 && asker.answer.verdict == POLICY_OPEN &&
 			asker.answer.max_ttl_s == UINT32_MAX,
 		"and does not call it encrypted");
-	policy_child_up(policy, last_start, now_us);
+	policy_child_up(policy, last_start, true, now_us);
 	is_int(ask(&asker, "10.2.0.1"), POLICY_ENCRYPTED, "until all of it is");
 	policy_child_down(policy, last_start, "deleted", now_us);
 	ok(idles == 1 && ask(&asker, "10.2.0.1") == POLICY_WAIT,
@@ -468,6 +492,7 @@ int main(void)
 	test_success_forgives();
 	test_fresh_start();
 	test_inbound();
+	test_crossing();
 	test_acquire();
 	test_explain();
 	test_refused_failure();
