@@ -515,7 +515,7 @@ void ike_rekey(struct ike *ike, uint64_t id, uint64_t now_us)
 	struct ike_child_sa *child = ike_child_find(ike, id);
 
 	ike->now_us = now_us;
-	if (child && child->state == IKE_CHILD_UP) {
+	if (child && child->state == IKE_CHILD_UP && !ike_rekey_is_begun(child)) {
 		child->rekey_us = now_us;
 		ike_sa_schedule(child->sa);
 	}

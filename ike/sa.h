@@ -437,6 +437,8 @@ void ike_rekey_plan_child(struct ike_child_sa *child);
 void ike_rekey_plan_sa(struct ike_sa *sa);
 /* The earliest time at which the SA or one of its CHILD SAs wants something. */
 uint64_t ike_rekey_due(const struct ike_sa *sa);
+/* Whether we are making a successor of it: in an exchange, or in the data plane. */
+bool ike_rekey_is_begun(const struct ike_child_sa *old);
 /* How much of a CHILD SA's bytes or packets (0: no limit) are used before it is replaced. */
 uint64_t ike_rekey_amount(struct ike_sa *sa, uint64_t max);
 /* Does what is due, one exchange at a time; true when it began one. */

@@ -287,6 +287,30 @@ static void test_more(unsigned seeds)
 	test_both(&all, 20, seeds, "everything with more key exchanges by both");
 }
 
+/* The data plane asks for a successor at a time at which we have begun to make one. */
+static void test_soft_expire_late(void)
+{
+	struct lives lives = {0};
+	uint64_t old;
+	const char *wrong;
+
+	for (unsigned late = 0; late < 2; late++) {
+		begin(1, &lives);
+		old = A->children[0].child.id;
+		/* Once while the request is on its way, once while its answer goes to the data plane. */
+		A->install_us = 50 * WORLD_MS;
+		ike_rekey(A->ike, old, world.now_us);
+		world_run_for(&world, late ? 10 * WORLD_MS : WORLD_MS / 2);
+		ike_rekey(A->ike, old, world.now_us);
+		world_run_for(&world, 100000 * WORLD_MS);
+		ok(world_sent(&world, 0, IKE_EXCHANGE_CREATE_CHILD_SA, false) == 1,
+			"a soft expire %s begins no other rekey", late ? "while its pair is installed" : "in its exchange");
+		wrong = judge();
+		ok(!wrong, "one pair is left%s%s", wrong ? ": " : "", wrong ? wrong : "");
+		end();
+	}
+}
+
 int main(int argc, char **argv)
 {
 	unsigned seeds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 60;
@@ -307,6 +331,7 @@ int main(int argc, char **argv)
 	test_renew(B, 4, "the responder");
 	test_refused_install();
 	test_soft_expire();
+	test_soft_expire_late();
 	test_both(&both_child, 0, seeds, "CHILD SA by both");
 	test_both(&both_sa, 0, seeds, "IKE SA by both");
 	test_both(&mixed, 0, seeds, "CHILD SA by one, IKE SA by the other");
