@@ -594,6 +594,7 @@ bool ike_sa_info(const struct ike *ike, uint64_t id, struct ike_sa_info *out)
 	if (!sa)
 		return false;
 	*out = (struct ike_sa_info){.id = id,
+		.own_spi = sa->own_spi,
 		.role = sa->role,
 		.path = sa->path,
 		.established = sa->state == IKE_SA_ESTABLISHED,

@@ -263,6 +263,7 @@ struct ike_counters ike_counters(const struct ike *ike);
 /* What `oectl peers` shows of an SA; false when the id is not (no longer) there. */
 struct ike_sa_info {
 	uint64_t id;
+	uint64_t own_spi;
 	enum ike_role role;
 	struct path path;
 	bool established;

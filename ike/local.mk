@@ -83,7 +83,8 @@ t_sim_kem_SOURCES = t/sim/kem.c $(sim_world)
 t_sim_kem_LDADD = $(IKE_LIBS)
 t_sim_algorithms_SOURCES = t/sim/algorithms.c $(sim_world)
 t_sim_algorithms_LDADD = $(IKE_LIBS)
-t_sim_fleet_SOURCES = t/sim/fleet.c t/sim/fleet.h t/sim/fleet_hosts.c
+t_sim_fleet_SOURCES = t/sim/fleet.c t/sim/fleet.h t/sim/fleet_checks.c t/sim/fleet_hosts.c t/sim/fleet_net.c \
+	t/sim/fleet_plane.c t/sim/fleet_talks.c t/sim/fleet_time.c
 t_sim_fleet_LDADD = libpolicy.a $(IKE_LIBS)
 t_sim_flood_SOURCES = t/sim/flood.c $(sim_world)
 t_sim_flood_LDADD = $(IKE_LIBS)
