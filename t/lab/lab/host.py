@@ -341,6 +341,11 @@ class Host(Place, Peers):
     def xfrm_policies(self):
         return self.run("ip", "xfrm", "policy", "list", "nosock").stdout
 
+    def netstat(self, name):
+        """A counter of TcpExt in /proc/net/netstat."""
+        names, values = (line.split() for line in self.read("/proc/thread-self/net/netstat").splitlines()[:2])
+        return int(values[names.index(name)])
+
     def xfrm_stat(self):
         """The counters of /proc/net/xfrm_stat that are not 0."""
         counters = {}
