@@ -20,7 +20,7 @@
  */
 #define INIT_MAX 4096
 
-/* Two workers sign so often with RSA in one or two seconds: who waits longer is gone before it is its turn. */
+/* A worker signs so often with RSA in three seconds: who waits for much longer is gone before it is its turn. */
 #define JOBS_MAX 2000
 
 /* --- IKE_SA_INIT: refusals keep no state ----------------------------------------------------- */
