@@ -239,6 +239,7 @@ static void end(void)
 	}
 	heap_clear(&queue);
 	heap_clear(&wakes);
+	net_forget();
 	free(hosts);
 }
 

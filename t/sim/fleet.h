@@ -237,6 +237,7 @@ void take_send(void *arg, const struct path *path, const uint8_t *data, size_t l
 void take_keepalive(void *arg, const struct path *path, const uint8_t *data, size_t len);
 void send_esp(struct host *from, const struct tunnel *tunnel, const struct message *message);
 void take_packet(struct host *host, const struct event *event);
+void net_forget(void);
 /* Its translator has lost its table. */
 void rebind(struct host *host);
 /* Bytes from nobody, or true ones that are changed or from elsewhere: what stands must stand as it did. */

@@ -11,6 +11,7 @@
 #include "lib/mem.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define STRANGER 77 /* second byte of an address that nobody has */
@@ -129,6 +130,15 @@ void rebind(struct host *host)
 
 /* --- IKE -------------------------------------------------------------------------------------------- */
 
+/* The latest that was sent, for strangers: under way still, or just there. */
+static struct event overheard;
+
+void net_forget(void)
+{
+	free(overheard.data);
+	overheard = (struct event){0};
+}
+
 static void deliver(struct host *to, const struct path *path, const uint8_t *data, size_t len)
 {
 	struct event *event = add_event(EVENT_PACKET, to, delay());
@@ -136,6 +146,9 @@ static void deliver(struct host *to, const struct path *path, const uint8_t *dat
 	event->path = (struct path){.local = path->remote, .remote = path->local};
 	event->data = mem_dup(data, len);
 	event->len = len;
+	net_forget();
+	overheard = *event;
+	overheard.data = mem_dup(data, len);
 }
 
 void take_send(void *arg, const struct path *path, const uint8_t *data, size_t len)
@@ -222,18 +235,6 @@ void send_esp(struct host *from, const struct tunnel *tunnel, const struct messa
 
 /* --- strangers ------------------------------------------------------------------------------------- */
 
-/* A datagram that is under way; NULL if chance finds none. */
-static const struct event *overhear(void)
-{
-	for (unsigned tries = 0; tries < 16 && queue.count; tries++) {
-		struct event *event = container_of(queue.nodes[below(queue.count)], struct event, due);
-
-		if (event->kind == EVENT_PACKET && event->len >= IKE_HEADER_LEN)
-			return event;
-	}
-	return NULL;
-}
-
 /* What anybody may say in the clear to who has just been spoken to: the SPIs are the true ones. */
 static size_t forge_notify(const struct event *event, uint8_t *out, size_t room)
 {
@@ -279,45 +280,79 @@ static struct path path_from_nowhere(const struct host *host)
 	return path;
 }
 
+/* A true datagram, but from elsewhere: it is of no SA, and only IKE_SA_INIT is for anybody (N10). */
+static void repeat_from(struct host *host, const struct path *path, const uint8_t *data, size_t len)
+{
+	uint64_t before = ike_counters(host->ike).unknown_spi;
+	struct ike_header header;
+
+	ike_datagram(host->ike, path, data, len, clock_of(host));
+	if (ike_header_parse(data, len, &header) && header.exchange != IKE_EXCHANGE_IKE_SA_INIT &&
+		ike_counters(host->ike).unknown_spi != before + 1)
+		violate(host, "a datagram from an address that is not the peer's has found its SA (N10)");
+}
+
+/* Until keys protect what comes, who can write to both may break a negotiation (N5): a fault like another. */
+static void note_fault(struct host *host, const struct path *path, const uint8_t *data, size_t len)
+{
+	struct host *peer = host_of(&path->remote.addr);
+	struct ike_header header;
+
+	if (!ike_header_parse(data, len, &header) ||
+		(header.exchange != IKE_EXCHANGE_IKE_SA_INIT && header.exchange != IKE_EXCHANGE_IKE_AUTH))
+		return;
+	host->disturbed_us = now_us;
+	if (peer)
+		peer->disturbed_us = now_us;
+}
+
+static void say_as_peer(struct host *host, const struct path *path, const uint8_t *data, size_t len)
+{
+	note_fault(host, path, data, len);
+	check_window(host, data, len, false);
+	ike_datagram(host->ike, path, data, len, clock_of(host));
+}
+
+/* What has been overheard, in this or that way: a copy, for the network goes on. */
+static struct host *repeat(struct host *host, const struct event *some)
+{
+	struct path path = some->path;
+	uint8_t bytes[IKE_MESSAGE_MAX];
+	size_t len = some->len < sizeof(bytes) ? some->len : sizeof(bytes);
+
+	memcpy(bytes, some->data, len);
+	if (hosts[some->host].ike)
+		host = &hosts[some->host];
+	else
+		path.local = (struct endpoint){.addr = host->addr, .port = 500};
+	switch (below(3)) {
+	case 0:
+		path.remote = path_from_nowhere(host).remote;
+		repeat_from(host, &path, bytes, len);
+		break;
+	case 1: /* but for a bit of what is not its header */
+		bytes[IKE_HEADER_LEN + below(len - IKE_HEADER_LEN)] ^= (uint8_t)(1u << below(8));
+		say_as_peer(host, &path, bytes, len);
+		break;
+	case 2: /* an answer in the clear, with its SPIs and as if by its sender */
+		len = forge_notify(some, bytes, sizeof(bytes));
+		say_as_peer(host, &path, bytes, len);
+		break;
+	}
+	return host;
+}
+
 /* Says something to a host; gives to whom. */
 static struct host *say(struct host *host, const struct event *some)
 {
 	struct path path = path_from_nowhere(host);
-	uint8_t bytes[IKE_MESSAGE_MAX];
-	size_t len = some ? some->len : 0;
+	uint8_t bytes[256];
+	size_t len;
 
-	switch (some ? below(5) : 3 + below(2)) {
-	case 0: /* a true datagram from elsewhere, to whom it is for or to anybody */
-		if (hosts[some->host].ike && below(4)) {
-			host = &hosts[some->host];
-			path.local = some->path.local;
-		}
-		ike_datagram(host->ike, &path, some->data, some->len, clock_of(host));
-		return host;
-	case 1: /* a true one to whom it is for, but for a bit of what is not its header */
-		if (!hosts[some->host].ike || len > sizeof(bytes) || len == IKE_HEADER_LEN)
-			return NULL;
-		host = &hosts[some->host];
-		memcpy(bytes, some->data, len);
-		bytes[IKE_HEADER_LEN + below(len - IKE_HEADER_LEN)] ^= (uint8_t)(1u << below(8));
-		break;
-	case 2: /* an answer in the clear, with its SPIs and as if by its sender */
-		host = &hosts[some->host];
-		len = host->ike ? forge_notify(some, bytes, sizeof(bytes)) : 0;
-		break;
-	case 3:
-		len = forge_notice(host, &path, bytes, sizeof(bytes));
-		ike_datagram(host->ike, &path, bytes, len, clock_of(host));
-		return host;
-	default:
-		len = make_noise(bytes, 256);
-		ike_datagram(host->ike, &path, bytes, len, clock_of(host));
-		return host;
-	}
-	if (!len)
-		return NULL;
-	check_window(host, bytes, len, false);
-	ike_datagram(host->ike, &some->path, bytes, len, clock_of(host));
+	if (some && below(2))
+		return repeat(host, some);
+	len = below(2) ? forge_notice(host, &path, bytes, sizeof(bytes)) : make_noise(bytes, sizeof(bytes));
+	ike_datagram(host->ike, &path, bytes, len, clock_of(host));
 	return host;
 }
 
@@ -351,13 +386,11 @@ static void check_standing(const struct host *host, const struct standing *befor
 
 void shout(struct host *host)
 {
-	const struct event *some = overhear();
+	const struct event *some = overheard.len > IKE_HEADER_LEN ? &overheard : NULL;
 	struct host *other = some ? &hosts[some->host] : host;
 	struct standing here = look_at(host), there = look_at(other);
-	struct host *told = say(host, some);
 
-	if (told)
-		told->asked_us = now_us;
+	say(host, some)->asked_us = now_us;
 	check_standing(host, &here);
 	check_standing(other, &there);
 }
