@@ -18,7 +18,7 @@ class Wire:
         self.v4, self.v6 = v4, v6
         self.hosts = []
         self.ports = {}
-        self.started = time.time()
+        self.started = time.monotonic()
         self.place = Place("wire")
         self.place.ip("link add name lan0 type bridge stp_state 0 mcast_snooping 0",
                       "link set lan0 up")
@@ -98,8 +98,8 @@ class Wire:
     # --- what was seen ------------------------------------------------------
 
     def now(self):
-        """Seconds since the wire began: the capture's clock."""
-        return time.time() - self.started
+        """Seconds since the wire began: the capture's clock, which no test sets."""
+        return time.monotonic() - self.started
 
     def seen(self, a, b=None, kind=None, since=0.0, until=None, one_way=False):
         """Packets between two hosts (or of one), oldest first. kind: "esp", "ike", "clear", ..."""

@@ -140,12 +140,24 @@ class Packet:
         return f"{self.time * 1000:9.1f} ms {self.port:>6} {self.src} > {self.dst} {self.kind} {self.detail}"
 
 
+def age(control):
+    """Seconds since the kernel had the frame. It stamps by the clock that a test may set: an age that cannot be
+    is none, so that a jump of the clock moves no frame out of what a test looks at."""
+    for level, kind, value in control:
+        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
+            seconds, nanoseconds = struct.unpack("qq", value)
+            since = time.time() - seconds - nanoseconds / 1e9
+            return since if 0 <= since < 10 else 0.0
+    return 0.0
+
+
 class Capture:
     """Reads every port of a wire until stop(). Give the socket's owner: a thread in the wire's place."""
 
     def __init__(self, ports, started):
         self.packets = []
         self.started = started
+        self.epoch = time.time() - (time.monotonic() - started)   # for the file
         self.newest = 0.0       # the time of the last frame that was read
         self.shared = False     # several tests at once: silence never comes
         self._ports = ports
@@ -171,21 +183,17 @@ class Capture:
             self._idle.clear()
             if address[2] == PACKET_OUTGOING or address[0] not in self._ports:
                 continue
-            when = time.time()
-            for level, kind, value in control:
-                if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
-                    seconds, nanoseconds = struct.unpack("qq", value)
-                    when = seconds + nanoseconds / 1e9
+            when = time.monotonic() - age(control)
             self.packets.append(Packet(when - self.started, address[0], data, self._first_pieces))
             self.newest = when
 
     def settle(self, limit=2.0):
         """Waits until a tenth of a second passed without a frame (or the limit). Where the wire is shared,
         until what has been sent before is here."""
-        called = time.time()
+        called = time.monotonic()
         self._idle.clear()
         while not self._idle.wait(min(limit, 0.02) if self.shared else limit):
-            if not self.shared or self.newest > called or time.time() - called > limit:
+            if not self.shared or self.newest > called or time.monotonic() - called > limit:
                 return
 
     def lost(self):
@@ -197,6 +205,6 @@ class Capture:
         with open(path, "wb") as f:
             f.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65536, 1))
             for packet in self.packets:
-                when = packet.time + self.started
+                when = packet.time + self.epoch
                 f.write(struct.pack("<IIII", int(when), int(when % 1 * 1e6), len(packet.data),
                                     len(packet.data)) + packet.data)
