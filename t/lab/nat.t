@@ -45,7 +45,8 @@ ok(not [p for p in wire.ike(server, gate, one_way=True) if "keepalive" in p.deta
 
 before = wire.negotiations(gate, server)
 gate.rebind()
-is_(client.ping(server, count=5, limit=3), 5, "the NAT has lost its table: no ping is lost")
+# The server's kernel answers the first one before anybody can have heard of the new mapping.
+ok(client.ping(server, count=5, limit=3) >= 4, "the NAT has lost its table: the answer under way is lost at most")
 ok(client.tcp_connect(server) is not None, "TCP goes on")
 ports = {p.sport for p in wire.esp(gate, server, one_way=True)}
 is_(len(ports), 2, f"the wire saw two ports: {ports}")
