@@ -5,6 +5,7 @@
  */
 #include "ike/create.h"
 #include "ike/sa.h"
+#include "ike/wish.h"
 #include "lib/mem.h"
 
 #include <stdlib.h>
@@ -80,6 +81,7 @@ static void child_free(struct ike_child_sa *child)
 	HASH_DELETE(by_spi, sa->ike->children_by_spi, child);
 	DL_DELETE(sa->children, child);
 	sa_pair_wipe(&child->pub.pair);
+	free(child->wish);
 	free(child);
 }
 
@@ -242,6 +244,8 @@ void ike_child_remove(struct ike_child_sa *child, enum ike_reason reason)
 		ike_tell_child_down(child, reason);
 		break;
 	}
+	if (child->wish)
+		ike_tell_wish_failed(child->sa, child->wish, reason);
 	child_free(child);
 }
 
@@ -277,4 +281,5 @@ void ike_children_move(struct ike_sa *from, struct ike_sa *to)
 		child->pub.sa = to->id;
 		ike_tell_moved(child);
 	}
+	ike_wishes_follow(from, to);
 }

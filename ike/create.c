@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * CREATE_CHILD_SA (RFC 7296 1.3): a CHILD SA or an IKE SA that takes another's
- * place, begun by either end, and a further CHILD SA when the peer asks.
+ * place, and a further CHILD SA, begun by either end.
  *
  *   ours    request sent -> response -> (data plane) -> settled by rekey.c
  *   theirs  request -> (data plane) -> response -> settled by rekey.c
  *
- * Our requests offer exactly what is in use, so a peer that has agreed once
+ * To replace something, our requests offer exactly what is in use, so a peer that has agreed once
  * agrees again. An exchange that meets another one in its way is refused with
  * TEMPORARY_FAILURE (2.25); two that replace the same thing both go on, and
  * rekey.c decides which result stays.
  */
 #include "ike/create.h"
 #include "ike/sa.h"
+#include "ike/wish.h"
 #include "lib/mem.h"
 
 #include <stdlib.h>
@@ -59,8 +60,7 @@ static void fresh_nonce(struct ike_sa *sa, struct ike_nonce *nonce)
 	sa->ike->ops.random(sa->ike->arg, nonce->data, nonce->len);
 }
 
-static void build_nonce_and_ke(
-	struct ike_builder *chain, const struct ike_nonce *nonce, const struct kex *kex)
+void ike_create_build_exchange(struct ike_builder *chain, const struct ike_nonce *nonce, const struct kex *kex)
 {
 	ike_build_payload(chain, IKE_PAYLOAD_NONCE, nonce->data, nonce->len);
 	if (kex->group)
@@ -69,7 +69,7 @@ static void build_nonce_and_ke(
 
 /* --- our requests --------------------------------------------------------------------------- */
 
-static struct ike_create *begin(struct ike_sa *sa, enum ike_create_kind kind, uint16_t group, unsigned tries)
+struct ike_create *ike_create_begin(struct ike_sa *sa, enum ike_create_kind kind, uint16_t group, unsigned tries)
 {
 	struct crypto_random random = ike_random(sa->ike);
 	struct ike_create *create = mem_new(struct ike_create);
@@ -86,7 +86,7 @@ static struct ike_create *begin(struct ike_sa *sa, enum ike_create_kind kind, ui
 void ike_rekey_child(struct ike_child_sa *old, uint16_t group, unsigned tries)
 {
 	struct ike_sa *sa = old->sa;
-	struct ike_create *create = begin(sa, IKE_CREATE_REKEY_CHILD, group, tries);
+	struct ike_create *create = ike_create_begin(sa, IKE_CREATE_REKEY_CHILD, group, tries);
 	struct ike_suite suite = ike_suite_in_use(sa, old, create->kex.group);
 	struct ike_scope scope = ike_scope_of(&old->pub.pair);
 	uint8_t inner[IKE_MESSAGE_MAX];
@@ -101,21 +101,21 @@ void ike_rekey_child(struct ike_child_sa *old, uint16_t group, unsigned tries)
 	if (old->pub.pair.mode == IPSEC_TRANSPORT)
 		ike_notify_build(&chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
 	ike_proposal_offer(&chain, IKE_PROTOCOL_ESP, &suite, create->child->pub.pair.in.spi, 4);
-	build_nonce_and_ke(&chain, &create->ni, &create->kex);
+	ike_create_build_exchange(&chain, &create->ni, &create->kex);
 	ike_build_selectors(&chain, &scope, true);
 	ike_send_sealed_request(sa, IKE_EXCHANGE_CREATE_CHILD_SA, &chain);
 }
 
 void ike_rekey_sa(struct ike_sa *sa, uint16_t group, unsigned tries)
 {
-	struct ike_create *create = begin(sa, IKE_CREATE_REKEY_IKE, group, tries);
+	struct ike_create *create = ike_create_begin(sa, IKE_CREATE_REKEY_IKE, group, tries);
 	struct ike_suite suite = ike_suite_in_use(sa, NULL, group);
 	uint8_t inner[IKE_MESSAGE_MAX];
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
 	create->spi = ike_fresh_spi(sa->ike);
 	ike_proposal_offer(&chain, IKE_PROTOCOL_IKE, &suite, create->spi, 8);
-	build_nonce_and_ke(&chain, &create->ni, &create->kex);
+	ike_create_build_exchange(&chain, &create->ni, &create->kex);
 	ike_send_sealed_request(sa, IKE_EXCHANGE_CREATE_CHILD_SA, &chain);
 }
 
@@ -199,7 +199,7 @@ static void answer_rekey_sa(struct ike_sa *sa, struct ike_create *create)
 	struct ike_builder chain = ike_build_chain(inner, sizeof(inner));
 
 	ike_proposal_answer(&chain, &create->chosen, create->spi, 8);
-	build_nonce_and_ke(&chain, &create->nr, &create->kex);
+	ike_create_build_exchange(&chain, &create->nr, &create->kex);
 	if (ike_followup_is_due(create))
 		ike_followup_expect(sa, create, &chain);
 	ike_send_sealed_response(sa, IKE_EXCHANGE_CREATE_CHILD_SA, create->message_id, &chain);
@@ -298,7 +298,7 @@ static void answer_child(struct ike_sa *sa, struct ike_create *create)
 	if (create->mode == IPSEC_TRANSPORT)
 		ike_notify_build(&chain, IKE_NOTIFY_USE_TRANSPORT_MODE, NULL, 0);
 	ike_proposal_answer(&chain, &create->chosen, create->child->pub.pair.in.spi, 4);
-	build_nonce_and_ke(&chain, &create->nr, &create->kex);
+	ike_create_build_exchange(&chain, &create->nr, &create->kex);
 	ike_build_selectors(&chain, &create->scope, false);
 	if (ike_followup_is_due(create))
 		ike_followup_expect(sa, create, &chain);
@@ -357,6 +357,7 @@ static void begin_theirs(struct ike_sa *sa, const struct child_request *request,
 	create->mode = transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL;
 	create->child = ike_child_new(sa, user);
 	create->child->replaces = request->old ? request->old->pub.id : 0;
+	create->child->further = !request->old;
 	ike_low_nonce(&create->ni, &create->nr, create->child->low_nonce);
 	sa->theirs = mem_dup(create, sizeof(*create));
 	create->kex = (struct kex){0}; /* it has moved */
@@ -394,10 +395,10 @@ static bool read_child_request(
 	return false;
 }
 
-static bool is_full(const struct ike_sa *sa)
+bool ike_sa_is_full(const struct ike_sa *sa)
 {
 	const struct ike_child_sa *child;
-	size_t count = 0;
+	size_t count = ike_wishes_count(sa);
 
 	for (child = sa->children; child; child = child->next)
 		count++;
@@ -415,7 +416,7 @@ static void take_child(struct ike_sa *sa, const struct ike_message *inner)
 		refuse(sa, inner->header.id, IKE_NOTIFY_TEMPORARY_FAILURE, NULL, 0);
 		return;
 	}
-	if (is_full(sa)) {
+	if (ike_sa_is_full(sa)) {
 		refuse(sa, inner->header.id, IKE_NOTIFY_NO_ADDITIONAL_SAS, NULL, 0);
 		return;
 	}
@@ -453,6 +454,16 @@ void ike_take_create_request(struct ike_sa *sa, const struct ike_message *inner)
 
 /* --- the data plane's word --------------------------------------------------------------------------- */
 
+/* The peer has it: it is told; and the one before it has another chance. */
+static void give_back(struct ike_child_sa *child, enum ike_reason reason)
+{
+	child->delete_us = child->sa->ike->now_us;
+	if (child->further)
+		ike_further_fail(child, reason);
+	else
+		ike_rekey_retry(child->sa, ike_child_find(child->sa->ike, child->replaces));
+}
+
 void ike_create_installed(struct ike_sa *sa, struct ike_child_sa *child, bool good)
 {
 	bool theirs = sa->theirs && sa->theirs->child == child;
@@ -460,9 +471,7 @@ void ike_create_installed(struct ike_sa *sa, struct ike_child_sa *child, bool go
 	if (!good && theirs) {
 		refuse_theirs(sa, IKE_NOTIFY_TEMPORARY_FAILURE);
 	} else if (!good) {
-		/* The peer has it: it is told; and the one before it has another chance. */
-		child->delete_us = sa->ike->now_us;
-		ike_rekey_retry(sa, ike_child_find(sa->ike, child->replaces));
+		give_back(child, IKE_REASON_INSTALL);
 	} else {
 		if (theirs) {
 			if (sa->theirs->followup)
@@ -473,6 +482,8 @@ void ike_create_installed(struct ike_sa *sa, struct ike_child_sa *child, bool go
 		}
 		ike_child_set_up(child);
 		ike_rekey_settle_child(child);
+		if (child->further)
+			ike_further_settle(child);
 	}
 	ike_sa_schedule(sa);
 }
@@ -490,15 +501,22 @@ static bool is_own_group(const struct ike_sa *sa, uint16_t group)
 	return false;
 }
 
-/* 1.3: the peer wants another group; never the same again, never without end. */
-static bool try_group(struct ike_sa *sa, const struct ike_create *create, const struct ike_notify *notify,
-	struct ike_child_sa *old)
+/* Never the same again, never without end. */
+uint16_t ike_create_other_group(
+	const struct ike_sa *sa, const struct ike_create *create, const struct ike_notify *notify)
 {
 	struct reader r = reader_init(notify->data, notify->len);
 	uint16_t group = reader_u16(&r);
+	bool good = notify->type == IKE_NOTIFY_INVALID_KE_PAYLOAD && reader_done(&r) &&
+		    group != create->kex.group && is_own_group(sa, group) && create->tries < MAX_TRIES;
 
-	if (notify->type != IKE_NOTIFY_INVALID_KE_PAYLOAD || !reader_done(&r) ||
-		group == create->kex.group || !is_own_group(sa, group) || create->tries >= MAX_TRIES)
+	return good && !create->followup ? group : 0;
+}
+
+static bool try_group(struct ike_sa *sa, const struct ike_create *create, uint16_t group,
+	struct ike_child_sa *old)
+{
+	if (!group)
 		return false;
 	if (create->kind == IKE_CREATE_REKEY_IKE)
 		ike_rekey_sa(sa, group, create->tries + 1);
@@ -513,7 +531,7 @@ static void take_refusal(struct ike_sa *sa, const struct ike_create *create, con
 
 	if (create->child)
 		ike_child_remove(create->child, IKE_REASON_PEER_ERROR);
-	if (!create->followup && try_group(sa, create, notify, old))
+	if (try_group(sa, create, ike_create_other_group(sa, create, notify), old))
 		return;
 	/* RFC 9370 2.2.4: the peer waits for less time than this path takes, always. */
 	if (notify->type == IKE_NOTIFY_STATE_NOT_FOUND && ++sa->lost_states >= MAX_TRIES) {
@@ -540,9 +558,10 @@ static bool read_response(struct ike_sa *sa, const struct ike_message *inner,
 	struct ike_suite suite;
 	struct ike_ke ke;
 
-	if (!offer || inner->unsupported || (protocol == IKE_PROTOCOL_ESP && !old))
+	if (!offer || inner->unsupported || (create->kind == IKE_CREATE_REKEY_CHILD && !old))
 		return false;
-	suite = ike_suite_in_use(sa, old, create->kex.group);
+	suite = create->kind == IKE_CREATE_CHILD ? ike_suite_further(sa, create->kex.group)
+						 : ike_suite_in_use(sa, old, create->kex.group);
 	if (!ike_take_nonce(inner, &create->nr) ||
 		ike_proposal_choose(offer, protocol, &suite, create->kex.group, &create->chosen) !=
 			IKE_CHOICE_MADE ||
@@ -559,22 +578,22 @@ static bool read_child_response(struct ike_sa *sa, const struct ike_message *inn
 	struct ike_selectors answer;
 
 	if (!read_response(sa, inner, create, IKE_PROTOCOL_ESP) ||
-		!ike_read_selectors(sa, inner, true, &answer) ||
-		!ike_still_grants(&answer, &old->pub.pair) ||
-		answer.transport != (old->pub.pair.mode == IPSEC_TRANSPORT))
+		!ike_read_selectors(sa, inner, true, &answer))
 		return false;
+	ike_low_nonce(&create->ni, &create->nr, create->child->low_nonce);
+	if (create->kind == IKE_CREATE_CHILD)
+		return ike_further_take(sa, create, &answer);
 	create->scope = ike_scope_of(&old->pub.pair);
 	create->mode = old->pub.pair.mode;
-	ike_low_nonce(&create->ni, &create->nr, create->child->low_nonce);
-	return true;
+	return ike_still_grants(&answer, &old->pub.pair) &&
+	       answer.transport == (old->pub.pair.mode == IPSEC_TRANSPORT);
 }
 
 /* What the peer may have made of it already is deleted there. */
 static void fail(struct ike_sa *sa, struct ike_create *create)
 {
 	if (create->child) {
-		create->child->delete_us = sa->ike->now_us;
-		ike_rekey_retry(sa, ike_child_find(sa->ike, create->old));
+		give_back(create->child, create->why ? create->why : IKE_REASON_INVALID_SYNTAX);
 	} else { /* an SA that we cannot delete: it is of no use, and both end */
 		ike_sa_delete(sa, IKE_REASON_CRYPTO);
 	}
@@ -586,6 +605,7 @@ static void complete(struct ike_sa *sa, struct ike_create *create)
 
 	sa->lost_states = 0;
 	if (create->child) {
+		create->why = IKE_REASON_CRYPTO;
 		if (!install(create, true))
 			fail(sa, create);
 		return;
@@ -615,7 +635,9 @@ void ike_create_complete_ours(struct ike_sa *sa, struct ike_create *create)
 void ike_create_fail_ours(struct ike_sa *sa, struct ike_create *create, const struct ike_notify *error)
 {
 	sa->ours = NULL;
-	if (error)
+	if (error && create->kind == IKE_CREATE_CHILD)
+		ike_further_refused(sa, create, error);
+	else if (error)
 		take_refusal(sa, create, error);
 	else
 		fail(sa, create);

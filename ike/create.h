@@ -11,7 +11,7 @@
 
 /* --- create.c: CREATE_CHILD_SA ------------------------------------------------------------------ */
 enum ike_create_kind {
-	IKE_CREATE_CHILD,	/* a further CHILD SA; only the peer begins this */
+	IKE_CREATE_CHILD,	/* a further CHILD SA (further.c) */
 	IKE_CREATE_REKEY_CHILD, /* one that takes another's place */
 	IKE_CREATE_REKEY_IKE,
 };
@@ -28,15 +28,24 @@ struct ike_create {
 	uint64_t old;		    /* id of the CHILD SA that it replaces */
 	struct ike_chosen chosen;
 	uint64_t spi; /* ours of a new IKE SA */
-	struct ike_scope scope; /* of the CHILD SA, once both ends know it */
+	struct ike_scope scope; /* of the CHILD SA, once both ends know it; of a further one of ours, before that its wish */
 	enum ipsec_mode mode;
 	unsigned tries;
+	enum ike_reason why; /* what the peer has granted is of no use; NONE: it makes no sense */
 };
 /* Frees both of an SA that ends. */
 void ike_creates_free(struct ike_sa *sa);
 /* Begins to replace a CHILD SA, or the IKE SA; nothing must be in flight. */
 void ike_rekey_child(struct ike_child_sa *old, uint16_t group, unsigned tries);
 void ike_rekey_sa(struct ike_sa *sa, uint16_t group, unsigned tries);
+/* For those who begin one: the exchange with our nonce and key exchange, and these two as payloads. */
+struct ike_create *ike_create_begin(struct ike_sa *sa, enum ike_create_kind kind, uint16_t group, unsigned tries);
+void ike_create_build_exchange(struct ike_builder *chain, const struct ike_nonce *nonce, const struct kex *kex);
+/* 1.3: which other group the peer wants for a new try; 0: none that we give it. */
+uint16_t ike_create_other_group(
+	const struct ike_sa *sa, const struct ike_create *create, const struct ike_notify *notify);
+/* So many CHILD SAs, and flows that wait for one, are enough. */
+bool ike_sa_is_full(const struct ike_sa *sa);
 void ike_take_create_request(struct ike_sa *sa, const struct ike_message *inner);
 void ike_take_create_response(struct ike_sa *sa, const struct ike_message *inner);
 /* The data plane's word on the CHILD SA of one of the two exchanges. */
@@ -62,8 +71,24 @@ void ike_create_drop_theirs(struct ike_sa *sa);
  */
 struct ike_suite ike_suite_in_use(
 	const struct ike_sa *sa, const struct ike_child_sa *old, uint16_t group);
+/* The same for a further CHILD SA: what the connection has, as in IKE_AUTH. */
+struct ike_suite ike_suite_further(const struct ike_sa *sa, uint16_t group);
 /* What we accept from the peer; the PRF stays as it is (research/ikev2.md 0.9). */
 struct ike_suite ike_suite_accepted(const struct ike_sa *sa, uint8_t protocol);
+
+/* --- further.c: a further CHILD SA (1.3.1) ---------------------------------------------------------------- */
+struct ike_wish;
+/* Asks for one; it has the wish then. Nothing must be in flight. */
+void ike_further_begin(struct ike_sa *sa, struct ike_wish *wish, uint16_t group, unsigned tries);
+/* Whether an answer grants some of what ours asks for; fills in what. */
+bool ike_further_take(const struct ike_sa *sa, struct ike_create *create, const struct ike_selectors *answer);
+void ike_further_refused(struct ike_sa *sa, struct ike_create *create, const struct ike_notify *error);
+/* The wish fails. What the peer has made of it already is deleted there. */
+void ike_further_fail(struct ike_child_sa *child, enum ike_reason reason);
+/* It is up: of several for one flow, which goes, and who deletes it. */
+void ike_further_settle(struct ike_child_sa *fresh);
+/* The same when an IKE SA came with a CHILD SA for a flow that has a further one. */
+bool ike_further_yields(struct ike_child_sa *further, const struct ike_child_sa *fresh);
 
 /* --- followup.c: additional key exchanges behind CREATE_CHILD_SA (RFC 9370 2.2.4) ------------------------ */
 /* Whether there are some to be done (still). */

@@ -31,6 +31,19 @@ struct ike_suite ike_suite_in_use(
 	return group ? suite : ike_suite_without_addke(&suite);
 }
 
+struct ike_suite ike_suite_further(const struct ike_sa *sa, uint16_t group)
+{
+	struct ike_suite suite = ike_suite_defaults(&ike_sa_conn(sa)->esp, IKE_PROTOCOL_ESP);
+	struct ike_suite in_use = ike_suite_in_use(sa, NULL, group);
+
+	memcpy(suite.ke, in_use.ke, sizeof(suite.ke));
+	suite.ke_count = group ? in_use.ke_count : 0;
+	memcpy(suite.addke, in_use.addke, sizeof(suite.addke));
+	memcpy(suite.addke_count, in_use.addke_count, sizeof(suite.addke_count));
+	make_optional(&suite);
+	return suite;
+}
+
 struct ike_suite ike_suite_accepted(const struct ike_sa *sa, uint8_t protocol)
 {
 	const struct ike_conn *conn = ike_sa_conn(sa);

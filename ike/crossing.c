@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which pair stays when two negotiations for one flow have crossed (research/ikev2.md 1b). */
-#include "ike/sa.h"
+#include "ike/create.h"
+#include "ike/wish.h"
 
 #include <string.h>
 
@@ -24,6 +25,7 @@ static void delete_later(struct ike_sa *sa)
 		return;
 	sa->delete_us = sa->ike->now_us + redundant_delay_us(sa);
 	sa->delete_reason = IKE_REASON_REDUNDANT;
+	ike_wishes_abandon(sa);
 	ike_sa_schedule(sa);
 }
 
@@ -64,8 +66,12 @@ void ike_settle_crossing(struct ike_child_sa *child)
 
 	for (; other; other = next) {
 		next = other->user_next;
-		if (other->sa != child->sa && other->sa->state == IKE_SA_ESTABLISHED &&
-			ike_child_same(other, child))
+		if (other->sa == child->sa || other->sa->state != IKE_SA_ESTABLISHED ||
+			!ike_child_same(other, child))
+			continue;
+		if (ike_further_yields(other, child))
+			ike_send_probe(other->sa); /* N7, as of others */
+		else
 			settle_pair(child->sa, other->sa);
 	}
 }
@@ -83,10 +89,29 @@ static bool is_carried(const struct ike_child_sa *child, bool sure)
 
 	for (; other; other = other->user_next) {
 		if (other->sa != child->sa && ike_child_same(other, child) &&
-			(!sure || is_sure(other->sa)))
+			other->state != IKE_CHILD_REPLACED && (!sure || is_sure(other->sa)))
 			return true;
 	}
 	return false;
+}
+
+/* It stays for another flow: of what both SAs have, its own goes. */
+static void drop_carried(struct ike_sa *sa)
+{
+	struct ike_child_sa *child;
+	bool later = false;
+
+	for (child = sa->children; child; child = child->next) {
+		if (child->state != IKE_CHILD_UP || !is_carried(child, false))
+			continue;
+		if (is_carried(child, true))
+			ike_rekey_retire(child, true);
+		else
+			later = true;
+	}
+	if (later)
+		delete_later(sa);
+	ike_sa_schedule(sa);
 }
 
 void ike_drop_redundant(struct ike_sa *sa)
@@ -100,7 +125,7 @@ void ike_drop_redundant(struct ike_sa *sa)
 	}
 	sa->delete_us = IKE_NEVER;
 	if (alone)
-		ike_sa_schedule(sa);
+		drop_carried(sa);
 	else if (sure)
 		ike_sa_delete(sa, IKE_REASON_REDUNDANT);
 	else /* the other one's probe is not answered yet */

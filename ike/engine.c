@@ -10,6 +10,7 @@
 #include "ike/nat.h"
 #include "ike/proposal.h"
 #include "ike/sk.h"
+#include "ike/wish.h"
 #include "lib/mem.h"
 
 #include <stdio.h>
@@ -402,7 +403,8 @@ static void sa_tick(struct ike_sa *sa)
 {
 	uint64_t now_us = sa->ike->now_us;
 
-	if (ike_keepalive_tick(sa) || ike_response_tick(sa) || ike_pieces_tick(sa) || ike_followup_tick(sa))
+	if (ike_keepalive_tick(sa) || ike_response_tick(sa) || ike_pieces_tick(sa) ||
+		ike_followup_tick(sa) || ike_wishes_tick(sa))
 		return;
 	if (now_us >= sa->fail_us)
 		ike_sa_end(sa, sa->fail_reason);
@@ -429,42 +431,16 @@ void ike_tick(struct ike *ike, uint64_t now_us)
 
 /* --- commands and results ----------------------------------------------------------------------------- */
 
-static void begin_negotiation(struct ike_sa *sa)
-{
-	struct ike *ike = sa->ike;
-	struct ike_handshake *h = sa->handshake;
-	const struct ike_conn *conn = ike_sa_conn(sa);
-	struct ike_suite suite = ike_suite_defaults(&conn->ike, IKE_PROTOCOL_IKE);
-	struct crypto_random random = ike_random(ike);
-
-	sa->spi_i = sa->own_spi;
-	if (!ike_can_authenticate(sa)) {
-		/* G7: it fails without sending a packet, in the next tick. */
-		sa->fail_us = ike->now_us;
-		sa->fail_reason = IKE_REASON_UNAVAILABLE;
-		ike_sa_schedule(sa);
-	} else if (!kex_generate(&h->kex, suite.ke[0], &random)) {
-		sa->fail_us = ike->now_us;
-		sa->fail_reason = IKE_REASON_CRYPTO;
-		ike_sa_schedule(sa);
-	} else {
-		ike_send_init_request(sa);
-	}
-}
-
 uint64_t ike_initiate(struct ike *ike, size_t conn, const struct path *path,
 	const struct selector *selector, uint64_t user, uint64_t now_us)
 {
-	struct ike_sa *sa;
+	uint64_t id;
 
 	ike->now_us = now_us;
-	sa = ike_sa_new(ike, IKE_INITIATOR, path, conn);
-	sa->selector = *selector;
-	sa->user = user;
 	ike->counters.initiated++;
-	begin_negotiation(sa);
+	id = ike_want(ike, conn, path, selector, user);
 	ike_settle(ike);
-	return sa->id;
+	return id;
 }
 
 static void child_installed(struct ike_child_sa *child, bool good)
@@ -548,7 +524,7 @@ void ike_close_idle(struct ike *ike, uint64_t id, uint64_t now_us)
 	ike->now_us = now_us;
 	/* One that is being replaced is not idle for long: its successor has a time of its own. */
 	if (child && child->state == IKE_CHILD_UP && child->sa->state == IKE_SA_ESTABLISHED) {
-		if (child == child->sa->children && !child->next) {
+		if (child == child->sa->children && !child->next && !ike_wishes_of(child->sa)) {
 			ike_sa_delete(child->sa, IKE_REASON_IDLE);
 		} else {
 			child->delete_us = now_us;
@@ -575,6 +551,7 @@ void ike_shutdown(struct ike *ike, uint64_t now_us)
 
 	ike->now_us = now_us;
 	HASH_ITER (by_id, ike->by_id, sa, next) {
+		ike_wishes_fail(sa, IKE_REASON_DELETED);
 		if (sa->state != IKE_SA_DELETING)
 			ike_sa_delete_now(sa, IKE_REASON_DELETED);
 	}

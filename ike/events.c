@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the engine tells its owner, and the words for it (ike.h). */
 #include "ike/sa.h"
+#include "ike/wish.h"
 
 const char *ike_reason_name(enum ike_reason reason)
 {
@@ -124,7 +125,7 @@ void ike_tell_up(struct ike_child_sa *child)
 
 	event.user = child->pub.user;
 	event.child = &child->pub;
-	event.ends = child->sa->role == IKE_INITIATOR && !child->sa->reported;
+	event.ends = ike_wish_fulfil(child) || (child->sa->role == IKE_INITIATOR && !child->sa->reported);
 	child->sa->reported = true;
 	tell(child->sa, &event);
 }
@@ -147,6 +148,18 @@ void ike_tell_failed(struct ike_sa *sa, enum ike_reason reason)
 		return;
 	sa->reported = true;
 	sa->ike->counters.failed++;
+	event.ends = true;
+	event.reason = reason;
+	event.detail = sa->detail;
+	tell(sa, &event);
+}
+
+void ike_tell_wish_failed(struct ike_sa *sa, const struct ike_wish *wish, enum ike_reason reason)
+{
+	struct ike_event event = event_of(sa, IKE_EVENT_FAILED);
+
+	sa->ike->counters.failed++;
+	event.user = wish->user;
 	event.ends = true;
 	event.reason = reason;
 	event.detail = sa->detail;
@@ -187,6 +200,10 @@ void ike_tell_soft_failure(struct ike_sa *sa, enum ike_reason reason)
 
 	event.reason = reason;
 	tell(sa, &event);
+	for (const struct ike_wish *wish = ike_wishes_of(sa); wish; wish = wish->next) {
+		event.user = wish->user;
+		tell(sa, &event);
+	}
 }
 
 void ike_tell_keys(const struct ike_sa *sa)

@@ -270,7 +270,7 @@ bool ike_followup_is_for(const struct ike_sa *sa, enum ike_create_kind kind, uin
 
 static bool replaces_same(const struct ike_create *ours, const struct ike_create *theirs)
 {
-	return ours->kind == theirs->kind && (!theirs->child || theirs->child->replaces == ours->old);
+	return ours->kind == theirs->kind && ours->kind != IKE_CREATE_CHILD && (!theirs->child || theirs->child->replaces == ours->old);
 }
 
 bool ike_followup_crosses(const struct ike_sa *sa)

@@ -227,8 +227,10 @@ void ike_tick(struct ike *ike, uint64_t now_us);
 
 /*
  * Starts a negotiation for a selector (our address(es) <-> the peer's) as the
- * initiator. Ends in exactly one of IKE_EVENT_UP, IKE_EVENT_CHILDLESS_UP or
- * IKE_EVENT_FAILED with this `user`, never from inside. Gives the SA's id.
+ * initiator: on an IKE SA that the connection and the hosts have, or are about to have,
+ * else with one of its own. Ends in exactly one of IKE_EVENT_UP, IKE_EVENT_CHILDLESS_UP or
+ * IKE_EVENT_FAILED with this `user` and `ends`, never from inside; the event's SA may be
+ * another by then. Gives the SA's id.
  */
 uint64_t ike_initiate(struct ike *ike, size_t conn, const struct path *path,
 	const struct selector *selector, uint64_t user, uint64_t now_us);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* INFORMATIONAL exchanges and the ends of an SA (RFC 7296 1.4, 2.4). */
 #include "ike/sa.h"
+#include "ike/wish.h"
 #include "lib/mem.h"
 
 /* A CHILD SA is gone and its IKE SA has no other use: the peer may say so first. */
@@ -10,9 +11,11 @@ void ike_sa_end(struct ike_sa *sa, enum ike_reason reason)
 {
 	if (sa->state == IKE_SA_DEAD)
 		return;
+	ike_wishes_recall(sa);
 	ike_children_remove(sa, reason);
 	ike_tell_failed(sa, reason);
 	ike_sa_set_state(sa, IKE_SA_DEAD);
+	ike_wishes_leave(sa, reason);
 }
 
 static bool can_say_delete(const struct ike_sa *sa)
@@ -56,10 +59,12 @@ void ike_sa_delete(struct ike_sa *sa, enum ike_reason reason)
 		ike_sa_end(sa, reason);
 		return;
 	}
+	ike_wishes_recall(sa);
 	ike_children_remove(sa, reason);
 	ike_tell_failed(sa, reason);
 	sa->fail_us = sa->delete_us = IKE_NEVER;
 	ike_sa_set_state(sa, IKE_SA_DELETING);
+	ike_wishes_leave(sa, reason);
 	/* A window of one: behind a probe in flight, the DELETE waits for its answer. */
 	if (!sa->request.message.data)
 		send_delete(sa, reason);
@@ -129,13 +134,13 @@ static void build_deletions(struct ike_builder *chain, const struct deletions *d
 	}
 }
 
-/* An IKE SA whose last CHILD SA the peer deletes has no use; the peer may say so first. */
-static void end_if_childless(struct ike_sa *sa)
+/* An IKE SA whose last CHILD SA is deleted has no use; the peer may say so first. */
+static void end_if_childless(struct ike_sa *sa, enum ike_reason reason)
 {
-	if (ike_sa_has_child(sa))
+	if (ike_sa_has_child(sa) || ike_wishes_of(sa))
 		return;
 	sa->delete_us = sa->ike->now_us + CHILDLESS_GRACE_US;
-	sa->delete_reason = IKE_REASON_PEER_DELETED;
+	sa->delete_reason = reason;
 	ike_sa_schedule(sa);
 }
 
@@ -153,9 +158,9 @@ static void delete_children(struct ike_sa *sa, const struct deletions *deletions
 		return;
 	/* One that was replaced goes by itself; its CHILD SAs are with the other one. */
 	if (!sa->is_replaced)
-		end_if_childless(sa);
+		end_if_childless(sa, IKE_REASON_PEER_DELETED);
 	else if (successor)
-		end_if_childless(successor);
+		end_if_childless(successor, IKE_REASON_PEER_DELETED);
 }
 
 void ike_take_informational(struct ike_sa *sa, const struct ike_message *inner)
@@ -182,14 +187,19 @@ void ike_take_informational(struct ike_sa *sa, const struct ike_message *inner)
 void ike_take_informational_answer(struct ike_sa *sa)
 {
 	struct ike_child_sa *child, *next;
+	bool deleted = false;
 
 	ike_request_answered(sa);
 	for (child = sa->children; child; child = next) {
 		next = child->next;
-		if (child->deleting)
-			ike_child_remove(child, IKE_REASON_REKEYED);
+		if (!child->deleting)
+			continue;
+		deleted = true;
+		ike_child_remove(child, child->state == IKE_CHILD_UP ? IKE_REASON_IDLE : IKE_REASON_REKEYED);
 	}
 	if (sa->state != IKE_SA_DELETING) {
+		if (deleted && !sa->is_replaced && sa->delete_us == IKE_NEVER)
+			end_if_childless(sa, IKE_REASON_IDLE);
 		ike_sa_schedule(sa);
 		return;
 	}

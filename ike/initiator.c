@@ -15,6 +15,7 @@
 #include "ike/sa.h"
 
 #include "ike/nat.h"
+#include "ike/wish.h"
 
 #include <string.h>
 
@@ -54,6 +55,32 @@ void ike_send_init_request(struct ike_sa *sa)
 	ike_tell_stage(sa, IKE_STAGE_INIT_SENT);
 }
 
+struct ike_sa *ike_begin(struct ike *ike, size_t conn, const struct path *path,
+	const struct selector *selector, uint64_t user)
+{
+	struct ike_sa *sa = ike_sa_new(ike, IKE_INITIATOR, path, conn);
+	struct ike_suite suite = ike_suite_defaults(&ike_sa_conn(sa)->ike, IKE_PROTOCOL_IKE);
+	struct crypto_random random = ike_random(ike);
+
+	sa->selector = *selector;
+	sa->user = user;
+	sa->spi_i = sa->own_spi;
+	ike_route_add(sa);
+	if (!ike_can_authenticate(sa)) {
+		/* G7: it fails without sending a packet, in the next tick. */
+		sa->fail_us = ike->now_us;
+		sa->fail_reason = IKE_REASON_UNAVAILABLE;
+		ike_sa_schedule(sa);
+	} else if (!kex_generate(&sa->handshake->kex, suite.ke[0], &random)) {
+		sa->fail_us = ike->now_us;
+		sa->fail_reason = IKE_REASON_CRYPTO;
+		ike_sa_schedule(sa);
+	} else {
+		ike_send_init_request(sa);
+	}
+	return sa;
+}
+
 void ike_soft_failure(struct ike_sa *sa, enum ike_reason reason)
 {
 	if (sa->soft_failed || sa->fail_us != IKE_NEVER)
@@ -66,7 +93,7 @@ void ike_soft_failure(struct ike_sa *sa, enum ike_reason reason)
 	ike_tell_soft_failure(sa, reason);
 }
 
-static enum ike_reason reason_of(uint16_t notify)
+enum ike_reason ike_reason_of(uint16_t notify)
 {
 	switch (notify) {
 	case IKE_NOTIFY_NO_PROPOSAL_CHOSEN:
@@ -194,7 +221,7 @@ void ike_take_init_response(
 	if (take_cookie(sa, message) || take_invalid_ke(sa, message))
 		return;
 	if (ike_notify_find_error(message, &error)) {
-		ike_soft_failure(sa, reason_of(error.type));
+		ike_soft_failure(sa, ike_reason_of(error.type));
 		return;
 	}
 	if (message->unsupported || !read_init_response(sa, message, &shared)) {
@@ -230,7 +257,7 @@ void ike_take_intermediate_response(struct ike_sa *sa, const struct ike_message 
 
 	ike_request_answered(sa);
 	if (ike_notify_find_error(inner, &error))
-		ike_sa_end(sa, reason_of(error.type));
+		ike_sa_end(sa, ike_reason_of(error.type));
 	else if (ike_intermediate_take_response(sa, inner))
 		go_on(sa);
 	else
@@ -293,7 +320,7 @@ void ike_take_auth_response(struct ike_sa *sa, const struct ike_message *inner)
 	if (has_error && error.type == IKE_NOTIFY_AUTHENTICATION_FAILED && sa->handshake->use_ppk)
 		ike_note_detail(sa, "the peer may have another PPK");
 	if (has_error && !ike_message_find(inner, IKE_PAYLOAD_AUTH)) {
-		ike_sa_end(sa, reason_of(error.type));
+		ike_sa_end(sa, ike_reason_of(error.type));
 		return;
 	}
 	if (inner->unsupported || !ike_read_proof(sa, inner, IKE_PAYLOAD_IDr) ||
@@ -338,7 +365,7 @@ void ike_initiator_verified(struct ike_sa *sa)
 		return;
 	}
 	if (h->child_error) {
-		ike_sa_delete(sa, reason_of(h->child_error));
+		ike_sa_delete(sa, ike_reason_of(h->child_error));
 		return;
 	}
 	if (!h->has_child_offer || h->work->esp_choice != IKE_CHOICE_MADE) {

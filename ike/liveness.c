@@ -14,6 +14,7 @@
  * second that finds nothing, dpddelay later at most.
  */
 #include "ike/sa.h"
+#include "ike/wish.h"
 
 #define DOUBT_US UINT64_C(1000000)
 
@@ -96,6 +97,8 @@ void ike_live_doubt(struct ike_sa *sa)
 {
 	if (sa->state == IKE_SA_AUTH_SENT)
 		ike_soft_failure(sa, IKE_REASON_PEER_ERROR); /* N5 */
-	else if (sa->ike->now_us - sa->heard_us >= DOUBT_US)
+	else if (sa->ike->now_us - sa->heard_us >= DOUBT_US) {
+		ike_wishes_abandon(sa);
 		ike_send_probe(sa);
+	}
 }

@@ -31,6 +31,7 @@ libike_a_SOURCES = \
 	ike/exchange.c \
 	ike/followup.c \
 	ike/fragment.c \
+	ike/further.c \
 	ike/guard.c \
 	ike/id.c ike/id.h \
 	ike/informational.c \
@@ -53,7 +54,8 @@ libike_a_SOURCES = \
 	ike/rtt.c \
 	ike/sa.c ike/sa.h \
 	ike/sk.c ike/sk.h \
-	ike/traversal.c
+	ike/traversal.c \
+	ike/wish.c ike/wish.h
 
 UNIT_TESTS += t/unit/ike_cert t/unit/ike_cert_crl t/unit/ike_cert_hosts t/unit/ike_crypto t/unit/ike_proposal t/unit/ike_sk t/unit/ike_vectors
 t_unit_ike_cert_SOURCES = t/unit/ike_cert.c t/pki.c t/pki.h t/tap.h
@@ -73,12 +75,14 @@ t_unit_ike_vectors_LDADD = $(IKE_LIBS)
 LINT_TESTS += t/lint/vectors.t
 EXTRA_DIST += t/unit/ike_vectors.py
 
-sim_world = t/sim/world.c t/sim/world.h t/tap.h
-UNIT_TESTS += t/sim/addke t/sim/followup t/sim/kem t/sim/two t/sim/algorithms t/sim/life t/sim/requests t/sim/rtt t/sim/anonymous t/sim/hostile t/sim/payloads t/sim/states t/sim/crossing t/sim/contact t/sim/certs t/sim/fragments t/sim/nat t/sim/ppk t/sim/rekey t/sim/selectors t/sim/flood t/sim/fleet
+sim_world = t/sim/world.c t/sim/world_lines.c t/sim/world.h t/tap.h
+UNIT_TESTS += t/sim/addke t/sim/followup t/sim/further t/sim/kem t/sim/two t/sim/algorithms t/sim/life t/sim/requests t/sim/rtt t/sim/anonymous t/sim/hostile t/sim/payloads t/sim/states t/sim/crossing t/sim/contact t/sim/certs t/sim/fragments t/sim/nat t/sim/ppk t/sim/rekey t/sim/selectors t/sim/flood t/sim/fleet
 t_sim_addke_SOURCES = t/sim/addke.c t/pki.c t/pki.h $(sim_world)
 t_sim_addke_LDADD = $(IKE_LIBS)
 t_sim_followup_SOURCES = t/sim/followup.c $(sim_world)
 t_sim_followup_LDADD = $(IKE_LIBS)
+t_sim_further_SOURCES = t/sim/further.c $(sim_world)
+t_sim_further_LDADD = $(IKE_LIBS)
 t_sim_kem_SOURCES = t/sim/kem.c $(sim_world)
 t_sim_kem_LDADD = $(IKE_LIBS)
 t_sim_algorithms_SOURCES = t/sim/algorithms.c $(sim_world)

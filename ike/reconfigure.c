@@ -11,6 +11,7 @@
 #include "ike/crypto/cert.h"
 #include "ike/proposal.h"
 #include "ike/sa.h"
+#include "ike/wish.h"
 #include "lib/mem.h"
 
 #include <stdlib.h>
@@ -169,15 +170,37 @@ static bool is_our_negotiation(const struct ike_sa *sa)
 	return sa->role == IKE_INITIATOR && !sa->reported && sa->state != IKE_SA_DELETING;
 }
 
-static void note_restart(struct change *change, struct ike_sa *sa, size_t conn)
+static void note_restart(struct change *change, const struct restart *restart)
 {
 	change->restarts =
 		mem_resize(change->restarts, change->restart_count + 1, sizeof(*change->restarts));
-	change->restarts[change->restart_count++] = (struct restart){.conn = conn,
-		.path = sa->path,
-		.selector = sa->selector,
-		.user = sa->user};
+	change->restarts[change->restart_count++] = *restart;
+}
+
+static void restart_sa(struct change *change, struct ike_sa *sa, size_t conn)
+{
+	struct restart restart = {
+		.conn = conn, .path = sa->path, .selector = sa->selector, .user = sa->user};
+
+	note_restart(change, &restart);
 	sa->reported = true; /* the one that takes its place will tell */
+}
+
+/* The flows that wait for it, too. */
+static void restart_wishes(struct change *change, struct ike_sa *sa, size_t conn)
+{
+	struct ike_wish *wish, *next;
+
+	for (wish = ike_wishes_take(sa); wish; wish = next) {
+		struct restart restart = {.conn = conn,
+			.path = wish->path,
+			.selector = wish->selector,
+			.user = wish->user};
+
+		next = wish->next;
+		note_restart(change, &restart);
+		free(wish);
+	}
 }
 
 /*
@@ -203,9 +226,13 @@ static void judge(struct change *change, struct ike_sa *sa)
 					 !ike_peer_permitted(sa, change->fresh, &change->fresh->conns[place])))
 		place = SIZE_MAX;
 	if (place == SIZE_MAX && named != SIZE_MAX && is_our_negotiation(sa))
-		note_restart(change, sa, named);
-	if (place == SIZE_MAX)
+		restart_sa(change, sa, named);
+	if (place == SIZE_MAX && named != SIZE_MAX)
+		restart_wishes(change, sa, named);
+	if (place == SIZE_MAX) {
+		ike_wishes_fail(sa, IKE_REASON_DELETED);
 		leave(sa);
+	}
 	/* Still there without a connection: it says goodbye, see ike_sa_conn(). */
 	sa->conn = place;
 }

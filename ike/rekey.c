@@ -10,6 +10,7 @@
  */
 #include "ike/create.h"
 #include "ike/sa.h"
+#include "lib/mem.h"
 
 #include <string.h>
 
@@ -170,6 +171,7 @@ struct ike_sa *ike_sa_succeed(struct ike_sa *old, const struct ike_create *creat
 	sa->spi_i = ours ? create->spi : create->chosen.spi;
 	sa->spi_r = ours ? create->chosen.spi : sa->own_spi;
 	sa->rekeyed_by_us = ours;
+	sa->rekey_nonce = mem_zalloc(IKE_LOW_NONCE);
 	ike_low_nonce(&create->ni, &create->nr, sa->rekey_nonce);
 	if (ike_keys_rekey(&keys, old->keys, &create->chosen, &create->shared, &more, &create->ni,
 		    &create->nr, sa->spi_i, sa->spi_r))
@@ -182,7 +184,7 @@ struct ike_sa *ike_sa_succeed(struct ike_sa *old, const struct ike_create *creat
 /* --- which stays: CHILD SAs ------------------------------------------------------------------ */
 
 /* It stands until its DELETE: ours after a moment, or theirs. */
-static void retire_child(struct ike_child_sa *child, bool by_us)
+void ike_rekey_retire(struct ike_child_sa *child, bool by_us)
 {
 	child->state = IKE_CHILD_REPLACED;
 	child->rekey_us = IKE_NEVER;
@@ -218,11 +220,11 @@ void ike_rekey_settle_child(struct ike_child_sa *fresh)
 		struct ike_child_sa *loser = loses ? fresh : rival;
 
 		winner = loses ? rival : fresh;
-		retire_child(loser, loser->ours);
+		ike_rekey_retire(loser, loser->ours);
 	}
 	old = ike_child_find(fresh->sa->ike, fresh->replaces);
 	if (old && old->sa == fresh->sa && !old->deleting)
-		retire_child(old, winner->ours);
+		ike_rekey_retire(old, winner->ours);
 	ike_sa_schedule(fresh->sa);
 }
 
@@ -252,7 +254,7 @@ void ike_rekey_settle_sa(struct ike_sa *old, struct ike_sa *fresh)
 
 	if (rival && rival->rekeyed_by_us != fresh->rekeyed_by_us) {
 		bool loses = memcmp(fresh->rekey_nonce, rival->rekey_nonce,
-				     sizeof(fresh->rekey_nonce)) < 0;
+				     IKE_LOW_NONCE) < 0;
 		struct ike_sa *loser = loses ? fresh : rival;
 
 		winner = loses ? rival : fresh;

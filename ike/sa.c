@@ -2,6 +2,7 @@
 /* The IKE SA: its life, tables, state door and place in the timer heap (sa.h). */
 #include "ike/create.h"
 #include "ike/sa.h"
+#include "ike/wish.h"
 
 #include "lib/mem.h"
 
@@ -72,6 +73,7 @@ void ike_sa_schedule(struct ike_sa *sa)
 		due = earliest(due, sa->forget_response_us);
 	if (sa->state == IKE_SA_ESTABLISHED && !sa->request.message.data)
 		due = earliest(due, ike_rekey_due(sa));
+	due = earliest(due, ike_wishes_due(sa));
 	due = earliest(due, ike_live_due(sa));
 	due = earliest(due, ike_keepalive_due(sa));
 	due = earliest(due, ike_followup_give_up(sa));
@@ -251,6 +253,7 @@ static void leave_tables(struct ike_sa *sa)
 	if (sa->peer_tracked)
 		HASH_DELETE(by_peer, ike->by_peer, sa);
 	ike_contact_remove(sa);
+	ike_route_remove(sa);
 	ike_anonymous_remove(sa);
 	ike_children_forget(sa);
 	/* A worker reads its tasks: then it is when that has ended. */
@@ -299,6 +302,7 @@ static void enter_established(struct ike_sa *sa)
 	sa->expire_us = IKE_NEVER;
 	ike_rekey_plan_sa(sa);
 	ike_contact_add(sa);
+	ike_route_add(sa);
 	ike_anonymous_add(sa);
 	ike->counters.established++;
 	ike->counters.sas++;
@@ -339,7 +343,9 @@ static void sa_free(struct ike_sa *sa)
 	free(sa->hosts);
 	free(sa->serials);
 	free(sa->detail);
+	free(sa->rekey_nonce);
 	ike_creates_free(sa);
+	ike_wishes_free(sa);
 	ike_pieces_clear(sa);
 	free(sa);
 }

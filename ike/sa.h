@@ -154,7 +154,9 @@ struct ike_child_sa {
 	struct ike_chosen esp;
 	/* How it came about, when it replaces another one (2.8.1). */
 	uint64_t replaces;	/* id of the one before it; 0: none */
+	bool further;		/* it was the IKE SA's next, in nobody's place (further.c) */
 	bool ours;		/* we began the exchange */
+	struct ike_wish *wish;	/* what it is negotiated for, until it is up; owned; NULL: nobody waits */
 	uint8_t low_nonce[IKE_LOW_NONCE];	/* the lower nonce of the exchange */
 	uint64_t rekey_us;	/* we replace it then; IKE_NEVER */
 	uint64_t delete_us;	/* we delete it then; IKE_NEVER */
@@ -193,6 +195,7 @@ struct ike_sa {
 	uint8_t lost_states : 4; /* STATE_NOT_FOUND in a row (RFC 9370 2.2.4) */
 	uint8_t nat : 2;	 /* who is behind one: IKE_NAT_HERE, IKE_NAT_THERE (nat.h) */
 	uint8_t repeats : 5;	 /* of the last answer */
+	bool single : 1;	/* the peer wants no further CHILD SA on it */
 	/* enum ike_auth: how each end shows, and when established has shown, who it is. */
 	uint8_t local_auth, remote_auth;
 	struct path path;
@@ -225,7 +228,7 @@ struct ike_sa {
 	/* CREATE_CHILD_SA under way (create.c): that we began, that the peer began. */
 	struct ike_create *ours, *theirs;
 	uint64_t rekey_us;	 /* we replace the IKE SA then; IKE_NEVER */
-	uint8_t rekey_nonce[IKE_LOW_NONCE]; /* lower nonce of the exchange that made it (rekeyed_by_us) */
+	uint8_t *rekey_nonce; /* lower nonce of the exchange that made it (rekeyed_by_us); owned, NULL: none did */
 	uint64_t successor;	 /* id of the IKE SA that has taken its place; 0: none */
 	uint64_t expire_us; /* half-open or without a child: gone then; IKE_NEVER */
 	uint64_t created_us, established_us, sent_us;
@@ -246,6 +249,7 @@ struct ike_sa {
 		struct ike_host *host; /* anonymous.c: where remote_auth is IKE_AUTH_NULL */
 	};
 	struct ike_sa *peer_prev, *peer_next; /* in ike_peer.sas or ike_host.sas */
+	struct ike_share *share; /* begun by us or established: it may carry several flows (wish.c); owned */
 	uint64_t own_spi;
 	struct ike_sa *next_dead;
 };
@@ -270,6 +274,7 @@ struct ike {
 	struct ike_child_sa *children, *children_by_spi;
 	struct ike_user *users;
 	struct ike_peer *peers; /* by proved identity */
+	struct ike_route *routes; /* by both addresses (wish.c) */
 	struct heap due; /* of SAs */
 	uint64_t timer_us; /* what ops->timer was last told */
 	struct ike_sa *dead;
@@ -451,6 +456,8 @@ void ike_rekey_settle_sa(struct ike_sa *old, struct ike_sa *fresh);
 struct ike_sa *ike_sa_succeed(struct ike_sa *old, const struct ike_create *create, bool ours);
 /* The IKE SA that has taken its place; NULL if none has, or if that is gone. */
 struct ike_sa *ike_sa_successor(const struct ike_sa *sa);
+/* Another CHILD SA has its flow: it stands until its DELETE, ours after a moment, or the peer's. */
+void ike_rekey_retire(struct ike_child_sa *child, bool by_us);
 /* Again later, by chance not when the peer does (2.25). */
 void ike_rekey_retry(struct ike_sa *sa, struct ike_child_sa *child);
 /* The first bytes of the lower of two nonces. */

@@ -96,7 +96,7 @@ struct grave {
 
 /* A negotiation that a host has begun and that has not ended. */
 struct attempt {
-	uint64_t user, sa, began_us;
+	uint64_t user, began_us;
 	UT_hash_handle hh;
 };
 

@@ -164,7 +164,7 @@ static void take_move(void *arg, const struct ike_child *child)
 
 /* --- the engine's events ------------------------------------------------------------------------------ */
 
-/* Of each ike_initiate() there is one end, UP or FAILED, with its SA. */
+/* Of each ike_initiate() there is one end, UP or FAILED. */
 static void end_attempt(struct host *host, const struct ike_event *event)
 {
 	struct attempt *attempt;
@@ -172,7 +172,7 @@ static void end_attempt(struct host *host, const struct ike_event *event)
 	HASH_FIND(hh, host->attempts, &event->user, sizeof(event->user), attempt);
 	if (!event->ends)
 		return;
-	if (attempt && attempt->sa == event->sa) {
+	if (attempt) {
 		HASH_DEL(host->attempts, attempt);
 		free(attempt);
 	} else {
@@ -323,7 +323,7 @@ static void take_initiate(void *arg, const struct policy_flow *flow)
 	attempt->user = flow->id;
 	attempt->began_us = now_us;
 	HASH_ADD(hh, host->attempts, user, sizeof(attempt->user), attempt);
-	attempt->sa = ike_initiate(host->ike, 0, &path, &flow->selector, flow->id, clock_of(host));
+	ike_initiate(host->ike, 0, &path, &flow->selector, flow->id, clock_of(host));
 }
 
 static void take_shunt(void *arg, const struct policy_flow *flow, bool pass, uint32_t lifetime_s)

@@ -111,6 +111,10 @@ static void test_established_memory(void)
 	world_run_for(&world, 40000 * WORLD_MS);
 	before = heap_used();
 	for (size_t n = 0; n < count; n++) {
+		/* Each pair of hosts has one. */
+		path.local.addr.bytes[2] = (uint8_t)(10 + n / 250);
+		path.local.addr.bytes[3] = (uint8_t)(n % 250);
+		selector.local = prefix_of_host(&path.local.addr);
 		ike_initiate(A->ike, 0, &path, &selector, 1000 + n, world.now_us);
 		world_run_for(&world, 100 * WORLD_MS);
 	}

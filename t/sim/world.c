@@ -181,6 +181,8 @@ static bool take_narrow(
 
 	if (host->refuses_narrow)
 		return false;
+	if (world_line_for(host, offer, selector, user))
+		return true;
 	*selector = world_selector(host->world, (size_t)(host - host->world->hosts));
 	/* Behind a NAT the peer is who the path says. */
 	selector->local.addr = offer->path.local.addr;
@@ -311,9 +313,14 @@ static void take_random(void *arg, void *out, size_t len)
 static void take_up(struct world_host *host, const struct ike_event *event)
 {
 	struct world_child *child = find_child(host, event->child->id);
+	struct world_flow *flow = world_flow_of(host, event->user);
 
 	if (!child || !child->installed || child->up)
 		abort();
+	if (flow) {
+		flow->ups++;
+		flow->ended += event->ends;
+	}
 	child->up = true;
 	host->up_us = host->world->now_us;
 	host->ups++;
@@ -322,6 +329,7 @@ static void take_up(struct world_host *host, const struct ike_event *event)
 static void take_event(void *arg, const struct ike_event *event)
 {
 	struct world_host *host = arg;
+	struct world_flow *flow = world_flow_of(host, event->user);
 
 	switch (event->kind) {
 	case IKE_EVENT_STAGE:
@@ -336,6 +344,11 @@ static void take_event(void *arg, const struct ike_event *event)
 		break;
 	case IKE_EVENT_FAILED:
 		host->faileds++;
+		if (flow) {
+			flow->ended += event->ends;
+			flow->faileds++;
+			flow->reason = event->reason;
+		}
 		host->failed_us = host->world->now_us;
 		host->failed_reason = event->reason;
 		snprintf(host->failed_detail, sizeof(host->failed_detail), "%s",
@@ -343,6 +356,8 @@ static void take_event(void *arg, const struct ike_event *event)
 		break;
 	case IKE_EVENT_CHILD_DOWN:
 		host->downs++;
+		if (flow)
+			flow->downs++;
 		host->down_us = host->world->now_us;
 		host->down_reason = event->reason;
 		break;

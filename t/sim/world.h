@@ -14,6 +14,8 @@
 #define WORLD_CHILDREN 1024
 #define WORLD_WIRE 4096
 #define WORLD_MS 1000u
+/* Lines of both hosts for one TCP port of host 1 each, beside the one for all between them. */
+#define WORLD_FLOWS 48
 
 struct world;
 
@@ -46,6 +48,12 @@ struct world_child {
 	struct ike_traffic traffic; /* something more at each look, while somebody sends */
 };
 
+/* What has become of one of them. */
+struct world_flow {
+	unsigned wanted, ended, ups, downs, faileds;
+	enum ike_reason reason; /* of the last failure */
+};
+
 struct world_host {
 	struct world *world;
 	struct ike *ike;
@@ -61,6 +69,8 @@ struct world_host {
 	bool refuses_install;
 	bool refuses_narrow;
 	const char *demands; /* the name that a peer's certificate must be for, where the conn verifies names; NULL: none */
+	struct world_flow flows[WORLD_FLOWS];
+	size_t lines;	     /* so many of them it grants; before them the other */
 	struct traffic allows; /* as responder; protocol 0: all */
 	bool ignores_strangers;
 	int answers_by; /* the connection that is for strangers */
@@ -103,6 +113,14 @@ void world_run_for(struct world *world, uint64_t us);
 uint64_t world_initiate(struct world *world, size_t from);
 /* The same by another connection of its own. */
 uint64_t world_initiate_by(struct world *world, size_t from, size_t conn);
+/* The same for the line of one port. */
+uint64_t world_want(struct world *world, size_t from, size_t conn, size_t flow);
+/* Which of its lines an offer is for: the first that has all of it. What is known of the flow of a user. */
+bool world_line_for(const struct world_host *host, const struct ike_offer *offer, struct selector *selector,
+	uint64_t *user);
+struct world_flow *world_flow_of(struct world_host *host, uint64_t user);
+/* A host's pairs for it that are up. */
+size_t world_pairs_of(const struct world *world, size_t host, size_t flow);
 /* Frees a host's engine and starts a new one that knows nothing; its data plane is empty. */
 void world_restart(struct world *world, size_t host);
 /* New engine with the host's changed configuration (before anything has begun). */
