@@ -105,6 +105,23 @@ is_([p for p in wire.clear(u, w) if {p.sport, p.dport} & {80, 443}], [], "in tun
 flows = [p for p in u.oectl("peers") if p["remote"] == w.v4]
 is_([p["state"] for p in flows], ["tunnelled"] * 2, "a flow for each line")
 
+# --- two lines of one group for one host share an IKE SA ----------------------------------------------------------------
+w.oe_daemon.stop()
+u.oe_daemon.stop()
+w.oe_configure(policies={"clear-or-private": [u.v4, f"{u.v4} tcp 443 0"]})
+u.oe_configure(policies={"private": [w.v4, f"{w.v4} tcp 0 443"]})
+w.oe_start()
+u.oe_start()
+mark = wire.now()
+tasks = [u.tcp_connect_start(w, port, limit=5) for port in (443, 80)]
+ok(all(task.result() for task in tasks), "two lines of one group for one host: both are served")
+is_([p["state"] for p in u.oectl("peers") if p["remote"] == w.v4], ["tunnelled"] * 2, "two tunnels")
+is_([p for p in wire.clear(u, w, since=mark)], [], "that carry all")
+begun = [{p.message_id for p in wire.ike(u, w, since=mark) if p.exchange == kind and not p.response}
+         for kind in ("IKE_SA_INIT", "IKE_AUTH", "CREATE_CHILD_SA")]
+is_([len(ids) for ids in begun], [1, 1, 1], "one IKE SA, whose second tunnel is asked for by CREATE_CHILD_SA")
+is_(len({p.initiator_spi for p in wire.ike(u, w, since=mark) if p.exchange == "IKE_SA_INIT"}), 1, "and no other")
+
 # --- a stop tells the peers -----------------------------------------------------------------------------------------
 is_(a.oe_daemon.stop(), 0, "a stops")
 for peer in PEERS.values():

@@ -52,19 +52,20 @@ LIBRESWAN = """conn part
 """
 
 wire = Wire()
-NAMES = ("web", "open", "two", "theirs", "icmp", "six", "rekey", "own", "echo", "lsw", "lsw2")
+NAMES = ("web", "open", "two", "theirs", "icmp", "six", "rekey", "own", "echo", "lsw", "lsw2", "shared")
 pairs = {name: (wire.host(f"o-{name}"), wire.host(f"s-{name}")) for name in NAMES}
 dns = wire.dns_host({f"{name}.example": pair[1].v6 if name == "six" else pair[1].v4
                      for name, pair in pairs.items()})
 
 
-def start(name, group="private", local="{me}[tcp/443]", remote="{peer}", v6=False, life="", extra=""):
+def start(name, group="private", local="{me}[tcp/443]", remote="{peer}", v6=False, life="", extra="", second=None):
     """Our host with one line for the other one, and strongSwan there that knows of a part only."""
     ours, theirs = pairs[name]
     me, peer = (theirs.v6, ours.v6) if v6 else (theirs.v4, ours.v4)
     for port in (WEB, OTHER, HIGH, HIGHER):
         theirs.serve(port)
-    ours.oe(policies={group: me}, forward=dns, auth="secret", secrets=SECRET, extra=extra)
+    lines = [me, f"{me} tcp 0 {second}"] if second else me
+    ours.oe(policies={group: lines}, forward=dns, auth="secret", secrets=SECRET, extra=extra)
     theirs.start_strongswan(SWANCTL.format(
         me=me, peer=peer, local=local.format(me=me), remote=remote.format(peer=peer), life=life))
     return ours, theirs, me
@@ -169,6 +170,15 @@ theirs.swanctl("--initiate", "--child", "part", "--timeout", "5")
 ok(ours.has_sa(theirs), "ICMP type and code: granted")
 text = " ".join(ours.xfrm_policies().split())
 ok("proto icmp type 8 code 0" in text, "and in the kernel as such")
+
+# --- two lines of ours for one host, which has one for all
+
+ours, theirs, address = start("shared", local="{me}", second=WEB)
+is_(tries(ours, theirs, OTHER, address, 5), (True, "esp"), "two lines for one host: the first goes in a tunnel")
+is_(tries(ours, theirs, WEB, address, 5), (True, "esp"), "the second, too")
+begun = [len({(p.initiator_spi, p.message_id) for p in wire.ike(ours, theirs) if p.exchange == kind and not p.response})
+         for kind in ("IKE_SA_INIT", "CREATE_CHILD_SA")]
+is_(begun, [1, 1], "on one IKE SA, by CREATE_CHILD_SA")
 
 # --- rekeyed, it stays what it is
 
