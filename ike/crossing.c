@@ -41,9 +41,9 @@ static bool have_crossed(const struct ike_sa *a, const struct ike_sa *b)
 /*
  * Two SAs for one flow. Of two that crossed, the one with the lower nonce loses
  * and its initiator deletes it after a quiet time; both ends compute the same.
- * Where that is us the winner is the peer's, who may have missed our IKE_AUTH
- * response: a probe makes sure of it. Of others, the older one is asked: the peer may have
- * lost its state (N7).
+ * A probe makes sure of the winner: a peer that began it may have missed our IKE_AUTH
+ * response, and one that did not may have given it up meanwhile. Of others, the older
+ * one is asked: the peer may have lost its state (N7).
  */
 static void settle_pair(struct ike_sa *fresh, struct ike_sa *other)
 {
@@ -56,8 +56,7 @@ static void settle_pair(struct ike_sa *fresh, struct ike_sa *other)
 		return;
 	}
 	delete_later(loser);
-	if (loser->role == IKE_INITIATOR)
-		ike_send_probe(loser == fresh ? other : fresh);
+	ike_send_probe(loser == fresh ? other : fresh);
 }
 
 void ike_settle_crossing(struct ike_child_sa *child)
@@ -76,10 +75,12 @@ void ike_settle_crossing(struct ike_child_sa *child)
 	}
 }
 
-/* Up at both ends, and meant to stay. */
+/* Up at both ends, and meant to stay; what it asks is answered within a moment. */
 static bool is_sure(const struct ike_sa *sa)
 {
-	return sa->state == IKE_SA_ESTABLISHED && sa->confirmed && sa->delete_us == IKE_NEVER;
+	bool waits = sa->request.message.data && sa->ike->now_us - sa->request.sent_us > 1000000;
+
+	return sa->state == IKE_SA_ESTABLISHED && sa->confirmed && sa->delete_us == IKE_NEVER && !waits;
 }
 
 /* Whether another SA carries what a CHILD SA does; `sure`: without doubt. */
