@@ -217,26 +217,19 @@ static void apply_joins(void *arg, dp_done done, void *done_arg)
 	trigger_lines_changed(arg, done, done_arg);
 }
 
-/* A walk over flows for a tunnel with one address. */
-struct tunnel_search {
-	const struct addr *addr;
-	bool found;
-};
-
-static void look_at_flow(void *arg, const struct policy_flow *flow)
+static void look_for_tunnel(void *arg, const struct policy_flow *flow)
 {
-	struct tunnel_search *search = arg;
+	bool *found = arg;
 
-	search->found = search->found || (flow->state == POLICY_TUNNELLED &&
-						 addr_equal(&flow->remote, search->addr));
+	*found = *found || flow->state == POLICY_TUNNELLED;
 }
 
 static bool has_tunnel(void *arg, const struct addr *addr)
 {
-	struct tunnel_search search = {.addr = addr};
+	bool found = false;
 
-	policy_each_flow(trigger_policy(arg), look_at_flow, &search);
-	return search.found;
+	policy_each_flow_of(trigger_policy(arg), addr, look_for_tunnel, &found);
+	return found;
 }
 
 static bool is_flushed(void *arg)

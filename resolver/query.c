@@ -245,7 +245,6 @@ static bool other_was_usable(struct query *query)
 
 static void ask_other_family(struct query *query);
 
-
 /* Everything is decided, or no more time is given. */
 static void conclude(struct query *query)
 {
