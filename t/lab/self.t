@@ -1,6 +1,8 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The lab itself, without a line of ours: peers come up, and the tap sees what it should."""
+import time
+
 from lab import *
 
 wire = Wire()
@@ -18,12 +20,24 @@ ok(wire.clear(a, b), "the capture calls that clear")
 b.serve(7)
 wire.delay(b, 60)
 taken = a.tcp_connect(b)
-ok(taken and 60 <= taken < 150, f"a delay of 60 ms shows in a TCP connect ({taken or -1:.1f} ms)")
+ok(taken and taken >= 60, f"a delay of 60 ms shows in a TCP connect ({taken or -1:.1f} ms)")
 wire.delay(b, 0)
 wire.cut(b)
 is_(a.ping(b, limit=0.5), 0, "a cut host is silent")
 wire.mend(b)
 is_(a.ping(b), 1, "and back when mended")
+
+# the capture says when a frame came, also where its reader loses the processor between two looks at the clock
+clock, slow = time.time, iter([0.2])
+def late():
+    time.sleep(next(slow, 0))
+    return clock()
+mark = wire.now()
+time.time = late
+a.ping(b)
+seen = wire.seen(a, b, since=mark)
+time.time = clock
+is_([p.kind for p in seen if p.kind == "icmp"], ["icmp"] * 2, "no frame moves into the past")
 
 # libreswan with libreswan, NULL authentication, by an acquire
 for host in (a, b):

@@ -140,15 +140,25 @@ class Packet:
         return f"{self.time * 1000:9.1f} ms {self.port:>6} {self.src} > {self.dst} {self.kind} {self.detail}"
 
 
-def age(control):
-    """Seconds since the kernel had the frame. It stamps by the clock that a test may set: an age that cannot be
-    is none, so that a jump of the clock moves no frame out of what a test looks at."""
+def clocks():
+    """The monotonic clock and the wall's, of one moment: a reader that lost the processor between the two would
+    move a frame into the past."""
+    while True:
+        before, wall, after = time.monotonic(), time.time(), time.monotonic()
+        if after - before < 0.001:
+            return before, wall
+
+
+def arrival(control):
+    """When the kernel had the frame, by the monotonic clock. It stamps by the clock that a test may set: an age
+    that cannot be is none, so that a jump of the clock moves no frame out of what a test looks at."""
+    now, wall = clocks()
     for level, kind, value in control:
         if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
             seconds, nanoseconds = struct.unpack("qq", value)
-            since = time.time() - seconds - nanoseconds / 1e9
-            return since if 0 <= since < 10 else 0.0
-    return 0.0
+            age = wall - seconds - nanoseconds / 1e9
+            return now - age if 0 <= age < 10 else now
+    return now
 
 
 class Capture:
@@ -183,7 +193,7 @@ class Capture:
             self._idle.clear()
             if address[2] == PACKET_OUTGOING or address[0] not in self._ports:
                 continue
-            when = time.monotonic() - age(control)
+            when = arrival(control)
             self.packets.append(Packet(when - self.started, address[0], data, self._first_pieces))
             self.newest = when
 
