@@ -15,6 +15,7 @@
 #include "ike/sa.h"
 
 #include "ike/nat.h"
+#include "ike/ppk.h"
 #include "ike/wish.h"
 
 #include <string.h>

@@ -44,7 +44,7 @@ libike_a_SOURCES = \
 	ike/narrow.c \
 	ike/negotiate.c \
 	ike/payload.c ike/payload.h \
-	ike/ppk.c \
+	ike/ppk.c ike/ppk.h \
 	ike/proof.c \
 	ike/proposal.c ike/proposal.h \
 	ike/reconfigure.c \

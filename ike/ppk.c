@@ -11,7 +11,7 @@
  *
  * SK_d, SK_pi and SK_pr get the PPK mixed in, and with SK_d all later keys.
  */
-#include "ike/sa.h"
+#include "ike/ppk.h"
 #include "lib/mem.h"
 
 #include <stdio.h>

@@ -5,7 +5,7 @@
  * makes our proof or checks the peer's (auth.h). Both roles.
  */
 #include "ike/crypto/cert_sign.h"
-#include "ike/sa.h"
+#include "ike/ppk.h"
 #include "lib/mem.h"
 
 #include <stdlib.h>

@@ -11,6 +11,7 @@
 #include "ike/sa.h"
 
 #include "ike/nat.h"
+#include "ike/ppk.h"
 
 #include <string.h>
 
