@@ -221,6 +221,7 @@ void ike_child_set_up(struct ike_child_sa *child)
 	struct ike_sa *sa = child->sa;
 
 	child->state = IKE_CHILD_UP;
+	sa->had_child = true;
 	/* An IKE SA that was to go for want of a CHILD SA has one again. */
 	if (sa->delete_reason != IKE_REASON_REDUNDANT && sa->delete_reason != IKE_REASON_REKEYED)
 		sa->delete_us = IKE_NEVER;
@@ -279,6 +280,7 @@ void ike_children_move(struct ike_sa *from, struct ike_sa *to)
 		DL_APPEND(to->children, child);
 		child->sa = to;
 		child->pub.sa = to->id;
+		to->had_child = true;
 		ike_tell_moved(child);
 	}
 	ike_wishes_follow(from, to);

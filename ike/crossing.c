@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+/* Who was heard so long ago is there; who is asked has answered by then. */
+#define RECENT_US 2000000u
+#define LOOK_US 1000000u
+
 /*
  * 2 to 5 s: long enough that what travels on the loser's SAs arrives. A peer that
  * began the loser has had that time, and the network's, before we do it in its
@@ -75,12 +79,11 @@ void ike_settle_crossing(struct ike_child_sa *child)
 	}
 }
 
-/* Up at both ends, and meant to stay; what it asks is answered within a moment. */
+/* Up at both ends, and meant to stay: the peer has just said so. */
 static bool is_sure(const struct ike_sa *sa)
 {
-	bool waits = sa->request.message.data && sa->ike->now_us - sa->request.sent_us > 1000000;
-
-	return sa->state == IKE_SA_ESTABLISHED && sa->confirmed && sa->delete_us == IKE_NEVER && !waits;
+	return sa->state == IKE_SA_ESTABLISHED && sa->confirmed && sa->delete_us == IKE_NEVER &&
+	       sa->ike->now_us - sa->heard_us <= RECENT_US;
 }
 
 /* Whether another SA carries what a CHILD SA does; `sure`: without doubt. */
@@ -94,6 +97,23 @@ static bool is_carried(const struct ike_child_sa *child, bool sure)
 			return true;
 	}
 	return false;
+}
+
+/* Not before those that carry the same have said that they are there. */
+static void look_again(struct ike_sa *sa)
+{
+	const struct ike_child_sa *child, *other;
+
+	for (child = sa->children; child; child = child->next) {
+		other = ike_children_of_user(sa->ike, child->pub.user);
+		for (; other; other = other->user_next) {
+			if (other->sa != sa && ike_child_same(other, child))
+				ike_send_probe(other->sa);
+		}
+	}
+	sa->delete_us = sa->ike->now_us + LOOK_US;
+	sa->delete_reason = IKE_REASON_REDUNDANT;
+	ike_sa_schedule(sa);
 }
 
 /* It stays for another flow: of what both SAs have, its own goes. */
@@ -111,14 +131,14 @@ static void drop_carried(struct ike_sa *sa)
 			later = true;
 	}
 	if (later)
-		delete_later(sa);
+		look_again(sa);
 	ike_sa_schedule(sa);
 }
 
 void ike_drop_redundant(struct ike_sa *sa)
 {
 	const struct ike_child_sa *child;
-	bool sure = true, alone = !sa->children;
+	bool sure = true, alone = ike_wishes_of(sa);
 
 	for (child = sa->children; child; child = child->next) {
 		sure = sure && is_carried(child, true);
@@ -129,6 +149,6 @@ void ike_drop_redundant(struct ike_sa *sa)
 		drop_carried(sa);
 	else if (sure)
 		ike_sa_delete(sa, IKE_REASON_REDUNDANT);
-	else /* the other one's probe is not answered yet */
-		delete_later(sa);
+	else
+		look_again(sa);
 }

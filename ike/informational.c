@@ -4,9 +4,6 @@
 #include "ike/wish.h"
 #include "lib/mem.h"
 
-/* A CHILD SA is gone and its IKE SA has no other use: the peer may say so first. */
-#define CHILDLESS_GRACE_US 1000000u
-
 void ike_sa_end(struct ike_sa *sa, enum ike_reason reason)
 {
 	if (sa->state == IKE_SA_DEAD)
@@ -134,16 +131,6 @@ static void build_deletions(struct ike_builder *chain, const struct deletions *d
 	}
 }
 
-/* An IKE SA whose last CHILD SA is deleted has no use; the peer may say so first. */
-static void end_if_childless(struct ike_sa *sa, enum ike_reason reason)
-{
-	if (ike_sa_has_child(sa) || ike_wishes_of(sa))
-		return;
-	sa->delete_us = sa->ike->now_us + CHILDLESS_GRACE_US;
-	sa->delete_reason = reason;
-	ike_sa_schedule(sa);
-}
-
 static void delete_children(struct ike_sa *sa, const struct deletions *deletions)
 {
 	struct ike_sa *successor = ike_sa_successor(sa);
@@ -154,13 +141,10 @@ static void delete_children(struct ike_sa *sa, const struct deletions *deletions
 		ike_child_remove(child, child->state == IKE_CHILD_REPLACED ? IKE_REASON_REKEYED
 									   : IKE_REASON_PEER_DELETED);
 	}
-	if (deletions->count == 0)
-		return;
-	/* One that was replaced goes by itself; its CHILD SAs are with the other one. */
-	if (!sa->is_replaced)
-		end_if_childless(sa, IKE_REASON_PEER_DELETED);
-	else if (successor)
-		end_if_childless(successor, IKE_REASON_PEER_DELETED);
+	/* Those of one that was replaced are with the other one. */
+	if (successor)
+		ike_sa_schedule(successor);
+	ike_sa_schedule(sa);
 }
 
 void ike_take_informational(struct ike_sa *sa, const struct ike_message *inner)
@@ -187,19 +171,15 @@ void ike_take_informational(struct ike_sa *sa, const struct ike_message *inner)
 void ike_take_informational_answer(struct ike_sa *sa)
 {
 	struct ike_child_sa *child, *next;
-	bool deleted = false;
 
 	ike_request_answered(sa);
 	for (child = sa->children; child; child = next) {
 		next = child->next;
 		if (!child->deleting)
 			continue;
-		deleted = true;
 		ike_child_remove(child, child->state == IKE_CHILD_UP ? IKE_REASON_IDLE : IKE_REASON_REKEYED);
 	}
 	if (sa->state != IKE_SA_DELETING) {
-		if (deleted && !sa->is_replaced && sa->delete_us == IKE_NEVER)
-			end_if_childless(sa, IKE_REASON_IDLE);
 		ike_sa_schedule(sa);
 		return;
 	}

@@ -86,9 +86,10 @@ bool ike_rekey_is_begun(const struct ike_child_sa *old)
 	return child || (ours && ours->kind == IKE_CREATE_REKEY_CHILD && ours->old == old->pub.id);
 }
 
+/* One exchange at a time; and what is to go is not replaced: its successor would stay. */
 static bool may_rekey(const struct ike_sa *sa)
 {
-	return !sa->is_replaced && !sa->theirs && !sa->ours;
+	return !sa->is_replaced && !sa->theirs && !sa->ours && sa->delete_us == IKE_NEVER;
 }
 
 uint64_t ike_rekey_due(const struct ike_sa *sa)
@@ -164,6 +165,10 @@ struct ike_sa *ike_sa_succeed(struct ike_sa *old, const struct ike_create *creat
 	sa->nat = old->nat;
 	sa->rtt_us = old->rtt_us;
 	sa->created_us = old->created_us;
+	if (!old->is_replaced) { /* a peer that did not know that it is to go */
+		sa->delete_us = old->delete_us;
+		sa->delete_reason = old->delete_reason;
+	}
 	memcpy(sa->low_nonce, old->low_nonce, sizeof(sa->low_nonce));
 	sa->reported = sa->confirmed = true;
 	sa->chosen = create->chosen;

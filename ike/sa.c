@@ -10,6 +10,8 @@
 #include <string.h>
 #include <utlist.h>
 
+#define SERVED_GRACE_US 1000000u
+
 const char *ike_sa_state_name(enum ike_sa_state state)
 {
 	switch (state) {
@@ -61,12 +63,24 @@ static uint64_t earliest(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* An IKE SA whose CHILD SAs are gone, and that nobody asks for another, has no use; the peer may say so first. */
+static bool has_served(const struct ike_sa *sa)
+{
+	return sa->state == IKE_SA_ESTABLISHED && sa->had_child && !sa->children && !ike_wishes_of(sa) &&
+	       !sa->ours && !sa->theirs && !sa->is_replaced;
+}
+
 void ike_sa_schedule(struct ike_sa *sa)
 {
-	uint64_t due = earliest(sa->fail_us, earliest(sa->delete_us, sa->expire_us));
+	uint64_t due;
 
 	if (sa->state == IKE_SA_DEAD)
 		return;
+	if (sa->delete_us == IKE_NEVER && has_served(sa)) {
+		sa->delete_us = sa->ike->now_us + SERVED_GRACE_US;
+		sa->delete_reason = IKE_REASON_IDLE;
+	}
+	due = earliest(sa->fail_us, earliest(sa->delete_us, sa->expire_us));
 	if (sa->request.message.data)
 		due = earliest(due, earliest(sa->request.next_us, sa->request.give_up_us));
 	if (sa->response.data)

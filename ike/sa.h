@@ -195,6 +195,7 @@ struct ike_sa {
 	uint8_t lost_states : 4; /* STATE_NOT_FOUND in a row (RFC 9370 2.2.4) */
 	uint8_t nat : 2;	 /* who is behind one: IKE_NAT_HERE, IKE_NAT_THERE (nat.h) */
 	uint8_t repeats : 5;	 /* of the last answer */
+	bool had_child : 1;	/* one was up */
 	bool single : 1;	/* the peer wants no further CHILD SA on it */
 	/* enum ike_auth: how each end shows, and when established has shown, who it is. */
 	uint8_t local_auth, remote_auth;

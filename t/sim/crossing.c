@@ -6,6 +6,8 @@
  * negotiation has ended once, and nothing is left over.
  */
 #include "ike/const.h"
+#include "ike/sa.h"
+#include "lib/wire.h"
 #include "t/sim/world.h"
 #include "t/tap.h"
 
@@ -105,10 +107,14 @@ static void test_weather(enum ike_auth auth, unsigned loss, const char *name)
 		name, loss, (unsigned)seeds - bad, redundant, lonely, single, bad);
 }
 
-/* A host says nothing any more on an IKE SA that it began, once the winner was asked for. */
+/* An empty INFORMATIONAL request: longer ones say something. */
+#define PROBE_LEN 57
+
+/* A host deletes no IKE SA that it began. */
 static bool drop_of_initiators(struct world *w, struct packet *packet)
 {
-	return w->now_us < 1500 * WORLD_MS || packet->exchange != IKE_EXCHANGE_INFORMATIONAL || packet->answer ||
+	(void)w;
+	return packet->len <= PROBE_LEN || packet->exchange != IKE_EXCHANGE_INFORMATIONAL || packet->answer ||
 	       !(packet->data[19] & 0x08);
 }
 
@@ -136,6 +142,83 @@ static void test_peer_that_keeps_both(void)
 		crossed, kept);
 }
 
+static bool drop_auth_answers_of_a(struct world *w, struct packet *packet)
+{
+	(void)w;
+	return packet->from != 0 || !packet->answer || packet->exchange != IKE_EXCHANGE_IKE_AUTH;
+}
+
+/*
+ * B gives up what it began before the answer is there: A has it up and may call it the winner. What A
+ * began is all that both have, and stays.
+ */
+static void test_winner_that_was_given_up(void)
+{
+	unsigned crossed = 0, lost = 0;
+
+	for (uint64_t seed = 0; seed < 20; seed++) {
+		uint64_t begun;
+
+		world_init(&world, seed, IKE_AUTH_PSK);
+		A->quiet = B->quiet = true;
+		world.filter = drop_auth_answers_of_a;
+		begun = world_initiate(&world, 1);
+		world_run_for(&world, WORLD_MS);
+		world_initiate(&world, 0);
+		world_run_for(&world, 1000 * WORLD_MS);
+		crossed += A->ups == 2 && B->ups == 1;
+		ike_delete(B->ike, begun, world.now_us);
+		world_run_for(&world, 60000 * WORLD_MS);
+		lost += B->downs != 0 || B->child_count != 1 || !world_agrees(&world);
+		world_clear(&world);
+	}
+	ok(crossed == 20 && lost == 0, "a winner that its initiator has given up takes nothing with it (%u crossed, %u lost)",
+		crossed, lost);
+}
+
+static uint64_t lost_sa; /* the initiator's SPI of one that nothing is said on any more */
+
+static uint64_t spi_begun_by(const struct world_host *host)
+{
+	struct ike_sa *sa, *next;
+
+	HASH_ITER (by_id, host->ike->by_id, sa, next) {
+		if (sa->role == IKE_INITIATOR)
+			return sa->own_spi;
+	}
+	return 0;
+}
+
+static bool drop_of_lost(struct world *w, struct packet *packet)
+{
+	struct reader r = reader_init(packet->data, 8);
+
+	(void)w;
+	return reader_u64(&r) != lost_sa;
+}
+
+/* Both have both; B ends what A began, and A does not hear of it: what B began stays. */
+static void test_winner_that_went(void)
+{
+	unsigned crossed = 0, lost = 0;
+
+	for (uint64_t seed = 0; seed < 20; seed++) {
+		world_init(&world, seed, IKE_AUTH_PSK);
+		A->quiet = B->quiet = true;
+		world_initiate(&world, 0);
+		world_initiate(&world, 1);
+		world_run_for(&world, 1000 * WORLD_MS);
+		crossed += A->ups == 2 && B->ups == 2;
+		lost_sa = spi_begun_by(A);
+		world.filter = drop_of_lost;
+		ike_delete(B->ike, B->children[B->children[0].child.role == IKE_INITIATOR].child.sa, world.now_us);
+		world_run_for(&world, 60000 * WORLD_MS);
+		lost += B->downs != 1 || B->child_count != 1 || !world_agrees(&world);
+		world_clear(&world);
+	}
+	ok(crossed == 20 && lost == 0, "nor does one that the responder has ended (%u crossed, %u lost)", crossed, lost);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1)
@@ -146,5 +229,7 @@ int main(int argc, char **argv)
 	test_weather(IKE_AUTH_PSK, 0, "PSK");
 	test_weather(IKE_AUTH_PSK, 30, "PSK");
 	test_peer_that_keeps_both();
+	test_winner_that_was_given_up();
+	test_winner_that_went();
 	return tap_done();
 }
