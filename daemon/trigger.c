@@ -442,7 +442,7 @@ static void end_hollow(struct trigger *trigger, const struct policy_flow *flow)
 		return;
 	log_warning("peer %s: somebody has removed the tunnel's SAs: it is negotiated anew",
 		addr_format(&flow->remote, remote));
-	ike_delete(trigger->ike, tunnel->child.sa, now(trigger));
+	ike_end_child(trigger->ike, tunnel->child.id, now(trigger));
 }
 
 /* N3: who sends us packets with forged senders has us reply to whom he likes. */
@@ -493,7 +493,7 @@ void trigger_expire(void *arg, const struct dp_expire *expire)
 	if (tunnel && expire->hard && tunnels_has_successor(tunnel))
 		log_debug("an SA has ended that was replaced already");
 	else if (tunnel && expire->hard)
-		ike_delete(trigger->ike, tunnel->child.sa, now(trigger));
+		ike_end_child(trigger->ike, tunnel->child.id, now(trigger));
 	else if (tunnel)
 		ike_rekey(trigger->ike, tunnel->child.id, now(trigger));
 }

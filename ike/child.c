@@ -70,12 +70,17 @@ static void leave_user(struct ike_child_sa *child)
 	}
 }
 
+static bool is_somebodys(const struct ike_child_sa *child)
+{
+	return child->state != IKE_CHILD_NEGOTIATING && child->state != IKE_CHILD_ENDED;
+}
+
 static void child_free(struct ike_child_sa *child)
 {
 	struct ike_sa *sa = child->sa;
 
 	ike_create_forget_child(child);
-	if (child->state != IKE_CHILD_NEGOTIATING)
+	if (is_somebodys(child))
 		leave_user(child);
 	HASH_DELETE(by_id, sa->ike->children, child);
 	HASH_DELETE(by_spi, sa->ike->children_by_spi, child);
@@ -235,6 +240,7 @@ void ike_child_remove(struct ike_child_sa *child, enum ike_reason reason)
 
 	switch (child->state) {
 	case IKE_CHILD_NEGOTIATING:
+	case IKE_CHILD_ENDED:
 		break;
 	case IKE_CHILD_INSTALLING:
 		ike->ops.remove(ike->arg, &child->pub);
@@ -248,6 +254,18 @@ void ike_child_remove(struct ike_child_sa *child, enum ike_reason reason)
 	if (child->wish)
 		ike_tell_wish_failed(child->sa, child->wish, reason);
 	child_free(child);
+}
+
+void ike_child_end(struct ike_child_sa *child, enum ike_reason reason)
+{
+	struct ike *ike = child->sa->ike;
+
+	ike->ops.remove(ike->arg, &child->pub);
+	ike_tell_child_down(child, reason);
+	leave_user(child);
+	child->state = IKE_CHILD_ENDED;
+	child->delete_us = ike->now_us;
+	ike_sa_schedule(child->sa);
 }
 
 void ike_children_remove(struct ike_sa *sa, enum ike_reason reason)
@@ -265,7 +283,8 @@ void ike_children_forget(struct ike_sa *sa)
 /* What an exchange of `from` is about at this moment stays until that exchange is done. */
 static bool may_move(const struct ike_child_sa *child)
 {
-	return (child->state == IKE_CHILD_UP || child->state == IKE_CHILD_REPLACED) &&
+	return (child->state == IKE_CHILD_UP || child->state == IKE_CHILD_REPLACED ||
+		       child->state == IKE_CHILD_ENDED) &&
 	       !child->deleting;
 }
 
@@ -281,7 +300,8 @@ void ike_children_move(struct ike_sa *from, struct ike_sa *to)
 		child->sa = to;
 		child->pub.sa = to->id;
 		to->had_child = true;
-		ike_tell_moved(child);
+		if (is_somebodys(child))
+			ike_tell_moved(child);
 	}
 	ike_wishes_follow(from, to);
 }

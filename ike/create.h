@@ -9,12 +9,15 @@
 
 #include "ike/sa.h"
 
-/* --- create.c: CREATE_CHILD_SA ------------------------------------------------------------------ */
+/* --- create.c: theirs, and what both share ------------------------------------------------------ */
 enum ike_create_kind {
 	IKE_CREATE_CHILD,	/* a further CHILD SA (further.c) */
 	IKE_CREATE_REKEY_CHILD, /* one that takes another's place */
 	IKE_CREATE_REKEY_IKE,
 };
+
+/* CHILD SAs that a peer ends before its answer about them is here: at most so many of one exchange. */
+#define IKE_CREATE_GONE_MAX 4
 
 /* One exchange under way. */
 struct ike_create {
@@ -30,38 +33,48 @@ struct ike_create {
 	uint64_t spi; /* ours of a new IKE SA */
 	struct ike_scope scope; /* of the CHILD SA, once both ends know it; of a further one of ours, before that its wish */
 	enum ipsec_mode mode;
+	uint32_t gone[IKE_CREATE_GONE_MAX]; /* SPIs that the peer has deleted and we do not know; 0: none */
 	unsigned tries;
 	enum ike_reason why; /* what the peer has granted is of no use; NONE: it makes no sense */
 };
 /* Frees both of an SA that ends. */
 void ike_creates_free(struct ike_sa *sa);
-/* Begins to replace a CHILD SA, or the IKE SA; nothing must be in flight. */
-void ike_rekey_child(struct ike_child_sa *old, uint16_t group, unsigned tries);
-void ike_rekey_sa(struct ike_sa *sa, uint16_t group, unsigned tries);
-/* For those who begin one: the exchange with our nonce and key exchange, and these two as payloads. */
-struct ike_create *ike_create_begin(struct ike_sa *sa, enum ike_create_kind kind, uint16_t group, unsigned tries);
-void ike_create_build_exchange(struct ike_builder *chain, const struct ike_nonce *nonce, const struct kex *kex);
-/* 1.3: which other group the peer wants for a new try; 0: none that we give it. */
-uint16_t ike_create_other_group(
-	const struct ike_sa *sa, const struct ike_create *create, const struct ike_notify *notify);
+void ike_create_free(struct ike_create **link);
+void ike_create_nonce(struct ike_sa *sa, struct ike_nonce *nonce);
+/* Both ends know all of the CHILD SA: it goes to the data plane. False: its keys cannot be made. */
+bool ike_create_install(const struct ike_create *create, bool ours);
+/* The peer has it, and we do not: it is deleted there, and what it was for has another chance, or fails. */
+void ike_create_give_back(struct ike_child_sa *child, enum ike_reason reason);
 /* So many CHILD SAs, and flows that wait for one, are enough. */
 bool ike_sa_is_full(const struct ike_sa *sa);
 void ike_take_create_request(struct ike_sa *sa, const struct ike_message *inner);
-void ike_take_create_response(struct ike_sa *sa, const struct ike_message *inner);
 /* The data plane's word on the CHILD SA of one of the two exchanges. */
 void ike_create_installed(struct ike_sa *sa, struct ike_child_sa *child, bool good);
-/*
- * All key exchanges are done: makes what was asked for. Ours frees `create`; theirs is
- * answered when that is there, or is refused.
- */
-void ike_create_complete_ours(struct ike_sa *sa, struct ike_create *create);
+/* All key exchanges are done: makes what was asked for, and answers when that is there, or refuses. */
 void ike_create_complete_theirs(struct ike_sa *sa);
-/* Ours is over: the peer refuses, or (NULL) what it says makes no sense. Frees it. */
-void ike_create_fail_ours(struct ike_sa *sa, struct ike_create *create, const struct ike_notify *error);
 /* A CHILD SA goes; an exchange of theirs that was to make it goes with it. */
 void ike_create_forget_child(const struct ike_child_sa *child);
 /* Theirs is not gone on with, without a word. */
 void ike_create_drop_theirs(struct ike_sa *sa);
+
+/* --- create_ours.c ------------------------------------------------------------------------------ */
+/* Begins to replace a CHILD SA, or the IKE SA; nothing must be in flight. */
+void ike_rekey_child(struct ike_child_sa *old, uint16_t group, unsigned tries);
+void ike_rekey_sa(struct ike_sa *sa, uint16_t group, unsigned tries);
+/* For those who begin one: the exchange with our nonce and key exchange. */
+struct ike_create *ike_create_begin(struct ike_sa *sa, enum ike_create_kind kind, uint16_t group, unsigned tries);
+/* These two as payloads, of either end. */
+void ike_create_build_exchange(struct ike_builder *chain, const struct ike_nonce *nonce, const struct kex *kex);
+/* 1.3: which other group the peer wants for a new try; 0: none that we give it. */
+uint16_t ike_create_other_group(
+	const struct ike_sa *sa, const struct ike_create *create, const struct ike_notify *notify);
+void ike_take_create_response(struct ike_sa *sa, const struct ike_message *inner);
+/* The peer deletes an SPI that is not known here: it may be what it has made for an exchange of ours. */
+void ike_create_note_gone(struct ike_create *create, uint32_t spi);
+/* All key exchanges are done: makes what was asked for. Frees it. */
+void ike_create_complete_ours(struct ike_sa *sa, struct ike_create *create);
+/* Ours is over: the peer refuses, or (NULL) what it says makes no sense. Frees it. */
+void ike_create_fail_ours(struct ike_sa *sa, struct ike_create *create, const struct ike_notify *error);
 
 /* --- create_suite.c ---------------------------------------------------------------------------------- */
 /*

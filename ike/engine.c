@@ -517,6 +517,11 @@ void ike_renew(struct ike *ike, uint64_t id, uint64_t now_us)
 	ike_settle(ike);
 }
 
+static bool is_only_child(const struct ike_child_sa *child)
+{
+	return child == child->sa->children && !child->next && !ike_wishes_of(child->sa);
+}
+
 void ike_close_idle(struct ike *ike, uint64_t id, uint64_t now_us)
 {
 	struct ike_child_sa *child = ike_child_find(ike, id);
@@ -524,12 +529,26 @@ void ike_close_idle(struct ike *ike, uint64_t id, uint64_t now_us)
 	ike->now_us = now_us;
 	/* One that is being replaced is not idle for long: its successor has a time of its own. */
 	if (child && child->state == IKE_CHILD_UP && child->sa->state == IKE_SA_ESTABLISHED) {
-		if (child == child->sa->children && !child->next && !ike_wishes_of(child->sa)) {
+		if (is_only_child(child)) {
 			ike_sa_delete(child->sa, IKE_REASON_IDLE);
 		} else {
 			child->delete_us = now_us;
 			ike_sa_schedule(child->sa);
 		}
+	}
+	ike_settle(ike);
+}
+
+void ike_end_child(struct ike *ike, uint64_t id, uint64_t now_us)
+{
+	struct ike_child_sa *child = ike_child_find(ike, id);
+
+	ike->now_us = now_us;
+	if (child && (child->state == IKE_CHILD_UP || child->state == IKE_CHILD_REPLACED)) {
+		if (is_only_child(child) || child->sa->state != IKE_SA_ESTABLISHED)
+			ike_sa_delete(child->sa, IKE_REASON_DELETED);
+		else
+			ike_child_end(child, IKE_REASON_DELETED);
 	}
 	ike_settle(ike);
 }

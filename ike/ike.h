@@ -249,6 +249,11 @@ void ike_rekey(struct ike *ike, uint64_t child, uint64_t now_us);
 void ike_renew(struct ike *ike, uint64_t sa, uint64_t now_us);
 /* Ends a CHILD SA that nobody uses (K8), and its IKE SA with the last one: DELETE to the peer. */
 void ike_close_idle(struct ike *ike, uint64_t child, uint64_t now_us);
+/*
+ * Ends a CHILD SA of which the data plane has a part at most: at once, without waiting for the peer, who is
+ * told. Its IKE SA stays for the others that it has.
+ */
+void ike_end_child(struct ike *ike, uint64_t child, uint64_t now_us);
 /* Ends an IKE SA with its children: DELETE to the peer when it is established. */
 void ike_delete(struct ike *ike, uint64_t sa, uint64_t now_us);
 /* Orderly stop: DELETE to every peer, best effort, one datagram each, no waiting. */

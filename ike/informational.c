@@ -99,7 +99,9 @@ static void add_children(struct ike_sa *sa, const struct ike_delete *del, struct
 
 		for (size_t j = 0; j < out->count; j++)
 			known = known || out->children[j] == child;
-		if (child && !known && out->count < ARRAY_LEN(out->children))
+		if (!child)
+			ike_route_note_gone(sa, del->spis[i]);
+		else if (!known && out->count < ARRAY_LEN(out->children))
 			out->children[out->count++] = child;
 	}
 }

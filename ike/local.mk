@@ -8,6 +8,7 @@ libike_a_SOURCES = \
 	ike/const.c ike/const.h \
 	ike/contact.c \
 	ike/create.c ike/create.h \
+	ike/create_ours.c \
 	ike/create_suite.c \
 	ike/crossing.c \
 	ike/crypto/aead.c ike/crypto/aead.h \

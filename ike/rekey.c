@@ -228,7 +228,7 @@ void ike_rekey_settle_child(struct ike_child_sa *fresh)
 		ike_rekey_retire(loser, loser->ours);
 	}
 	old = ike_child_find(fresh->sa->ike, fresh->replaces);
-	if (old && old->sa == fresh->sa && !old->deleting)
+	if (old && old->sa == fresh->sa && old->state != IKE_CHILD_ENDED && !old->deleting)
 		ike_rekey_retire(old, winner->ours);
 	ike_sa_schedule(fresh->sa);
 }

@@ -136,15 +136,18 @@ struct ike_handshake {
  * A CHILD SA, owned by its IKE SA:
  *
  *   NEGOTIATING -> INSTALLING -> UP -> REPLACED
+ *                                 \________\______-> ENDED
  *
  * NEGOTIATING has an SPI of ours and nothing else; INSTALLING is with the data
- * plane; REPLACED still stands while a successor does (2.8). Gone is freed.
+ * plane; REPLACED still stands while a successor does (2.8); ENDED is out of the
+ * data plane and nobody's, but the peer is to be told. Gone is freed.
  */
 enum ike_child_state {
 	IKE_CHILD_NEGOTIATING,
 	IKE_CHILD_INSTALLING,
 	IKE_CHILD_UP,
 	IKE_CHILD_REPLACED,
+	IKE_CHILD_ENDED,
 };
 
 struct ike_child_sa {
@@ -428,6 +431,8 @@ bool ike_child_install(struct ike_child_sa *child, const struct ike_scope *scope
 void ike_child_set_up(struct ike_child_sa *child);
 /* Takes it out of the data plane, tells if it was up, and frees it. */
 void ike_child_remove(struct ike_child_sa *child, enum ike_reason reason);
+/* Takes an UP or REPLACED one out of the data plane and from its flow; it is freed when the peer has been told. */
+void ike_child_end(struct ike_child_sa *child, enum ike_reason reason);
 /* Both are for one flow, and for the same of it. */
 bool ike_child_same(const struct ike_child_sa *a, const struct ike_child_sa *b);
 void ike_children_remove(struct ike_sa *sa, enum ike_reason reason);

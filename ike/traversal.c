@@ -111,7 +111,8 @@ static void move_children(struct ike_sa *sa)
 
 	for (child = sa->children; child; child = child->next) {
 		child->pub.path = sa->path;
-		if (child->state == IKE_CHILD_NEGOTIATING || !child->pub.pair.encap_remote_port)
+		if (child->state == IKE_CHILD_NEGOTIATING || child->state == IKE_CHILD_ENDED ||
+			!child->pub.pair.encap_remote_port)
 			continue;
 		child->pub.pair.encap_remote_port = sa->path.remote.port;
 		sa->ike->ops.move(sa->ike->arg, &child->pub);

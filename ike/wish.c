@@ -88,6 +88,16 @@ void ike_route_remove(struct ike_sa *sa)
 	free(route);
 }
 
+void ike_route_note_gone(struct ike_sa *sa, uint32_t spi)
+{
+	struct ike_share *share = sa->share && sa->share->route ? sa->share->route->shares : NULL;
+
+	for (; share; share = share->next) {
+		if (share->sa->ours && (share->sa == sa || ike_sa_successor(share->sa) == sa))
+			ike_create_note_gone(share->sa->ours, spi);
+	}
+}
+
 struct ike_wish *ike_wishes_of(const struct ike_sa *sa)
 {
 	return sa->share ? sa->share->wishes : NULL;
@@ -166,6 +176,15 @@ static bool is_better(const struct ike_sa *sa, const struct ike_sa *than)
 	return sa->heard_us > than->heard_us;
 }
 
+static bool has_one(struct ike *ike, uint64_t user)
+{
+	const struct ike_child_sa *child = ike_children_of_user(ike, user);
+
+	while (child && child->state == IKE_CHILD_INSTALLING)
+		child = child->user_next;
+	return child;
+}
+
 static struct ike_sa *choose(struct ike *ike, size_t conn, const struct path *path, uint64_t user,
 	const struct ike_sa *except)
 {
@@ -174,7 +193,7 @@ static struct ike_sa *choose(struct ike *ike, size_t conn, const struct path *pa
 	struct ike_sa *best = NULL;
 
 	/* Whoever wants a second one for a flow doubts the first. */
-	if (ike_children_of_user(ike, user))
+	if (has_one(ike, user))
 		return NULL;
 	for (share = route ? route->shares : NULL; share; share = share->next) {
 		if (share->sa != except && serves(share->sa, conn, user) && is_better(share->sa, best))
@@ -229,10 +248,11 @@ static struct ike_child_sa *asked_for(const struct ike_sa *sa)
 	return child;
 }
 
-/* 2.25: not while the SA itself is being replaced. */
+/* 2.25: not while the SA itself is being replaced; nor for a flow that is about to have what it wants. */
 static bool may_begin(const struct ike_sa *sa)
 {
-	return ike_wishes_of(sa) && !sa->request.message.data && !sa->ours && !sa->theirs && !is_going(sa);
+	return ike_wishes_of(sa) && !sa->request.message.data && !sa->ours && !sa->theirs && !is_going(sa) &&
+	       !ike_children_of_user(sa->ike, ike_wishes_of(sa)->user);
 }
 
 static uint64_t give_up_us(const struct ike_sa *sa)

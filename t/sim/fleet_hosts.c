@@ -574,7 +574,7 @@ static void take_expire(struct host *host, uint64_t child, bool hard)
 		host->disturbed_us = now_us;
 	tell("%4zu    %s limit of %08x", host->number, hard ? "hard" : "soft", tunnel->child.pair.out.spi);
 	if (hard)
-		ike_delete(host->ike, tunnel->child.sa, clock_of(host));
+		ike_end_child(host->ike, child, clock_of(host));
 	else
 		ike_rekey(host->ike, child, clock_of(host));
 }

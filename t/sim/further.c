@@ -90,6 +90,15 @@ static const struct ike_child *child_of(const struct world_host *host, size_t fl
 	return NULL;
 }
 
+/* Policy begins nothing for a flow that has a tunnel, nor twice. */
+static void want_if_idle(size_t from, size_t flow)
+{
+	const struct world_flow *known = &world.hosts[from].flows[flow];
+
+	if (world_pairs_of(&world, from, flow) == 0 && known->wanted == known->ended)
+		want(from, flow);
+}
+
 /* --- one after the other ------------------------------------------------------------------------- */
 
 static void test_at_once(void)
@@ -142,6 +151,129 @@ static void test_ends(void)
 	ike_close_idle(A->ike, child_of(A, 1)->id, world.now_us);
 	world_run_for(&world, 10 * SECOND);
 	ok(A->child_count == 0 && B->child_count == 0 && have_sas(0), "the last ones take the IKE SA with them");
+	end();
+}
+
+/* One flow's SAs are gone from the kernel: it is negotiated anew there, and the other one knows nothing of it. */
+static void test_breaks(size_t again)
+{
+	begin(20);
+	want(0, 0);
+	want(0, 1);
+	world_run_for(&world, SECOND);
+	ike_end_child(A->ike, child_of(A, 0)->id, world.now_us);
+	ok(world_pairs_of(&world, 0, 0) == 0 && A->flows[0].downs == 1 && A->down_reason == IKE_REASON_DELETED,
+		"what is broken ends at once");
+	world_run_for(&world, again * 20 * WORLD_MS);
+	want(again, 0);
+	world_run_for(&world, 100 * WORLD_MS);
+	ok(stand(2) && have_sas(1) && inits(0) == 1 && B->flows[0].downs == 1 && A->flows[1].downs == 0 &&
+			B->flows[1].downs == 0,
+		"the peer is told, the %s has it back on the same IKE SA, the other flow is not touched",
+		again ? "peer" : "host");
+	ike_end_child(A->ike, child_of(A, 0)->id, world.now_us);
+	world_run_for(&world, 100 * WORLD_MS);
+	ike_end_child(A->ike, child_of(A, 1)->id, world.now_us);
+	world_run_for(&world, SECOND);
+	ok(A->child_count == 0 && B->child_count == 0 && have_sas(0), "the last one takes the IKE SA with it");
+	end();
+}
+
+static bool drop_all(struct world *w, struct packet *packet)
+{
+	(void)w;
+	(void)packet;
+	return false;
+}
+
+static void test_breaks_unheard(void)
+{
+	begin(21);
+	want(0, 0);
+	want(0, 1);
+	world_run_for(&world, SECOND);
+	world.filter = drop_all;
+	ike_end_child(A->ike, child_of(A, 0)->id, world.now_us);
+	world_run_for(&world, 100 * WORLD_MS);
+	world.filter = NULL;
+	want(0, 0);
+	world_run_for(&world, 5 * SECOND);
+	ok(stand(2) && have_sas(1) && inits(0) == 1, "a DELETE that is lost comes again, and the flow after it");
+	end();
+}
+
+/* Its lifetime is over while an exchange is to replace it, or its IKE SA. */
+static void test_breaks_rekeyed(size_t by, bool whole, uint64_t after_us)
+{
+	struct world_host *host = &world.hosts[by];
+
+	begin(22);
+	want(0, 0);
+	want(0, 1);
+	world_run_for(&world, SECOND);
+	if (whole)
+		ike_renew(host->ike, child_of(host, 0)->sa, world.now_us);
+	else
+		ike_rekey(host->ike, child_of(host, 0)->id, world.now_us);
+	world_run_for(&world, after_us);
+	ike_end_child(A->ike, child_of(A, 0)->id, world.now_us);
+	want_if_idle(0, 0);
+	world_run_for(&world, 5 * SECOND);
+	/* What came in its place may have gone with it. */
+	want_if_idle(0, 0);
+	world_run_for(&world, 5 * SECOND);
+	ok(stand(2) && have_sas(1) && inits(0) == 1, "it ends %lu us after the %s began to replace %s",
+		(unsigned long)after_us, by ? "peer" : "host", whole ? "the IKE SA" : "it");
+	end();
+}
+
+static bool drop_answers(struct world *w, struct packet *packet)
+{
+	(void)w;
+	return packet->from != 1 || !packet->answer || packet->exchange != IKE_EXCHANGE_CREATE_CHILD_SA;
+}
+
+static bool drop_followup_answers(struct world *w, struct packet *packet)
+{
+	(void)w;
+	return packet->from != 1 || !packet->answer || packet->exchange != IKE_EXCHANGE_IKE_FOLLOWUP_KE;
+}
+
+static const struct ike_child *newest_of(const struct world_host *host, size_t flow)
+{
+	const struct ike_child *newest = NULL;
+
+	for (size_t i = 0; i < host->child_count; i++) {
+		if (host->children[i].child.user == 1000 + flow)
+			newest = &host->children[i].child;
+	}
+	return newest;
+}
+
+/* The answer about a CHILD SA is lost; before it comes again, the peer ends what it has made. */
+static void test_overtaken(bool rekey, bool addke)
+{
+	begin(23);
+	for (size_t i = 0; i < 2 && addke; i++) {
+		world.hosts[i].conns[0].ike.addke[0][0] = IKE_GROUP_ECP_256;
+		world.hosts[i].conns[0].ike.addke_count[0] = 1;
+		world_reload(&world, i);
+	}
+	want(0, 0);
+	want(0, 1);
+	world_run_for(&world, SECOND);
+	world.filter = addke ? drop_followup_answers : drop_answers;
+	if (rekey)
+		ike_rekey(A->ike, child_of(A, 1)->id, world.now_us);
+	else
+		want(0, 2);
+	world_run_for(&world, 100 * WORLD_MS);
+	ike_end_child(B->ike, newest_of(B, rekey ? 1 : 2)->id, world.now_us);
+	world_run_for(&world, 100 * WORLD_MS);
+	world.filter = NULL;
+	world_run_for(&world, 10 * SECOND);
+	ok(stand(rekey ? 2 : 3) && have_sas(1) && inits(0) == 1, "a DELETE before the answer%s%s: it is made again",
+		rekey ? ", of a rekey" : "", addke ? ", with an additional key exchange" : "");
 	end();
 }
 
@@ -326,12 +458,17 @@ static void test_no_more(void)
 	world_run_for(&world, SECOND);
 	ok(stand(2) && have_sas(2), "NO_PROPOSAL_CHOSEN to a key exchange: one of a new IKE SA");
 	end();
-}
-
-static bool drop_answers(struct world *w, struct packet *packet)
-{
-	(void)w;
-	return packet->from != 1 || !packet->answer || packet->exchange != IKE_EXCHANGE_CREATE_CHILD_SA;
+	begin(24);
+	A->conns[0].no_pfs = true;
+	world_reload(&world, 0);
+	want(0, 0);
+	world_run_for(&world, SECOND);
+	refuse_with(IKE_NOTIFY_NO_PROPOSAL_CHOSEN, 1);
+	want(0, 1);
+	world_run_for(&world, SECOND);
+	ok(A->flows[1].faileds == 1 && A->flows[1].reason == IKE_REASON_NO_PROPOSAL && have_sas(1) && inits(0) == 1,
+		"where there is none, it fails, and is not tried on another IKE SA");
+	end();
 }
 
 /* Those that say that there is no such SA. */
@@ -386,7 +523,7 @@ static void test_late(uint64_t late_us)
 
 struct weather {
 	unsigned loss;
-	bool rekey, addke, closes;
+	bool rekey, addke, closes, breaks;
 	const char *name;
 };
 
@@ -410,15 +547,6 @@ static void prepare(uint64_t seed, const struct weather *weather)
 	world.jitter_us = world_random(&world) % (30 * WORLD_MS) + 1;
 	world.loss_percent = weather->loss;
 	world.duplicate_percent = weather->loss / 3;
-}
-
-/* Policy begins nothing for a flow that has a tunnel, nor twice. */
-static void want_if_idle(size_t from, size_t flow)
-{
-	const struct world_flow *known = &world.hosts[from].flows[flow];
-
-	if (world_pairs_of(&world, from, flow) == 0 && known->wanted == known->ended)
-		want(from, flow);
 }
 
 static void calm_down(void)
@@ -461,7 +589,7 @@ static const char *run(uint64_t seed, const struct weather *weather)
 	const char *wrong;
 
 	prepare(seed, weather);
-	for (unsigned step = 0; step < (weather->rekey || weather->closes ? 40u : 8u); step++) {
+	for (unsigned step = 0; step < (weather->rekey || weather->closes || weather->breaks ? 40u : 8u); step++) {
 		size_t from = world_random(&world) % 2, flow = world_random(&world) % 4;
 		const struct ike_child *child = child_of(&world.hosts[from], flow);
 
@@ -470,11 +598,24 @@ static const char *run(uint64_t seed, const struct weather *weather)
 			want_if_idle(1 - from, flow);
 		if (weather->closes && child && world_random(&world) % 3 == 0)
 			ike_close_idle(world.hosts[from].ike, child->id, world.now_us);
+		if (weather->breaks && child && world_random(&world) % 3 == 0)
+			ike_end_child(world.hosts[from].ike, child->id, world.now_us);
 		world_run_for(&world, world_random(&world) % (weather->rekey ? 1000 * WORLD_MS : 60 * WORLD_MS));
 	}
 	world_run_for(&world, 10 * SECOND);
 	calm_down();
 	wrong = judge();
+	if (wrong && getenv("DBG")) {
+		for (size_t h = 0; h < 2; h++) {
+			for (size_t i = 0; i < world.hosts[h].child_count; i++) {
+				struct ike_child *c = &world.hosts[h].children[i].child;
+				diag("host %zu: user %lu sa %lu child %lu role %d in %08x out %08x", h, c->user, c->sa, c->id, c->role, c->pair.in.spi, c->pair.out.spi);
+			}
+			struct ike_sa *sa, *n;
+			HASH_ITER (by_id, world.hosts[h].ike->by_id, sa, n)
+				diag("host %zu: sa %lu own %016lx state %s role %d heard %lu now %lu", h, sa->id, sa->own_spi, ike_sa_state_name(sa->state), sa->role, sa->heard_us, world.now_us);
+		}
+	}
 	sas_seen += ike_counters(A->ike).sas;
 	end();
 	return wrong;
@@ -504,10 +645,13 @@ int main(int argc, char **argv)
 		{.name = "with additional key exchanges", .addke = true, .loss = 20},
 		{.name = "that come and go", .closes = true},
 		{.name = "that come and go", .closes = true, .loss = 20},
+		{.name = "that break", .breaks = true},
+		{.name = "that break", .breaks = true, .loss = 20},
 		{.name = "rekeyed", .rekey = true},
+		{.name = "rekeyed, and break", .rekey = true, .breaks = true, .loss = 10},
 		{.name = "rekeyed", .rekey = true, .closes = true, .loss = 10},
 	};
-	unsigned seeds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 40;
+	unsigned seeds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 100;
 
 	test_at_once();
 	test_later(0, false, false);
@@ -515,6 +659,17 @@ int main(int argc, char **argv)
 	test_later(0, true, true);
 	test_later(1, true, false);
 	test_ends();
+	test_breaks(0);
+	test_breaks(1);
+	test_breaks_unheard();
+	for (size_t by = 0; by < 2; by++) {
+		for (uint64_t after_us = 1; after_us < 20 * WORLD_MS; after_us += after_us + 700) {
+			test_breaks_rekeyed(by, false, after_us);
+			test_breaks_rekeyed(by, true, after_us);
+		}
+	}
+	for (unsigned i = 0; i < 4; i++)
+		test_overtaken(i & 1, i & 2);
 	test_bound();
 	test_other_conn();
 	test_refused();
