@@ -122,6 +122,22 @@ begun = [{p.message_id for p in wire.ike(u, w, since=mark) if p.exchange == kind
 is_([len(ids) for ids in begun], [1, 1, 1], "one IKE SA, whose second tunnel is asked for by CREATE_CHILD_SA")
 is_(len({p.initiator_spi for p in wire.ike(u, w, since=mark) if p.exchange == "IKE_SA_INIT"}), 1, "and no other")
 
+# --- one of the two loses its SAs -----------------------------------------------------------------------------------
+def tunnels():
+    return {p["tunnels"][0]: p["spi_in"] for p in u.oectl("peers") if p["remote"] == w.v4 and p.get("tunnels")}
+
+
+before = tunnels()
+narrow, wide = sorted(before, key=len, reverse=True)
+mark = wire.now()
+u.ip(*(f"xfrm state delete src {src} dst {dst} proto esp spi {spi}" for p in u.oectl("peers") if p.get("spi_in") == before[narrow]
+       for src, dst, spi in ((w.v4, u.v4, p["spi_in"]), (u.v4, w.v4, p["spi_out"]))))
+ok(wait_for(lambda: u.tcp_connect(w, 443, limit=1), LIMIT), "somebody takes the SAs of one of the two away: it has others")
+after = tunnels()
+ok(after.get(narrow) not in (None, before[narrow]) and after.get(wide) == before[wide], f"the other's stay ({before}, {after})")
+is_(wire.negotiations(u, w, since=mark), [], "on the same IKE SA")
+is_(w.oectl("peers")[0]["state"], "tunnelled", "and the peer knows")
+
 # --- a stop tells the peers -----------------------------------------------------------------------------------------
 is_(a.oe_daemon.stop(), 0, "a stops")
 for peer in PEERS.values():
