@@ -18,7 +18,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static uint64_t budget_us(const struct ike_sa *sa)
+uint64_t ike_request_budget_us(const struct ike_sa *sa)
 {
 	return ike_sa_conn(sa)->retransmit_timeout_ms * UINT64_C(1000);
 }
@@ -30,7 +30,7 @@ static uint64_t budget_us(const struct ike_sa *sa)
 static uint32_t first_interval_us(const struct ike_sa *sa)
 {
 	uint64_t interval_us = ike_sa_conn(sa)->retransmit_interval_ms * UINT64_C(1000);
-	uint64_t known_us = least(2 * ike_rtt(sa), budget_us(sa) / 3);
+	uint64_t known_us = least(2 * ike_rtt(sa), ike_request_budget_us(sa) / 3);
 
 	return (uint32_t)least(interval_us > known_us ? interval_us : known_us, INTERVAL_MAX_US);
 }
@@ -40,7 +40,7 @@ static uint64_t give_up_us(const struct ike_sa *sa)
 {
 	bool later = sa->state == IKE_SA_ESTABLISHED || sa->state == IKE_SA_DELETING;
 
-	return (later ? sa->ike->now_us : sa->created_us) + budget_us(sa);
+	return (later ? sa->ike->now_us : sa->created_us) + ike_request_budget_us(sa);
 }
 
 void ike_send_request(struct ike_sa *sa, const uint8_t *data, size_t len)
@@ -184,7 +184,7 @@ void ike_request_resend(struct ike_sa *sa)
 static bool asks_on(struct ike_sa *sa)
 {
 	struct ike_request *request = &sa->request;
-	uint64_t now_us = sa->ike->now_us, budget = budget_us(sa);
+	uint64_t now_us = sa->ike->now_us, budget = ike_request_budget_us(sa);
 
 	if (sa->state != IKE_SA_ESTABLISHED || !ike_live_look(sa))
 		return false;

@@ -332,6 +332,8 @@ void ike_send_request(struct ike_sa *sa, const uint8_t *data, size_t len);
 void ike_request_answered(struct ike_sa *sa);
 /* Nothing is in flight any more; no answer came. */
 void ike_request_forget(struct ike_sa *sa);
+/* N4: how long the answer to any is waited for. */
+uint64_t ike_request_budget_us(const struct ike_sa *sa);
 /* N5: how long the answer is waited for on when an error has come instead; never past the negotiation's end. */
 uint64_t ike_soft_wait_us(const struct ike_sa *sa);
 /* Sends a response to the peer's request `id` and keeps it for retransmissions. */

@@ -24,7 +24,7 @@
 #include <string.h>
 #include <utlist.h>
 
-/* No answer to a request that has been sent three times by then; longer where peers are far. */
+/* No answer to a request that has been sent three times by then; longer where peers are far, within bounds (N4). */
 #define PATIENCE_US UINT64_C(1000000)
 
 struct ike_route_key {
@@ -112,8 +112,9 @@ static void take_off(struct ike_share *share, struct ike_wish *wish)
 
 static uint64_t patience_us(const struct ike_sa *sa)
 {
-	uint64_t far_us = 4 * ike_rtt(sa);
+	uint64_t far_us = 4 * ike_rtt(sa), most_us = ike_request_budget_us(sa) / 2;
 
+	far_us = far_us < most_us ? far_us : most_us;
 	return far_us > PATIENCE_US ? far_us : PATIENCE_US;
 }
 
@@ -214,6 +215,7 @@ uint64_t ike_want(struct ike *ike, size_t conn, const struct path *path,
 	wish->user = user;
 	wish->selector = *selector;
 	wish->path = *path;
+	wish->begun_us = ike->now_us;
 	ike_wish_queue(sa, wish, false);
 	return sa->id;
 }
@@ -330,8 +332,15 @@ bool ike_wish_fulfil(struct ike_child_sa *child)
 static void move(struct ike_sa *from, struct ike_wish *wish)
 {
 	struct ike *ike = from->ike;
-	struct ike_sa *to = wish->moved ? NULL : choose(ike, from->conn, &wish->path, wish->user, from);
+	struct ike_sa *to;
 
+	/* As if it had asked on an IKE SA of its own. */
+	if (ike->now_us - wish->begun_us >= ike_request_budget_us(from)) {
+		ike_tell_wish_failed(from, wish, IKE_REASON_TIMEOUT);
+		free(wish);
+		return;
+	}
+	to = wish->moved ? NULL : choose(ike, from->conn, &wish->path, wish->user, from);
 	/* One that waits for an SA which is begun for another has not been there yet. */
 	wish->moved = to && to->established_us;
 	if (to) {

@@ -12,7 +12,7 @@ struct ike_wish {
 	uint64_t user;
 	struct selector selector;
 	struct path path; /* as asked for: ports, too */
-	uint64_t since_us;
+	uint64_t begun_us, since_us; /* wanted; at its place here and now */
 	uint64_t not_before_us;
 	unsigned refusals; /* TEMPORARY_FAILURE */
 	bool moved;	   /* another IKE SA has not served it */

@@ -519,6 +519,25 @@ static void test_late(uint64_t late_us)
 	end();
 }
 
+/* N4: who has waited for an IKE SA of another flow, and asked there in vain, fails as if it had one of its own. */
+static void test_in_vain(void)
+{
+	begin(25);
+	A->quiet = B->quiet = false;
+	world.filter = drop_all;
+	want(0, 0);
+	world_run_for(&world, WORLD_MS);
+	want(0, 1);
+	world_run_for(&world, 3500 * WORLD_MS);
+	world.filter = drop_answers;
+	world_run_for(&world, 6 * SECOND);
+	ok(A->flows[0].ups == 1 && A->flows[1].faileds == 1 && A->flows[1].reason == IKE_REASON_TIMEOUT && inits(0) == 5,
+		"a wish waits no longer than a negotiation may last");
+	world.filter = NULL;
+	world_run_for(&world, 60 * SECOND);
+	end();
+}
+
 /* --- both ends, all weathers ------------------------------------------------------------------------ */
 
 struct weather {
@@ -681,6 +700,7 @@ int main(int argc, char **argv)
 	test_no_more();
 	test_forgotten(true);
 	test_forgotten(false);
+	test_in_vain();
 	test_late(900 * WORLD_MS);
 	test_late(1001 * WORLD_MS);
 	test_late(1500 * WORLD_MS);
