@@ -58,10 +58,15 @@ struct tunnel {
 	UT_hash_handle by_spi;		      /* by our SPI */
 };
 
+/* What every host's configuration has: everything; and one service, as its client and as its server. */
+enum line { LINE_ALL = 1, LINE_CLIENT, LINE_SERVER };
+#define SERVICE_PORT 443
+
 /* What an application sends: one packet of a talk, or the answer to one. */
 struct message {
 	size_t talk;
 	uint32_t serial; /* of the talk: its place may have another tenant */
+	uint8_t line;	 /* of the sender, that it goes by */
 	bool is_answer;
 };
 
@@ -70,9 +75,10 @@ enum stance { STANCE_IDLE, STANCE_HELD, STANCE_PASSED, STANCE_BLOCKED, STANCE_AW
 
 struct flow_key {
 	struct addr local, remote;
+	uint8_t line;
 };
 
-/* One host from one of our addresses, in the kernel. */
+/* A line's share of one host, from one of our addresses, in the kernel. */
 struct flow {
 	struct flow_key key;
 	enum stance stance;
@@ -182,7 +188,7 @@ struct event {
 	uint8_t *data;
 	size_t len;
 	struct ike_job job;
-	uint64_t id; /* of a child, a flow, a talk */
+	uint64_t id; /* of a child, a flow, a talk, a line */
 	uint32_t serial;
 	bool good;
 	struct esp esp;
@@ -199,7 +205,9 @@ struct weather {
 
 /* What has happened, for the reader to judge whether anything was tested. */
 struct tally {
-	uint64_t handshakes, violations;
+	uint64_t handshakes; /* IKE_SA_INIT and IKE_AUTH */
+	uint64_t pairs;	     /* that came up, with a handshake or on an IKE SA that there was */
+	uint64_t violations;
 	uint64_t esp, delivered, unknown, acquires, lookups, idle_ends, soft_expires, hard_expires, dead_peers, mappings;
 	uint64_t checks; /* of all hosts at once */
 };
@@ -275,15 +283,16 @@ void plane_send(struct host *host, const struct addr *local, const struct addr *
 void plane_take_esp(struct host *host, const struct event *event);
 /* What the kernel and its timers do later. */
 void plane_peer_sent(struct host *host, uint32_t spi);
-void plane_awaited(struct host *host, const struct path *path);
+void plane_awaited(struct host *host, const struct path *path, uint8_t line);
 void plane_depart(struct host *host, uint32_t spi);
 struct tunnel *tunnel_of_child(const struct host *host, uint64_t child);
 struct tunnel *tunnel_of_spi(const struct host *host, uint32_t spi);
-struct flow *flow_of(const struct host *host, const struct addr *local, const struct addr *remote);
+struct flow *flow_of(const struct host *host, const struct addr *local, const struct addr *remote, uint8_t line);
 
 /* --- fleet_talks.c ---------------------------------------------------------------------------- */
-/* So many packets in such a distance; `answered`: the other end says something to each. */
-size_t talk_begin(struct host *from, const struct host *to, unsigned packets, uint64_t interval_us, bool answered);
+/* So many packets in such a distance, by a line; `answered`: the other end says something to each. */
+size_t talk_begin(struct host *from, const struct host *to, enum line line, unsigned packets,
+	uint64_t interval_us, bool answered);
 /* One of chance's making; it may begin with a lookup. */
 void talk_of_any_kind(struct host *from, const struct host *to);
 void talk_due(size_t number, uint32_t serial);

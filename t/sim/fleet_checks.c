@@ -197,7 +197,7 @@ static uint32_t count_up(const struct flow *flow)
 /* What policy believes is what the kernel has. */
 static void check_flow(const struct host *host, const struct policy_flow *info)
 {
-	const struct flow *flow = flow_of(host, &info->local, &info->remote);
+	const struct flow *flow = flow_of(host, &info->local, &info->remote, (uint8_t)info->line);
 	bool is_tunnelled = info->state == POLICY_TUNNELLED;
 	uint32_t up = count_up(flow);
 	const struct tunnel *tunnel;

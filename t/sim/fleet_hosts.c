@@ -7,11 +7,11 @@
 
 #include "lib/mem.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE 1u
 #define IDLE_LOOKS 4
 
 uint64_t clock_of(const struct host *host)
@@ -45,16 +45,32 @@ static int take_conn_for(void *arg, const struct path *path)
 	return conn < 0 ? -1 : (int)policy_conn_get(host->policy, (size_t)conn)->ike_conn;
 }
 
+/* daemon/grant.c: the first line that has all of it. */
+static const struct policy_line *line_for(const struct host *host, const struct ike_offer *offer)
+{
+	const struct policy_line *lines[LINE_SERVER];
+	size_t count = policy_accepting_lines(host->policy, &offer->path.remote.addr, lines, ARRAY_LEN(lines));
+
+	for (size_t i = 0; i < count; i++) {
+		struct selector allowed = {.local = prefix_of_host(&offer->path.local.addr),
+			.remote = prefix_of_host(&offer->path.remote.addr),
+			.proto = lines[i]->proto,
+			.local_port = lines[i]->local_port,
+			.remote_port = lines[i]->remote_port};
+
+		if (ike_offer_fit(offer, &allowed) == IKE_FIT_ALL)
+			return lines[i];
+	}
+	return NULL;
+}
+
 static bool take_narrow(void *arg, const struct ike_offer *offer, struct selector *selector, uint64_t *user)
 {
 	struct host *host = arg;
-	const struct policy_line *line;
+	const struct policy_line *line = line_for(host, offer);
 	struct policy_flow flow;
-	struct selector allowed = {.local = prefix_of_host(&offer->path.local.addr),
-		.remote = prefix_of_host(&offer->path.remote.addr)};
 
-	if (!policy_accepting_lines(host->policy, &offer->path.remote.addr, &line, 1) ||
-		ike_offer_fit(offer, &allowed) != IKE_FIT_ALL)
+	if (!line)
 		return false;
 	*user = policy_flow_want(host->policy, line->id, &offer->path.local.addr,
 		&offer->path.remote.addr, clock_of(host));
@@ -214,7 +230,7 @@ static void take_up(struct host *host, const struct ike_event *event)
 
 	touch(host, event->child->user);
 	host->changes++;
-	tally.handshakes += event->role == IKE_INITIATOR;
+	tally.pairs += event->child->role == IKE_INITIATOR;
 	end_attempt(host, event);
 	tell("%4zu    up: %08x", host->number, event->child->pair.in.spi);
 	if (!tunnel || !tunnel->acknowledged) {
@@ -275,6 +291,8 @@ static void take_event(void *arg, const struct ike_event *event)
 		policy_failing(host->policy, event->user, ike_reason_name(event->reason), clock_of(host));
 		break;
 	case IKE_EVENT_STAGE:
+		tally.handshakes += event->stage == IKE_STAGE_INSTALLED && event->role == IKE_INITIATOR;
+		break;
 	case IKE_EVENT_REFUSED:
 		break;
 	}
@@ -412,11 +430,18 @@ static struct policy *make_policy(struct host *host)
 		.failure_pass = soft,
 		.shunt_lifetime_s = SHUNT_LIFETIME / SECOND,
 		.idle_timeout_s = IDLE_TIMEOUT / SECOND};
-	struct policy_line line = {.id = LINE, .file = file, .line = 1};
-	struct policy_config config = {.conns = &conn, .conn_count = 1, .lines = &line, .line_count = 1};
+	struct policy_line lines[] = {{.id = LINE_ALL},
+		{.id = LINE_CLIENT, .proto = IPPROTO_TCP, .remote_port = SERVICE_PORT},
+		{.id = LINE_SERVER, .proto = IPPROTO_TCP, .local_port = SERVICE_PORT}};
+	struct policy_config config = {
+		.conns = &conn, .conn_count = 1, .lines = lines, .line_count = ARRAY_LEN(lines)};
 	struct policy *policy;
 
-	prefix_parse("10.0.0.0/8", &line.remote, NULL);
+	for (unsigned i = 0; i < ARRAY_LEN(lines); i++) {
+		lines[i].file = file;
+		lines[i].line = i + 1;
+		prefix_parse("10.0.0.0/8", &lines[i].remote, NULL);
+	}
 	policy = policy_new(&policy_wishes, host, &config);
 	policy_set_locals(policy, &host->addr, 1);
 	return policy;
@@ -552,12 +577,12 @@ static void take_installed(struct host *host, const struct event *event)
 	ike_installed(host->ike, event->id, event->good, clock_of(host));
 }
 
-static void take_acquire(struct host *host, const struct path *path)
+static void take_acquire(struct host *host, const struct path *path, uint32_t line)
 {
 	struct policy_answer answer;
 
 	tally.acquires++;
-	policy_want(host->policy, &path->local.addr, &path->remote.addr, POLICY_TRIGGER_ACQUIRE, LINE, NULL,
+	policy_want(host->policy, &path->local.addr, &path->remote.addr, POLICY_TRIGGER_ACQUIRE, line, NULL,
 		NULL, &answer, clock_of(host));
 }
 
@@ -603,7 +628,7 @@ static void do_daemon_event(struct host *host, struct event *event)
 		policy_shunt_done(host->policy, event->id, true, clock_of(host));
 		break;
 	case EVENT_ACQUIRE:
-		take_acquire(host, &event->path);
+		take_acquire(host, &event->path, (uint32_t)event->id);
 		break;
 	case EVENT_MAPPING:
 		take_mapping(host, event);
@@ -612,7 +637,7 @@ static void do_daemon_event(struct host *host, struct event *event)
 		plane_peer_sent(host, (uint32_t)event->id);
 		break;
 	case EVENT_AWAITED:
-		plane_awaited(host, &event->path);
+		plane_awaited(host, &event->path, (uint8_t)event->id);
 		break;
 	case EVENT_SOFT:
 	case EVENT_HARD:

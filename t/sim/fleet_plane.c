@@ -25,23 +25,24 @@
 
 /* --- tables ------------------------------------------------------------------------------------- */
 
-struct flow *flow_of(const struct host *host, const struct addr *local, const struct addr *remote)
+struct flow *flow_of(const struct host *host, const struct addr *local, const struct addr *remote, uint8_t line)
 {
-	struct flow_key key = {.local = *local, .remote = *remote};
+	struct flow_key key = {.local = *local, .remote = *remote, .line = line};
 	struct flow *flow;
 
 	HASH_FIND(hh, host->flows, &key, sizeof(key), flow);
 	return flow;
 }
 
-static struct flow *want_flow(struct host *host, const struct addr *local, const struct addr *remote)
+static struct flow *want_flow(
+	struct host *host, const struct addr *local, const struct addr *remote, uint8_t line)
 {
-	struct flow *flow = flow_of(host, local, remote);
+	struct flow *flow = flow_of(host, local, remote, line);
 
 	if (flow)
 		return flow;
 	flow = mem_new(struct flow);
-	flow->key = (struct flow_key){.local = *local, .remote = *remote};
+	flow->key = (struct flow_key){.local = *local, .remote = *remote, .line = line};
 	HASH_ADD(hh, host->flows, key, sizeof(flow->key), flow);
 	return flow;
 }
@@ -106,6 +107,7 @@ static void acquire(struct host *host, struct flow *flow)
 		return;
 	flow->larval_end_us = now_us + ACQ_EXPIRES;
 	event = add_event(EVENT_ACQUIRE, host, below(MS));
+	event->id = flow->key.line;
 	event->path.local.addr = flow->key.local;
 	event->path.remote.addr = flow->key.remote;
 }
@@ -113,7 +115,7 @@ static void acquire(struct host *host, struct flow *flow)
 void plane_send(struct host *host, const struct addr *local, const struct addr *remote,
 	const struct message *message)
 {
-	struct flow *flow = want_flow(host, local, remote);
+	struct flow *flow = want_flow(host, local, remote, message->line);
 	struct tunnel *tunnel = flow->sending;
 
 	/* The kernel ends a shunt by itself (K6). */
@@ -172,15 +174,16 @@ static void await(struct host *host, struct flow *flow, struct tunnel *tunnel)
 {
 	struct event *event = add_event(EVENT_AWAITED, host, AWAIT);
 
+	event->id = flow->key.line;
 	event->path.local.addr = flow->key.local;
 	event->path.remote.addr = flow->key.remote;
 	flow->awaited_us = now_us + AWAIT;
 	flow->coming = tunnel;
 }
 
-void plane_awaited(struct host *host, const struct path *path)
+void plane_awaited(struct host *host, const struct path *path, uint8_t line)
 {
-	struct flow *flow = flow_of(host, &path->local.addr, &path->remote.addr);
+	struct flow *flow = flow_of(host, &path->local.addr, &path->remote.addr, line);
 
 	if (flow && flow->coming && flow->awaited_us <= now_us)
 		send_on(host, flow, flow->coming);
@@ -221,6 +224,11 @@ static void send_on_another(struct host *host, struct flow *flow, const struct t
 
 /* --- what the daemon asks for ------------------------------------------------------------------------ */
 
+static struct flow *flow_for(struct host *host, const struct policy_flow *wanted)
+{
+	return want_flow(host, &wanted->local, &wanted->remote, (uint8_t)wanted->line);
+}
+
 static bool has_tunnel(const struct flow *flow)
 {
 	return flow->stance >= STANCE_AWAITED && flow->tunnels;
@@ -228,7 +236,7 @@ static bool has_tunnel(const struct flow *flow)
 
 void plane_hold(struct host *host, const struct policy_flow *wanted)
 {
-	struct flow *flow = want_flow(host, &wanted->local, &wanted->remote);
+	struct flow *flow = flow_for(host, wanted);
 
 	if (!has_tunnel(flow))
 		flow->stance = STANCE_HELD;
@@ -236,7 +244,7 @@ void plane_hold(struct host *host, const struct policy_flow *wanted)
 
 void plane_shunt(struct host *host, const struct policy_flow *wanted, bool pass, uint32_t lifetime_s)
 {
-	struct flow *flow = want_flow(host, &wanted->local, &wanted->remote);
+	struct flow *flow = flow_for(host, wanted);
 
 	if (has_tunnel(flow))
 		return;
@@ -280,7 +288,7 @@ void plane_depart(struct host *host, uint32_t spi)
 
 void plane_idle(struct host *host, const struct policy_flow *wanted)
 {
-	struct flow *flow = flow_of(host, &wanted->local, &wanted->remote);
+	struct flow *flow = flow_of(host, &wanted->local, &wanted->remote, (uint8_t)wanted->line);
 
 	if (!flow)
 		return;
@@ -300,7 +308,7 @@ static void answer_install(struct host *host, uint64_t child, bool good)
 
 void plane_establish(struct host *host, const struct ike_child *child, const struct policy_flow *wanted)
 {
-	struct flow *flow = want_flow(host, &wanted->local, &wanted->remote);
+	struct flow *flow = flow_for(host, wanted);
 	const struct tunnel *taken = tunnel_of_spi(host, child->pair.in.spi);
 	struct tunnel *tunnel;
 

@@ -28,6 +28,7 @@ struct talk {
 	struct addr local, remote; /* as it was when it began */
 	uint64_t lookup;	   /* handle; of a daemon that may have died */
 	unsigned life;
+	enum line line;
 	bool hurried;
 	unsigned left; /* packets */
 	uint64_t interval_us;
@@ -72,8 +73,8 @@ static void call_later(const struct talk *talk, enum event_kind kind, uint64_t d
 	event->serial = talk->serial;
 }
 
-static struct talk *make_talk(struct host *from, const struct host *to, unsigned packets, uint64_t interval_us,
-	bool answered)
+static struct talk *make_talk(struct host *from, const struct host *to, enum line line, unsigned packets,
+	uint64_t interval_us, bool answered)
 {
 	struct talk *talk = add_talk();
 
@@ -84,15 +85,17 @@ static struct talk *make_talk(struct host *from, const struct host *to, unsigned
 		.local = from->addr,
 		.remote = to->outer,
 		.life = from->life,
+		.line = line,
 		.left = packets,
 		.interval_us = interval_us,
 		.answered = answered};
 	return talk;
 }
 
-size_t talk_begin(struct host *from, const struct host *to, unsigned packets, uint64_t interval_us, bool answered)
+size_t talk_begin(struct host *from, const struct host *to, enum line line, unsigned packets,
+	uint64_t interval_us, bool answered)
 {
-	struct talk *talk = make_talk(from, to, packets, interval_us, answered);
+	struct talk *talk = make_talk(from, to, line, packets, interval_us, answered);
 
 	talk->state = TALKING;
 	call_later(talk, EVENT_TALK, 0);
@@ -186,14 +189,15 @@ void talk_of_any_kind(struct host *from, const struct host *to)
 {
 	uint64_t kind = below(100);
 	bool answered = below(4) != 0, looks = from->ike && below(3) == 0;
+	enum line line = below(4) ? LINE_ALL : LINE_CLIENT;
 	struct talk *talk;
 
 	if (kind < 80)
-		talk = make_talk(from, to, (unsigned)(1 + below(6)), 10 * MS + below(SECOND), answered);
+		talk = make_talk(from, to, line, (unsigned)(1 + below(6)), 10 * MS + below(SECOND), answered);
 	else if (kind < 98)
-		talk = make_talk(from, to, (unsigned)(10 + below(20)), SECOND / 2 + below(12 * SECOND), answered);
+		talk = make_talk(from, to, line, (unsigned)(10 + below(20)), SECOND / 2 + below(12 * SECOND), answered);
 	else
-		talk = make_talk(from, to, (unsigned)(100 + below(200)), 10 * MS + below(200 * MS), answered);
+		talk = make_talk(from, to, line, (unsigned)(100 + below(200)), 10 * MS + below(200 * MS), answered);
 	talk->state = TALKING;
 	if (looks)
 		look_up(talk);
@@ -236,6 +240,7 @@ void talk_due(size_t number, uint32_t serial)
 
 	if (!talk)
 		return;
+	message.line = (uint8_t)talk->line;
 	if (!can_go_on(talk)) {
 		talk_end(number);
 		return;
@@ -276,6 +281,7 @@ void talk_arrived(struct host *at, const struct addr *local, const struct addr *
 		return;
 	if (!message->is_answer && talk->answered) {
 		answer.is_answer = true;
+		answer.line = talk->line == LINE_CLIENT ? LINE_SERVER : LINE_ALL;
 		plane_send(at, local, remote, &answer);
 		return;
 	}
