@@ -4,7 +4,7 @@
  * CHILD SAs there, at the same moment or later, in all weathers. At the end both hosts hold
  * one pair for each flow, each wish has ended once, and nothing is left over.
  */
-#include "t/sim/world.h"
+#include "t/sim/flows.h"
 #include "t/tap.h"
 
 #include "ike/const.h"
@@ -15,89 +15,6 @@
 #include <string.h>
 
 #define SECOND (1000 * WORLD_MS)
-
-static struct world world;
-
-#define A (&world.hosts[0])
-#define B (&world.hosts[1])
-
-static void begin(uint64_t seed)
-{
-	world_init(&world, seed, IKE_AUTH_PSK);
-	A->lines = B->lines = WORLD_FLOWS;
-	A->install_us = B->install_us = 2 * WORLD_MS;
-	A->quiet = B->quiet = true;
-}
-
-static void end(void)
-{
-	ike_shutdown(A->ike, world.now_us);
-	world_run_for(&world, 20 * SECOND);
-	if (A->child_count || B->child_count || A->timer_us != IKE_NEVER || B->timer_us != IKE_NEVER)
-		ok(false, "something is left after the stop");
-	world_clear(&world);
-}
-
-static void want(size_t from, size_t flow)
-{
-	world_want(&world, from, 0, flow);
-}
-
-/* Requests of a host for a further CHILD SA, or another thing that replaces one. */
-static size_t creates(size_t from)
-{
-	return world_sent(&world, from, IKE_EXCHANGE_CREATE_CHILD_SA, false);
-}
-
-static size_t inits(size_t from)
-{
-	return world_sent(&world, from, IKE_EXCHANGE_IKE_SA_INIT, false);
-}
-
-static bool have_sas(size_t count)
-{
-	return ike_counters(A->ike).sas == count && ike_counters(B->ike).sas == count;
-}
-
-/* Every wish ended once. */
-static bool ended_once(void)
-{
-	for (size_t i = 0; i < 2; i++) {
-		for (size_t flow = 0; flow < WORLD_FLOWS; flow++) {
-			if (world.hosts[i].flows[flow].ended != world.hosts[i].flows[flow].wanted)
-				return false;
-		}
-	}
-	return true;
-}
-
-/* Both have one pair for each of so many flows and nothing else. */
-static bool stand(size_t flows)
-{
-	for (size_t flow = 0; flow < flows; flow++) {
-		if (world_pairs_of(&world, 0, flow) != 1 || world_pairs_of(&world, 1, flow) != 1)
-			return false;
-	}
-	return A->child_count == flows && world_agrees(&world) && ended_once();
-}
-
-static const struct ike_child *child_of(const struct world_host *host, size_t flow)
-{
-	for (size_t i = 0; i < host->child_count; i++) {
-		if (host->children[i].child.user == 1000 + flow)
-			return &host->children[i].child;
-	}
-	return NULL;
-}
-
-/* Policy begins nothing for a flow that has a tunnel, nor twice. */
-static void want_if_idle(size_t from, size_t flow)
-{
-	const struct world_flow *known = &world.hosts[from].flows[flow];
-
-	if (world_pairs_of(&world, from, flow) == 0 && known->wanted == known->ended)
-		want(from, flow);
-}
 
 /* --- one after the other ------------------------------------------------------------------------- */
 
@@ -151,129 +68,6 @@ static void test_ends(void)
 	ike_close_idle(A->ike, child_of(A, 1)->id, world.now_us);
 	world_run_for(&world, 10 * SECOND);
 	ok(A->child_count == 0 && B->child_count == 0 && have_sas(0), "the last ones take the IKE SA with them");
-	end();
-}
-
-/* One flow's SAs are gone from the kernel: it is negotiated anew there, and the other one knows nothing of it. */
-static void test_breaks(size_t again)
-{
-	begin(20);
-	want(0, 0);
-	want(0, 1);
-	world_run_for(&world, SECOND);
-	ike_end_child(A->ike, child_of(A, 0)->id, world.now_us);
-	ok(world_pairs_of(&world, 0, 0) == 0 && A->flows[0].downs == 1 && A->down_reason == IKE_REASON_DELETED,
-		"what is broken ends at once");
-	world_run_for(&world, again * 20 * WORLD_MS);
-	want(again, 0);
-	world_run_for(&world, 100 * WORLD_MS);
-	ok(stand(2) && have_sas(1) && inits(0) == 1 && B->flows[0].downs == 1 && A->flows[1].downs == 0 &&
-			B->flows[1].downs == 0,
-		"the peer is told, the %s has it back on the same IKE SA, the other flow is not touched",
-		again ? "peer" : "host");
-	ike_end_child(A->ike, child_of(A, 0)->id, world.now_us);
-	world_run_for(&world, 100 * WORLD_MS);
-	ike_end_child(A->ike, child_of(A, 1)->id, world.now_us);
-	world_run_for(&world, SECOND);
-	ok(A->child_count == 0 && B->child_count == 0 && have_sas(0), "the last one takes the IKE SA with it");
-	end();
-}
-
-static bool drop_all(struct world *w, struct packet *packet)
-{
-	(void)w;
-	(void)packet;
-	return false;
-}
-
-static void test_breaks_unheard(void)
-{
-	begin(21);
-	want(0, 0);
-	want(0, 1);
-	world_run_for(&world, SECOND);
-	world.filter = drop_all;
-	ike_end_child(A->ike, child_of(A, 0)->id, world.now_us);
-	world_run_for(&world, 100 * WORLD_MS);
-	world.filter = NULL;
-	want(0, 0);
-	world_run_for(&world, 5 * SECOND);
-	ok(stand(2) && have_sas(1) && inits(0) == 1, "a DELETE that is lost comes again, and the flow after it");
-	end();
-}
-
-/* Its lifetime is over while an exchange is to replace it, or its IKE SA. */
-static void test_breaks_rekeyed(size_t by, bool whole, uint64_t after_us)
-{
-	struct world_host *host = &world.hosts[by];
-
-	begin(22);
-	want(0, 0);
-	want(0, 1);
-	world_run_for(&world, SECOND);
-	if (whole)
-		ike_renew(host->ike, child_of(host, 0)->sa, world.now_us);
-	else
-		ike_rekey(host->ike, child_of(host, 0)->id, world.now_us);
-	world_run_for(&world, after_us);
-	ike_end_child(A->ike, child_of(A, 0)->id, world.now_us);
-	want_if_idle(0, 0);
-	world_run_for(&world, 5 * SECOND);
-	/* What came in its place may have gone with it. */
-	want_if_idle(0, 0);
-	world_run_for(&world, 5 * SECOND);
-	ok(stand(2) && have_sas(1) && inits(0) == 1, "it ends %lu us after the %s began to replace %s",
-		(unsigned long)after_us, by ? "peer" : "host", whole ? "the IKE SA" : "it");
-	end();
-}
-
-static bool drop_answers(struct world *w, struct packet *packet)
-{
-	(void)w;
-	return packet->from != 1 || !packet->answer || packet->exchange != IKE_EXCHANGE_CREATE_CHILD_SA;
-}
-
-static bool drop_followup_answers(struct world *w, struct packet *packet)
-{
-	(void)w;
-	return packet->from != 1 || !packet->answer || packet->exchange != IKE_EXCHANGE_IKE_FOLLOWUP_KE;
-}
-
-static const struct ike_child *newest_of(const struct world_host *host, size_t flow)
-{
-	const struct ike_child *newest = NULL;
-
-	for (size_t i = 0; i < host->child_count; i++) {
-		if (host->children[i].child.user == 1000 + flow)
-			newest = &host->children[i].child;
-	}
-	return newest;
-}
-
-/* The answer about a CHILD SA is lost; before it comes again, the peer ends what it has made. */
-static void test_overtaken(bool rekey, bool addke)
-{
-	begin(23);
-	for (size_t i = 0; i < 2 && addke; i++) {
-		world.hosts[i].conns[0].ike.addke[0][0] = IKE_GROUP_ECP_256;
-		world.hosts[i].conns[0].ike.addke_count[0] = 1;
-		world_reload(&world, i);
-	}
-	want(0, 0);
-	want(0, 1);
-	world_run_for(&world, SECOND);
-	world.filter = addke ? drop_followup_answers : drop_answers;
-	if (rekey)
-		ike_rekey(A->ike, child_of(A, 1)->id, world.now_us);
-	else
-		want(0, 2);
-	world_run_for(&world, 100 * WORLD_MS);
-	ike_end_child(B->ike, newest_of(B, rekey ? 1 : 2)->id, world.now_us);
-	world_run_for(&world, 100 * WORLD_MS);
-	world.filter = NULL;
-	world_run_for(&world, 10 * SECOND);
-	ok(stand(rekey ? 2 : 3) && have_sas(1) && inits(0) == 1, "a DELETE before the answer%s%s: it is made again",
-		rekey ? ", of a rekey" : "", addke ? ", with an additional key exchange" : "");
 	end();
 }
 
@@ -678,17 +472,6 @@ int main(int argc, char **argv)
 	test_later(0, true, true);
 	test_later(1, true, false);
 	test_ends();
-	test_breaks(0);
-	test_breaks(1);
-	test_breaks_unheard();
-	for (size_t by = 0; by < 2; by++) {
-		for (uint64_t after_us = 1; after_us < 20 * WORLD_MS; after_us += after_us + 700) {
-			test_breaks_rekeyed(by, false, after_us);
-			test_breaks_rekeyed(by, true, after_us);
-		}
-	}
-	for (unsigned i = 0; i < 4; i++)
-		test_overtaken(i & 1, i & 2);
 	test_bound();
 	test_other_conn();
 	test_refused();
