@@ -9,6 +9,7 @@
 
 #include "ike/id.h"
 #include "lib/mem.h"
+#include "lib/store.h"
 #include "lib/strbuf.h"
 
 #include <errno.h>
@@ -62,13 +63,8 @@ char *conf_saved_path(const char *folder)
 static int write_file(const char *folder, const char *name, const char *text, size_t len)
 {
 	char *path = mem_printf("%s/%s", folder, name);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int error = fd < 0 ? -errno : 0;
+	int error = store_write(path, 0600, text, len, true);
 
-	if (!error && (write(fd, text, len) != (ssize_t)len || fsync(fd) != 0))
-		error = errno ? -errno : -EIO;
-	if (fd >= 0)
-		close(fd);
 	free(path);
 	return error;
 }

@@ -9,9 +9,9 @@
 #include "ike/crypto/bundle.h"
 #include "lib/mem.h"
 #include "lib/secret.h"
+#include "lib/store.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,37 +100,12 @@ static char *read_all(const char *path, size_t *len)
 	return NULL;
 }
 
-static bool write_whole(int fd, const char *text)
-{
-	size_t left = strlen(text);
-
-	while (left > 0) {
-		ssize_t written = write(fd, text, left);
-
-		if (written < 0)
-			return false;
-		text += written;
-		left -= (size_t)written;
-	}
-	return fsync(fd) == 0;
-}
-
 /* Replaces a file as a whole; the mode counts from its first moment. */
 static int put_file(const char *path, mode_t mode, const char *text)
 {
-	char *draft = mem_printf("%s.new", path);
-	int fd, status = 0;
+	int error = store_replace(path, mode, text, strlen(text), true);
 
-	unlink(draft);
-	fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-	if (fd < 0 || fchmod(fd, mode) != 0 || !write_whole(fd, text) || rename(draft, path) != 0)
-		status = fail(path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	if (status)
-		unlink(draft);
-	free(draft);
-	return status;
+	return error ? fail(path, strerror(-error)) : 0;
 }
 
 static int make_folder(const char *path, mode_t mode)
