@@ -52,7 +52,7 @@ LIBRESWAN = """conn part
 """
 
 wire = Wire()
-NAMES = ("web", "open", "two", "theirs", "icmp", "six", "rekey", "own", "echo", "lsw", "lsw2", "shared")
+NAMES = ("web", "open", "two", "theirs", "icmp", "six", "rekey", "own", "echo", "lsw", "lsw2", "shared", "both")
 pairs = {name: (wire.host(f"o-{name}"), wire.host(f"s-{name}")) for name in NAMES}
 dns = wire.dns_host({f"{name}.example": pair[1].v6 if name == "six" else pair[1].v4
                      for name, pair in pairs.items()})
@@ -173,12 +173,23 @@ ok("proto icmp type 8 code 0" in text, "and in the kernel as such")
 
 # --- two lines of ours for one host, which has one for all
 
-ours, theirs, address = start("shared", local="{me}", second=WEB)
-is_(tries(ours, theirs, OTHER, address, 5), (True, "esp"), "two lines for one host: the first goes in a tunnel")
-is_(tries(ours, theirs, WEB, address, 5), (True, "esp"), "the second, too")
-begun = [len({(p.initiator_spi, p.message_id) for p in wire.ike(ours, theirs) if p.exchange == kind and not p.response})
-         for kind in ("IKE_SA_INIT", "CREATE_CHILD_SA")]
-is_(begun, [1, 1], "on one IKE SA, by CREATE_CHILD_SA")
+def share(ours, theirs, address, label):
+    is_(tries(ours, theirs, OTHER, address, 5), (True, "esp"), f"two lines for one host, {label}: the first goes in a tunnel")
+    is_(tries(ours, theirs, WEB, address, 5), (True, "esp"), f"{label}: the second, too")
+    begun = [len({(p.initiator_spi, p.message_id) for p in wire.ike(ours, theirs) if p.exchange == kind and not p.response})
+             for kind in ("IKE_SA_INIT", "CREATE_CHILD_SA")]
+    is_(begun, [1, 1], f"{label}: on one IKE SA, by CREATE_CHILD_SA")
+
+
+share(*start("shared", local="{me}", second=WEB), "strongSwan")
+ours, theirs = pairs["both"]
+for port in (WEB, OTHER):
+    theirs.serve(port)
+ours.oe(policies={"private": [theirs.v4, f"{theirs.v4} tcp 0 {WEB}"]}, forward=dns, auth="secret", secrets=SECRET)
+whole = "".join(line for line in LIBRESWAN.splitlines(True) if "protoport" not in line)
+theirs.start_libreswan(conf=whole.format(me=theirs.v4, peer=ours.v4), secrets=SECRET)
+ok(wait_for(lambda: '"part"' in theirs.whack("--status").stdout, 10), "libreswan has its conn")
+share(ours, theirs, theirs.v4, "libreswan")
 
 # --- rekeyed, it stays what it is
 
