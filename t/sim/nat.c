@@ -4,6 +4,7 @@
  * initiator (host 0), of the responder (host 1), or of both. It gives each
  * inner port an outer one, and other ones when it has lost its table.
  */
+#include "ike/const.h"
 #include "ike/nat.h"
 #include "ike/sa.h"
 #include "t/sim/world.h"
@@ -390,6 +391,43 @@ static void test_encapsulation(void)
 	world_clear(&world);
 }
 
+/* N9: who is behind the NAT has its flows on one IKE SA; the other end begins nothing on it. */
+static void test_several_flows(void)
+{
+	struct path path;
+	struct selector selector;
+
+	begin(63, IKE_AUTH_PSK, "initiator");
+	A->lines = B->lines = WORLD_FLOWS;
+	world_want(&world, 0, 0, 0);
+	world_want(&world, 0, 0, 1);
+	world_run_for(&world, SECOND);
+	ok(world_pairs_of(&world, 0, 0) == 1 && world_pairs_of(&world, 0, 1) == 1 && B->child_count == 2 &&
+			ike_counters(A->ike).sas == 1,
+		"two flows from behind a NAT share an IKE SA");
+	ok(A->children[1].child.pair.encap_remote_port == 4500 &&
+			B->children[1].child.pair.encap_remote_port == 4500 + translator.shift,
+		"and both are in UDP");
+	path = A->children[0].child.path;
+	path.local.addr = B->addr;
+	path.remote.addr = translator.a;
+	selector = (struct selector){
+		.local = prefix_of_host(&B->addr), .remote = prefix_of_host(&translator.a), .proto = 17};
+	ike_initiate(B->ike, 0, &path, &selector, 7, world.now_us);
+	world_run_for(&world, SECOND / 10);
+	ok(world_sent(&world, 1, IKE_EXCHANGE_CREATE_CHILD_SA, false) == 0 &&
+			world_sent(&world, 1, IKE_EXCHANGE_IKE_SA_INIT, false) > 0,
+		"to another of its flows the other end begins anew");
+	B->quiet = true;
+	translator.shift = 21000;
+	world_run_for(&world, 100 * SECOND);
+	ok(A->child_count == 2 && B->child_count == 2 &&
+			B->children[0].child.pair.encap_remote_port == 4500 + translator.shift &&
+			B->children[1].child.pair.encap_remote_port == 4500 + translator.shift,
+		"a mapping that changes is followed for both");
+	world_clear(&world);
+}
+
 int main(void)
 {
 	test_comes_up();
@@ -405,5 +443,6 @@ int main(void)
 	test_second_client();
 	test_rebooted_client();
 	test_encapsulation();
+	test_several_flows();
 	return tap_done();
 }
