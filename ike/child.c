@@ -133,11 +133,6 @@ struct ike_child_sa *ike_children_of_user(struct ike *ike, uint64_t user)
 	return entry ? entry->children : NULL;
 }
 
-bool ike_sa_has_child(const struct ike_sa *sa)
-{
-	return sa->children != NULL;
-}
-
 bool ike_child_same(const struct ike_child_sa *a, const struct ike_child_sa *b)
 {
 	return a->pub.user == b->pub.user && sa_pair_same_selectors(&a->pub.pair, &b->pub.pair);

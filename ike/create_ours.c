@@ -125,8 +125,6 @@ static void take_refusal(struct ike_sa *sa, const struct ike_create *create, con
 	/* 2.25: the peer has deleted it; its DELETE is lost or late. */
 	if (notify->type == IKE_NOTIFY_CHILD_SA_NOT_FOUND && old) {
 		ike_child_remove(old, IKE_REASON_PEER_DELETED);
-		if (!ike_sa_has_child(sa))
-			ike_sa_delete(sa, IKE_REASON_PEER_DELETED);
 		return;
 	}
 	ike_rekey_retry(sa, old);

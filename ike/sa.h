@@ -440,7 +440,6 @@ bool ike_child_same(const struct ike_child_sa *a, const struct ike_child_sa *b);
 void ike_children_remove(struct ike_sa *sa, enum ike_reason reason);
 /* Those that stand, to another IKE SA of the same peer (2.8: a rekeyed one's are inherited). */
 void ike_children_move(struct ike_sa *from, struct ike_sa *to);
-bool ike_sa_has_child(const struct ike_sa *sa);
 /* Silent: for an engine that is freed. */
 void ike_children_forget(struct ike_sa *sa);
 
