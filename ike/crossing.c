@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* Who was heard so long ago is there; who is asked has answered by then. */
+/* Who has answered so long ago is there; who is asked has answered by then. */
 #define RECENT_US 2000000u
 #define LOOK_US 1000000u
 
@@ -79,11 +79,14 @@ void ike_settle_crossing(struct ike_child_sa *child)
 	}
 }
 
-/* Up at both ends, and meant to stay: the peer has just said so. */
+/*
+ * Up at both ends, and meant to stay: the peer has just answered. What it asks may have waited here,
+ * where we stood still, since before it gave us up.
+ */
 static bool is_sure(const struct ike_sa *sa)
 {
 	return sa->state == IKE_SA_ESTABLISHED && sa->confirmed && sa->delete_us == IKE_NEVER &&
-	       sa->ike->now_us - sa->heard_us <= RECENT_US;
+	       !sa->request.message.data && sa->ike->now_us - sa->answered_us <= RECENT_US;
 }
 
 /* Whether another SA carries what a CHILD SA does; `sure`: without doubt. */

@@ -236,6 +236,7 @@ struct ike_sa {
 	uint64_t successor;	 /* id of the IKE SA that has taken its place; 0: none */
 	uint64_t expire_us; /* half-open or without a child: gone then; IKE_NEVER */
 	uint64_t created_us, established_us, sent_us;
+	uint64_t answered_us; /* the last request of ours */
 	/* Liveness (N7): when the peer was last heard, for sure; when the data plane was last looked at. */
 	uint64_t heard_us, looked_us;
 

@@ -178,15 +178,15 @@ static void test_winner_that_was_given_up(void)
 
 static uint64_t lost_sa; /* the initiator's SPI of one that nothing is said on any more */
 
-static uint64_t spi_begun_by(const struct world_host *host)
+static struct ike_sa *begun_by(const struct world_host *host, enum ike_role role)
 {
 	struct ike_sa *sa, *next;
 
 	HASH_ITER (by_id, host->ike->by_id, sa, next) {
-		if (sa->role == IKE_INITIATOR)
-			return sa->own_spi;
+		if (sa->role == role)
+			return sa;
 	}
-	return 0;
+	return NULL;
 }
 
 static bool drop_of_lost(struct world *w, struct packet *packet)
@@ -209,7 +209,7 @@ static void test_winner_that_went(void)
 		world_initiate(&world, 1);
 		world_run_for(&world, 1000 * WORLD_MS);
 		crossed += A->ups == 2 && B->ups == 2;
-		lost_sa = spi_begun_by(A);
+		lost_sa = begun_by(A, IKE_INITIATOR)->own_spi;
 		world.filter = drop_of_lost;
 		ike_delete(B->ike, B->children[B->children[0].child.role == IKE_INITIATOR].child.sa, world.now_us);
 		world_run_for(&world, 60000 * WORLD_MS);
@@ -217,6 +217,31 @@ static void test_winner_that_went(void)
 		world_clear(&world);
 	}
 	ok(crossed == 20 && lost == 0, "nor does one that the responder has ended (%u crossed, %u lost)", crossed, lost);
+}
+
+static bool drop_answers_of_lost(struct world *w, struct packet *packet)
+{
+	return !packet->answer || drop_of_lost(w, packet);
+}
+
+/* On what A began both ask, and no answer arrives: only an answer says that it may stay for the other. */
+static void test_winner_that_only_asks(void)
+{
+	unsigned lost = 0;
+
+	for (uint64_t seed = 0; seed < 40; seed++) {
+		world_init(&world, seed, IKE_AUTH_PSK);
+		A->quiet = B->quiet = true;
+		world_initiate(&world, 0);
+		world_initiate(&world, 1);
+		world_run_for(&world, 100 * WORLD_MS);
+		lost_sa = begun_by(A, IKE_INITIATOR)->own_spi;
+		world.filter = drop_answers_of_lost;
+		world_run_for(&world, 30000 * WORLD_MS);
+		lost += !begun_by(A, IKE_RESPONDER) || !begun_by(B, IKE_INITIATOR);
+		world_clear(&world);
+	}
+	ok(lost == 0, "nor does one that asks and does not answer (%u lost)", lost);
 }
 
 int main(int argc, char **argv)
@@ -231,5 +256,6 @@ int main(int argc, char **argv)
 	test_peer_that_keeps_both();
 	test_winner_that_was_given_up();
 	test_winner_that_went();
+	test_winner_that_only_asks();
 	return tap_done();
 }
