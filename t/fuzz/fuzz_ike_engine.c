@@ -19,10 +19,12 @@
 
 #define MAX_ORDERS 48
 #define MAX_INITIATIONS 6
+#define FLOWS 4u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static struct world world;
+static unsigned wants; /* flows that hosts have begun */
 
 /* What the next datagram suffers, or a later one. */
 struct spoiler {
@@ -251,8 +253,25 @@ static void disturb(struct reader *r, size_t host)
 		port_shift = (uint16_t)(10000 * (1 + (what & 1)));
 	else if (child && what & 0x40)
 		ike_close_idle(owner->ike, child->id, world.now_us);
+	else if (child && what & 0x20)
+		ike_end_child(owner->ike, child->id, world.now_us);
 	else if (child)
 		ike_remap(owner->ike, child->pair.in.spi, reader_u16(r), world.now_us);
+}
+
+/* The hosts' whole traffic, or a flow of its own, which may go on an IKE SA that there is. */
+static void initiate(size_t host, size_t flow)
+{
+	const struct world_flow *known = &world.hosts[host].flows[flow % FLOWS];
+
+	if (world.hosts[0].initiated + world.hosts[1].initiated + wants >= MAX_INITIATIONS)
+		return;
+	if (flow == 0 || world.hosts[host].conns[0].childless) {
+		world_initiate(&world, host);
+	} else if (known->wanted == known->ended) { /* N1 */
+		wants++;
+		world_want(&world, host, 0, flow % FLOWS);
+	}
 }
 
 static void obey(struct reader *r, struct spoiler *spoiler)
@@ -274,8 +293,7 @@ static void obey(struct reader *r, struct spoiler *spoiler)
 		world_run_for(&world, reader_u8(r) * 10 * WORLD_MS + 1);
 		break;
 	case 1:
-		if (world.hosts[0].initiated + world.hosts[1].initiated < MAX_INITIATIONS)
-			world_initiate(&world, host);
+		initiate(host, order >> 3 & 15);
 		break;
 	case 2:
 		arm(r, spoiler);
@@ -315,10 +333,12 @@ static void settle(void)
 	world.filter = translate_only;
 	world_run_for(&world, 15000 * WORLD_MS);
 	for (size_t i = 0; i < 2; i++) {
-		demand(world.hosts[i].faileds <= world.hosts[i].initiated);
+		demand(world.hosts[i].faileds <= world.hosts[i].initiated + wants);
 		demand(ike_counters(world.hosts[i].ike).half_open == 0);
 		ike_shutdown(world.hosts[i].ike, world.now_us);
 		demand(world.hosts[i].child_count == 0);
+		for (size_t flow = 0; flow < FLOWS; flow++)
+			demand(world.hosts[i].flows[flow].ended == world.hosts[i].flows[flow].wanted);
 	}
 	world_run_for(&world, 15000 * WORLD_MS);
 	for (size_t i = 0; i < 2; i++) {
@@ -366,6 +386,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	world_init(&world, 1, kind & 1 ? IKE_AUTH_PSK : IKE_AUTH_NULL);
 	world.filter = spoil;
 	world.filter_arg = &spoiler;
+	world.hosts[0].lines = world.hosts[1].lines = FLOWS;
+	wants = 0;
 	port_shift = kind & 4 ? 10000 : 0;
 	world.hosts[0].conns[0].childless = kind & 8;
 	if (kind & 2)
