@@ -5,6 +5,7 @@
  * repeated byte for byte.
  */
 #include "ike/sa.h"
+#include "ike/wish.h"
 
 #define INTERVAL_MAX_US (1000 * UINT32_C(1000000))
 /* Of one answer, and the time between further ones. */
@@ -206,6 +207,8 @@ void ike_request_tick(struct ike_sa *sa)
 	if (now_us >= request->give_up_us && asks_on(sa))
 		return;
 	if (now_us >= request->give_up_us) {
+		if (sa->state == IKE_SA_ESTABLISHED)
+			ike_route_doubt(sa);
 		ike_sa_end(sa, sa->established_us ? IKE_REASON_DEAD_PEER : IKE_REASON_TIMEOUT);
 		return;
 	}

@@ -88,6 +88,16 @@ void ike_route_remove(struct ike_sa *sa)
 	free(route);
 }
 
+void ike_route_doubt(struct ike_sa *sa)
+{
+	struct ike_share *share = sa->share && sa->share->route ? sa->share->route->shares : NULL;
+
+	for (; share; share = share->next) {
+		if (share->sa != sa && share->sa->state == IKE_SA_ESTABLISHED)
+			ike_live_doubt(share->sa);
+	}
+}
+
 void ike_route_note_gone(struct ike_sa *sa, uint32_t spi)
 {
 	struct ike_share *share = sa->share && sa->share->route ? sa->share->route->shares : NULL;

@@ -25,6 +25,8 @@ uint64_t ike_want(struct ike *ike, size_t conn, const struct path *path,
 /* An SA that we begin, or that is established, may be shared; it ends. */
 void ike_route_add(struct ike_sa *sa);
 void ike_route_remove(struct ike_sa *sa);
+/* The peer is dead, as far as this SA can tell: the others of both hosts ask, too, whether it is there (N7). */
+void ike_route_doubt(struct ike_sa *sa);
 /* The peer deletes an SPI that is not known here, on this SA: see ike_create_note_gone(). */
 void ike_route_note_gone(struct ike_sa *sa, uint32_t spi);
 

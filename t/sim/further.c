@@ -297,6 +297,38 @@ static void test_forgotten(bool tells)
 	end();
 }
 
+/* N7: what one IKE SA finds out of the peer, the others of both hosts need not find out by themselves. */
+static void test_dead_together(void)
+{
+	static char name[] = "other";
+	struct ike_sa *sa, *next;
+
+	begin(26);
+	A->conns[1] = A->conns[0];
+	A->conns[1].name = name;
+	A->config.conn_count = 2;
+	world_reload(&world, 0);
+	want(0, 0);
+	world_want(&world, 0, 1, 1);
+	world_run_for(&world, 5 * SECOND);
+	ok(stand(2) && have_sas(2), "two IKE SAs with one host");
+	world.filter = drop_all;
+	HASH_ITER (by_id, A->ike->by_id, sa, next) {
+		if (sa->conn == 0)
+			ike_send_probe(sa);
+	}
+	ike_tick(A->ike, world.now_us);
+	world_run_for(&world, A->conns[0].retransmit_timeout_ms * WORLD_MS + 10 * WORLD_MS);
+	ok(A->flows[0].downs == 1 && A->flows[1].downs == 0, "one finds that its peer is dead");
+	world_run_for(&world, A->conns[0].retransmit_timeout_ms * WORLD_MS);
+	ok(A->flows[1].downs == 1, "so does the other, though nobody has sent on it");
+	world.filter = NULL;
+	world_run_for(&world, SECOND);
+	B->quiet = false;
+	world_run_for(&world, 60 * SECOND);
+	end();
+}
+
 /* Its answer comes when a new IKE SA has been begun, or is there. */
 static void test_late(uint64_t late_us)
 {
@@ -484,6 +516,7 @@ int main(int argc, char **argv)
 	test_forgotten(true);
 	test_forgotten(false);
 	test_in_vain();
+	test_dead_together();
 	test_late(900 * WORLD_MS);
 	test_late(1001 * WORLD_MS);
 	test_late(1500 * WORLD_MS);
