@@ -304,6 +304,7 @@ static void test_dead_together(void)
 	struct ike_sa *sa, *next;
 
 	begin(26);
+	A->conns[0].dpd_delay_ms = 600000;
 	A->conns[1] = A->conns[0];
 	A->conns[1].name = name;
 	A->config.conn_count = 2;
