@@ -314,6 +314,7 @@ static void test_dead_together(void)
 	world_run_for(&world, 5 * SECOND);
 	ok(stand(2) && have_sas(2), "two IKE SAs with one host");
 	world.filter = drop_all;
+	ike_tick(A->ike, world.now_us); /* the time, and below the timer */
 	HASH_ITER (by_id, A->ike->by_id, sa, next) {
 		if (sa->conn == 0)
 			ike_send_probe(sa);
