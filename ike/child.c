@@ -221,6 +221,7 @@ void ike_child_set_up(struct ike_child_sa *child)
 	struct ike_sa *sa = child->sa;
 
 	child->state = IKE_CHILD_UP;
+	child->up_us = sa->ike->now_us;
 	sa->had_child = true;
 	/* An IKE SA that was to go for want of a CHILD SA has one again. */
 	if (sa->delete_reason != IKE_REASON_REDUNDANT && sa->delete_reason != IKE_REASON_REKEYED)

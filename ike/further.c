@@ -6,7 +6,8 @@
  * It is asked for as in IKE_AUTH, but with a key exchange of its own where pfs= says so.
  * Both ends may do so at once: the one with the lowest nonce goes, as after a rekey
  * (2.8.1). One that an IKE SA of its own was begun for, because its answer was late, goes
- * for that. Who began it deletes it.
+ * for that. Who began it deletes it. What stood for long before the peer began another is
+ * what the peer has lost.
  */
 #include "ike/create.h"
 #include "ike/wish.h"
@@ -139,18 +140,32 @@ bool ike_further_yields(struct ike_child_sa *further, const struct ike_child_sa 
 	return true;
 }
 
+/* It was there before anybody thought of the fresh one, which the peer has begun: so the peer has lost it. */
+static bool is_lost(const struct ike_child_sa *other, const struct ike_child_sa *fresh)
+{
+	return !fresh->ours && fresh->up_us - other->up_us >= IKE_CROSSING_US;
+}
+
+static void settle(struct ike_child_sa *fresh, struct ike_child_sa *other)
+{
+	bool shared = other->sa == fresh->sa;
+
+	if (is_lost(other, fresh) && shared)
+		ike_rekey_retire(other, true);
+	else if (is_lost(other, fresh))
+		ike_send_probe(other->sa); /* N7 */
+	else if (!other->further && !shared)
+		retire(fresh);
+	else if (other->further && (fresh->ours || other->ours))
+		retire(memcmp(fresh->low_nonce, other->low_nonce, sizeof(fresh->low_nonce)) < 0 ? fresh : other);
+}
+
 void ike_further_settle(struct ike_child_sa *fresh)
 {
 	struct ike_child_sa *other = ike_children_of_user(fresh->sa->ike, fresh->pub.user);
 
 	for (; other; other = other->user_next) {
-		if (!is_rival(fresh, other))
-			continue;
-		if (!other->further && other->sa != fresh->sa)
-			retire(fresh);
-		else if (other->further && (fresh->ours || other->ours))
-			retire(memcmp(fresh->low_nonce, other->low_nonce, sizeof(fresh->low_nonce)) < 0
-					? fresh
-					: other);
+		if (is_rival(fresh, other))
+			settle(fresh, other);
 	}
 }

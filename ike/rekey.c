@@ -228,7 +228,12 @@ void ike_rekey_settle_child(struct ike_child_sa *fresh)
 		ike_rekey_retire(loser, loser->ours);
 	}
 	old = ike_child_find(fresh->sa->ike, fresh->replaces);
-	if (old && old->sa == fresh->sa && old->state != IKE_CHILD_ENDED && !old->deleting)
+	if (old)
+		fresh->up_us = old->up_us;
+	/* In the place of one that has ended meanwhile it is one more: its flow may have another by now. */
+	if (!old || old->state == IKE_CHILD_ENDED)
+		fresh->further = true;
+	else if (old->sa == fresh->sa && !old->deleting)
 		ike_rekey_retire(old, winner->ours);
 	ike_sa_schedule(fresh->sa);
 }

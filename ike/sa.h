@@ -161,6 +161,7 @@ struct ike_child_sa {
 	bool ours;		/* we began the exchange */
 	struct ike_wish *wish;	/* what it is negotiated for, until it is up; owned; NULL: nobody waits */
 	uint8_t low_nonce[IKE_LOW_NONCE];	/* the lower nonce of the exchange */
+	uint64_t up_us;		/* since when it is up, or the first of those in whose place it is */
 	uint64_t rekey_us;	/* we replace it then; IKE_NEVER */
 	uint64_t delete_us;	/* we delete it then; IKE_NEVER */
 	bool deleting;		/* our DELETE for it is in flight */

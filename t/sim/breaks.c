@@ -120,6 +120,59 @@ static void test_overtaken(bool rekey, bool addke)
 	end();
 }
 
+static bool drop_requests(struct world *w, struct packet *packet)
+{
+	(void)w;
+	return packet->from != 0 || packet->answer || packet->exchange != IKE_EXCHANGE_CREATE_CHILD_SA;
+}
+
+/* Its flow has another one, on an IKE SA of its own, when what was to replace it comes up. */
+static void test_replaced_too_late(void)
+{
+	begin(24);
+	want(0, 0);
+	want(0, 1);
+	world_run_for(&world, SECOND);
+	world.filter = drop_requests;
+	ike_rekey(A->ike, child_of(A, 0)->id, world.now_us);
+	world_run_for(&world, 10 * WORLD_MS);
+	ike_end_child(A->ike, child_of(A, 0)->id, world.now_us);
+	want(0, 0);
+	world_run_for(&world, 1500 * WORLD_MS);
+	ok(world_pairs_of(&world, 0, 0) == 1 && inits(0) == 2, "a rekey that nobody answers: the flow goes on elsewhere");
+	world.filter = NULL;
+	world_run_for(&world, 20 * SECOND);
+	ok(stand(2), "one pair stays when it is answered at last");
+	end();
+}
+
+/* The host has forgotten an IKE SA of which the peer knows; what it has instead is not what is too much. */
+static void test_lost_at_one_end(void)
+{
+	static char name[] = "other";
+
+	begin(25);
+	A->conns[0].dpd_delay_ms = B->conns[0].dpd_delay_ms = 600000;
+	A->conns[1] = A->conns[0];
+	A->conns[1].name = name;
+	A->config.conn_count = 2;
+	world_reload(&world, 0);
+	world_reload(&world, 1);
+	want(0, 0);
+	world_want(&world, 0, 1, 1);
+	world_run_for(&world, 30 * SECOND);
+	world.filter = drop_all;
+	ike_delete(A->ike, child_of(A, 0)->sa, world.now_us);
+	world_run_for(&world, 6 * SECOND);
+	world.filter = NULL;
+	world_want(&world, 0, 1, 0);
+	world_run_for(&world, SECOND);
+	ok(world_pairs_of(&world, 0, 0) == 1 && world_pairs_of(&world, 1, 0) == 2, "a pair that only the peer has, and a new one");
+	world_run_for(&world, 100 * SECOND);
+	ok(stand(2) && A->flows[0].downs == 1, "the new one stays");
+	end();
+}
+
 int main(void)
 {
 	test_breaks(0);
@@ -133,5 +186,7 @@ int main(void)
 	}
 	for (unsigned i = 0; i < 4; i++)
 		test_overtaken(i & 1, i & 2);
+	test_replaced_too_late();
+	test_lost_at_one_end();
 	return tap_done();
 }
