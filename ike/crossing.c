@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-/* Who has answered so long ago is there; who is asked has answered by then. */
-#define RECENT_US 2000000u
+/* Who is asked has answered by then. */
 #define LOOK_US 1000000u
 
 /*
@@ -80,13 +79,12 @@ void ike_settle_crossing(struct ike_child_sa *child)
 }
 
 /*
- * Up at both ends, and meant to stay: the peer has just answered. What it asks may have waited here,
- * where we stood still, since before it gave us up.
+ * Up at both ends, and meant to stay: the peer has just answered. (What it asks may have waited here,
+ * where we stood still, since before it gave us up.)
  */
 static bool is_sure(const struct ike_sa *sa)
 {
-	return sa->state == IKE_SA_ESTABLISHED && sa->confirmed && sa->delete_us == IKE_NEVER &&
-	       !sa->request.message.data && sa->ike->now_us - sa->answered_us <= RECENT_US;
+	return sa->state == IKE_SA_ESTABLISHED && sa->confirmed && sa->delete_us == IKE_NEVER && !sa->doubted;
 }
 
 /* Whether another SA carries what a CHILD SA does; `sure`: without doubt. */
@@ -110,10 +108,13 @@ static void look_again(struct ike_sa *sa)
 	for (child = sa->children; child; child = child->next) {
 		other = ike_children_of_user(sa->ike, child->pub.user);
 		for (; other; other = other->user_next) {
-			if (other->sa != sa && ike_child_same(other, child))
-				ike_send_probe(other->sa);
+			if (other->sa == sa || !ike_child_same(other, child))
+				continue;
+			other->sa->doubted = true;
+			ike_send_probe(other->sa);
 		}
 	}
+	sa->asked = true;
 	sa->delete_us = sa->ike->now_us + LOOK_US;
 	sa->delete_reason = IKE_REASON_REDUNDANT;
 	ike_sa_schedule(sa);
@@ -148,7 +149,9 @@ void ike_drop_redundant(struct ike_sa *sa)
 		alone = alone || !is_carried(child, false);
 	}
 	sa->delete_us = IKE_NEVER;
-	if (alone)
+	if (!sa->asked)
+		look_again(sa);
+	else if (alone)
 		drop_carried(sa);
 	else if (sure)
 		ike_sa_delete(sa, IKE_REASON_REDUNDANT);

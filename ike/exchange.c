@@ -80,7 +80,7 @@ void ike_request_answered(struct ike_sa *sa)
 	ike_rtt_take(sa);
 	ike_request_forget(sa);
 	ike_live_heard(sa);
-	sa->answered_us = sa->ike->now_us;
+	sa->doubted = false;
 	/* The peer lives: a hint that it would fail (N5) is disproved. */
 	sa->soft_failed = false;
 	sa->fail_us = IKE_NEVER;

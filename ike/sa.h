@@ -180,8 +180,8 @@ struct ike_peer_key {
 struct ike_sa {
 	struct ike *ike;
 	uint64_t id;
-	/* Strangers have half-open ones by the thousand: no byte is wasted. */
-	enum ike_role role : 4; /* original initiator or responder */
+	/* Strangers have half-open ones by the thousand: no byte is wasted, and none of these crosses one. */
+	enum ike_role role : 2; /* original initiator or responder */
 	enum ike_sa_state state : 4;
 	enum ike_reason fail_reason : 8;   /* of fail_us */
 	enum ike_reason delete_reason : 8; /* of delete_us */
@@ -196,11 +196,13 @@ struct ike_sa {
 	bool is_replaced : 1;	/* a successor has its CHILD SAs; it waits for its DELETE */
 	bool peer_tracked : 1;	/* it is in ike.by_peer */
 	bool unanswered : 1;	/* liveness.c: we have sent, and nothing came since it was last heard */
+	bool single : 1;	/* the peer wants no further CHILD SA on it */
+	bool had_child : 1;	/* one was up */
+	uint8_t repeats : 5;	 /* of the last answer */
+	bool asked : 1;		/* crossing.c: those that carry the same have been asked since it is to go */
+	bool doubted : 1;	/* it was asked so, and has not answered yet */
 	uint8_t lost_states : 4; /* STATE_NOT_FOUND in a row (RFC 9370 2.2.4) */
 	uint8_t nat : 2;	 /* who is behind one: IKE_NAT_HERE, IKE_NAT_THERE (nat.h) */
-	uint8_t repeats : 5;	 /* of the last answer */
-	bool had_child : 1;	/* one was up */
-	bool single : 1;	/* the peer wants no further CHILD SA on it */
 	/* enum ike_auth: how each end shows, and when established has shown, who it is. */
 	uint8_t local_auth, remote_auth;
 	struct path path;
@@ -237,7 +239,6 @@ struct ike_sa {
 	uint64_t successor;	 /* id of the IKE SA that has taken its place; 0: none */
 	uint64_t expire_us; /* half-open or without a child: gone then; IKE_NEVER */
 	uint64_t created_us, established_us, sent_us;
-	uint64_t answered_us; /* the last request of ours */
 	/* Liveness (N7): when the peer was last heard, for sure; when the data plane was last looked at. */
 	uint64_t heard_us, looked_us;
 
