@@ -149,6 +149,7 @@ class Daemon:
         self.log = state.out(f"{host.name}-{name}.log")
         self._notify = None
         with open(self.log, "ab") as out:
+            self.began = out.tell()     # what is before is of an earlier run
             self.process = host.call(subprocess.Popen, argv, stdin=subprocess.DEVNULL, stdout=out,
                                      stderr=out, env=dict(os.environ, **(env or {})), cwd="/",
                                      start_new_session=True)
@@ -158,17 +159,18 @@ class Daemon:
     def running(self):
         return self.process.poll() is None
 
-    def text(self):
+    def text(self, since=0):
         try:
             with open(self.log, encoding="utf-8", errors="replace") as f:
+                f.seek(since)
                 return f.read()
         except OSError:
             return ""
 
-    def wait_log(self, pattern, limit=5.0, count=1):
-        """Waits until the log has pattern count times; the matches, or an empty list."""
+    def wait_log(self, pattern, limit=5.0, count=1, since=0):
+        """Waits until the log has pattern count times, from a place on; the matches, or an empty list."""
         def found():
-            matches = re.findall(pattern, self.text())
+            matches = re.findall(pattern, self.text(since))
             return matches if len(matches) >= count else []
         return wait_for(found, limit)
 

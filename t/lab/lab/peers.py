@@ -185,7 +185,7 @@ class Peers:
                             "--nofork", "--stderrlog")
         # pluto runs addconn by itself; groups are read last.
         groups = len([name for name in policies or {} if f"conn {name}\n" in conf])
-        if not daemon.wait_log("loading group", 15, count=groups) and groups:
+        if not daemon.wait_log("loading group", 15, count=groups, since=daemon.began) and groups:
             tap.bail(f"{self.name}: pluto does not load its groups")
         if not self.appears("/run/pluto/pluto.ctl"):
             tap.bail(f"{self.name}: pluto does not start")
