@@ -88,9 +88,15 @@ void ike_route_remove(struct ike_sa *sa)
 	free(route);
 }
 
+/* Those between its hosts, its own among them; NULL: it is not in the table. */
+static struct ike_share *shares_with(const struct ike_sa *sa)
+{
+	return sa->share && sa->share->route ? sa->share->route->shares : NULL;
+}
+
 void ike_route_doubt(struct ike_sa *sa)
 {
-	struct ike_share *share = sa->share && sa->share->route ? sa->share->route->shares : NULL;
+	struct ike_share *share = shares_with(sa);
 
 	for (; share; share = share->next) {
 		if (share->sa != sa && share->sa->state == IKE_SA_ESTABLISHED)
@@ -100,7 +106,7 @@ void ike_route_doubt(struct ike_sa *sa)
 
 void ike_route_note_gone(struct ike_sa *sa, uint32_t spi)
 {
-	struct ike_share *share = sa->share && sa->share->route ? sa->share->route->shares : NULL;
+	struct ike_share *share = shares_with(sa);
 
 	for (; share; share = share->next) {
 		if (share->sa->ours && (share->sa == sa || ike_sa_successor(share->sa) == sa))
@@ -319,13 +325,13 @@ static bool is_for(const struct ike_wish *wish, const struct ike_child *child)
 bool ike_wish_fulfil(struct ike_child_sa *child)
 {
 	bool fulfilled = child->wish;
-	struct ike_share *share = child->sa->share;
+	struct ike_share *share = shares_with(child->sa);
 	struct ike_wish *wish, *next;
 
 	free(child->wish);
 	child->wish = NULL;
 	/* Of several that the hosts have, another one may be waited for. */
-	for (share = share && share->route ? share->route->shares : NULL; share; share = share->next) {
+	for (; share; share = share->next) {
 		DL_FOREACH_SAFE (share->wishes, wish, next) {
 			if (!is_for(wish, &child->pub))
 				continue;
