@@ -28,6 +28,9 @@
 /* The shortest that there is. */
 #define LOOP_SLICE_NS 100000u
 
+/* As long, together, as one signature with RSA. */
+#define BRIEF_IN_ROW 16
+
 struct job {
 	uint64_t id;
 	void (*run)(void *data);
@@ -41,7 +44,8 @@ struct jobs {
 	void *arg;
 	pthread_mutex_t lock;
 	pthread_cond_t arrived;
-	struct job *waiting;
+	struct job *brief, *waiting;
+	unsigned brief_in_row; /* that went before one that waits */
 	struct job *finished;
 	bool stopping;
 	pthread_t threads[JOBS_ALL];
@@ -49,17 +53,35 @@ struct jobs {
 	struct loop_wake wake;
 };
 
+/*
+ * A thousand peers that come at once each have brief work before a signature, and would wait for
+ * the signatures of all others before them. Who floods us with brief work does not stop signatures.
+ */
+static struct job *choose_job(struct jobs *jobs)
+{
+	struct job *job = jobs->brief;
+
+	if (job && (!jobs->waiting || jobs->brief_in_row < BRIEF_IN_ROW)) {
+		DL_DELETE(jobs->brief, job);
+		jobs->brief_in_row++;
+		return job;
+	}
+	job = jobs->waiting;
+	jobs->brief_in_row = 0;
+	if (job)
+		DL_DELETE(jobs->waiting, job);
+	return job;
+}
+
 /* Takes the next job; NULL when the pool stops. */
 static struct job *take_job(struct jobs *jobs)
 {
 	struct job *job;
 
 	pthread_mutex_lock(&jobs->lock);
-	while (!jobs->waiting && !jobs->stopping)
+	while (!jobs->brief && !jobs->waiting && !jobs->stopping)
 		pthread_cond_wait(&jobs->arrived, &jobs->lock);
-	job = jobs->stopping ? NULL : jobs->waiting;
-	if (job)
-		DL_DELETE(jobs->waiting, job);
+	job = jobs->stopping ? NULL : choose_job(jobs);
 	pthread_mutex_unlock(&jobs->lock);
 	return job;
 }
@@ -190,6 +212,7 @@ void jobs_free(struct jobs *jobs)
 	for (unsigned i = 0; i < jobs->thread_count; i++)
 		pthread_join(jobs->threads[i], NULL);
 	loop_wake_stop(jobs->loop, &jobs->wake);
+	free_list(jobs->brief);
 	free_list(jobs->waiting);
 	free_list(jobs->finished);
 	pthread_cond_destroy(&jobs->arrived);
@@ -197,7 +220,8 @@ void jobs_free(struct jobs *jobs)
 	free(jobs);
 }
 
-void jobs_submit(struct jobs *jobs, uint64_t id, void (*run)(void *data), void *data)
+static void submit(
+	struct jobs *jobs, struct job **list, uint64_t id, void (*run)(void *data), void *data)
 {
 	struct job *job = mem_new(struct job);
 
@@ -205,7 +229,17 @@ void jobs_submit(struct jobs *jobs, uint64_t id, void (*run)(void *data), void *
 	job->run = run;
 	job->data = data;
 	pthread_mutex_lock(&jobs->lock);
-	DL_APPEND(jobs->waiting, job);
+	DL_APPEND(*list, job);
 	pthread_cond_signal(&jobs->arrived);
 	pthread_mutex_unlock(&jobs->lock);
+}
+
+void jobs_submit(struct jobs *jobs, uint64_t id, void (*run)(void *data), void *data)
+{
+	submit(jobs, &jobs->waiting, id, run, data);
+}
+
+void jobs_submit_brief(struct jobs *jobs, uint64_t id, void (*run)(void *data), void *data)
+{
+	submit(jobs, &jobs->brief, id, run, data);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Workers for the engine's slow work: a few threads take jobs in order and
- * report on the loop's thread. A job is a function of its data.
+ * Workers for the engine's slow work: a few threads take jobs, each kind
+ * in order, and report on the loop's thread. A job is a function of its data.
  */
 #ifndef DAEMON_JOBS_H
 #define DAEMON_JOBS_H
@@ -20,5 +20,7 @@ void jobs_start(struct jobs *jobs, unsigned threads);
 /* Waits for jobs that run, drops those that wait; no `done` is called any more. */
 void jobs_free(struct jobs *jobs);
 void jobs_submit(struct jobs *jobs, uint64_t id, void (*run)(void *data), void *data);
+/* The same for work that is brief: it goes before the other, which still gets its turn now and then. */
+void jobs_submit_brief(struct jobs *jobs, uint64_t id, void (*run)(void *data), void *data);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Workers: the loop answers DNS between two of their results. */
+/* Workers: the loop answers DNS between two of their results, and what is brief need not wait. */
 #include "daemon/jobs.h"
 
 #include "lib/loop.h"
@@ -70,6 +70,43 @@ static void test_turns(struct loop *loop, struct jobs *jobs)
 	loop_io_stop(loop, &io);
 }
 
+/* --- the order of one worker ---------------------------------------------------------------------- */
+
+#define BRIEF 40
+#define LONG 4
+
+static char order[BRIEF + LONG + 1];
+static size_t run_count;
+
+static void note_brief(void *data)
+{
+	(void)data;
+	order[run_count++] = 'b';
+}
+
+static void note_long(void *data)
+{
+	(void)data;
+	order[run_count++] = 'L';
+}
+
+/* All wait before there is a worker. */
+static void test_brief(struct loop *loop)
+{
+	struct jobs *jobs = jobs_new(loop, done, NULL);
+
+	reported = 0;
+	for (int i = 0; i < LONG; i++)
+		jobs_submit(jobs, (uint64_t)i, note_long, NULL);
+	for (int i = 0; i < BRIEF; i++)
+		jobs_submit_brief(jobs, (uint64_t)i, note_brief, NULL);
+	jobs_start(jobs, 1);
+	while (reported < BRIEF + LONG)
+		loop_step(loop, true);
+	is_str(order, "bbbbbbbbbbbbbbbbLbbbbbbbbbbbbbbbbLbbbbbbbbLL", "what is brief goes first, and not for ever");
+	jobs_free(jobs);
+}
+
 int main(void)
 {
 	struct loop *loop = loop_new();
@@ -80,6 +117,7 @@ int main(void)
 	jobs_start(jobs, JOBS_ALL);
 	test_turns(loop, jobs);
 	jobs_free(jobs);
+	test_brief(loop);
 	loop_free(loop);
 	return tap_done();
 }
