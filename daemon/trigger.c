@@ -288,7 +288,7 @@ static void take_job(void *arg, const struct ike_job *job)
 {
 	struct trigger *trigger = arg;
 
-	jobs_submit(trigger->jobs, job->id, job->run, job->data);
+	(job->brief ? jobs_submit_brief : jobs_submit)(trigger->jobs, job->id, job->run, job->data);
 }
 
 static void job_done(void *arg, uint64_t id)

@@ -32,7 +32,7 @@ struct ike *ike_new(const struct ike_ops *ops, void *arg, const struct ike_confi
 
 void ike_free(struct ike *ike)
 {
-	struct ike_auth_work *work, *next_work;
+	struct ike_errand *errand, *next_errand;
 	struct ike_sa *sa, *next;
 
 	if (!ike)
@@ -41,8 +41,8 @@ void ike_free(struct ike *ike)
 		/* Silent: the owner goes too, nobody is to be told. */
 		ike_sa_set_state(sa, IKE_SA_DEAD);
 	}
-	HASH_ITER (by_job, ike->by_job, work, next_work)
-		ike_sa_untrack_job(work->sa);
+	HASH_ITER (by_job, ike->by_job, errand, next_errand)
+		ike_errand_end(errand);
 	ike_settle(ike);
 	ike_guard_free(ike);
 	ike_rtts_free(ike);
@@ -169,17 +169,6 @@ static bool note_intermediate(struct ike_sa *sa, const struct ike_message *outer
 		       sa, data, from_initiator, inner->first, inner->content, inner->content_len);
 }
 
-static bool has_keys(struct ike_sa *sa)
-{
-	if (sa->keys || sa->role == IKE_INITIATOR)
-		return sa->keys;
-	if (ike_responder_keys(sa))
-		return true;
-	/* The peer's value is none: it is not tried again at each datagram of a stranger. */
-	ike_sa_end(sa, IKE_REASON_CRYPTO);
-	return false;
-}
-
 static void take_protected(
 	struct ike_sa *sa, const struct ike_message *message, const uint8_t *data, size_t len)
 {
@@ -188,8 +177,9 @@ static void take_protected(
 	enum ike_sk_result result;
 	struct ike_message inner;
 
-	if (!has_keys(sa)) {
-		sa->ike->counters.bad_icv++;
+	if (!sa->keys) {
+		if (sa->role == IKE_INITIATOR || !ike_responder_hold(sa, data, len))
+			sa->ike->counters.bad_icv++;
 		return;
 	}
 	if (!ike_message_find(message, IKE_PAYLOAD_SKF))
@@ -341,12 +331,13 @@ static void take_notice(struct ike *ike, const struct path *path, const struct i
 		ike_live_doubt(child->sa);
 }
 
-static void dispatch(struct ike *ike, const struct path *path, const uint8_t *data, size_t len)
+void ike_take_datagram(struct ike *ike, const struct path *path, const uint8_t *data, size_t len)
 {
 	struct ike_message message;
 	struct ike_notify notify;
 	struct ike_sa *sa;
 
+	ike->from = path;
 	if (len > IKE_MESSAGE_MAX || !is_our_version(ike, path, data, len) ||
 		!ike_message_parse(data, len, &message)) {
 		ike->counters.malformed++;
@@ -375,9 +366,8 @@ void ike_datagram(struct ike *ike, const struct path *path, const uint8_t *data,
 	uint64_t now_us)
 {
 	ike->now_us = now_us;
-	ike->from = path;
 	ike->counters.datagrams++;
-	dispatch(ike, path, data, len);
+	ike_take_datagram(ike, path, data, len);
 	ike_settle(ike);
 }
 
@@ -414,7 +404,7 @@ static void sa_tick(struct ike_sa *sa)
 		ike_drop_redundant(sa);
 	else if (now_us >= sa->delete_us)
 		ike_sa_delete(sa, sa->delete_reason);
-	else if (sa->request.message.data)
+	else if (sa->request.message.data && !ike_sa_has_job(sa))
 		ike_request_tick(sa);
 	else if (!ike_rekey_tick(sa))
 		ike_live_tick(sa);
@@ -468,20 +458,17 @@ void ike_installed(struct ike *ike, uint64_t id, bool good, uint64_t now_us)
 
 void ike_job_done(struct ike *ike, uint64_t job, uint64_t now_us)
 {
-	struct ike_auth_work *work;
+	struct ike_errand *errand;
 	struct ike_sa *sa;
 
 	ike->now_us = now_us;
-	HASH_FIND(by_job, ike->by_job, &job, sizeof(job), work);
-	if (work) {
-		sa = work->sa;
-		ike_sa_untrack_job(sa);
-		if (sa->state == IKE_SA_SIGNING)
-			ike_initiator_signed(sa);
-		else if (sa->state == IKE_SA_VERIFYING)
-			ike_initiator_verified(sa);
-		else if (sa->state == IKE_SA_CHECKING)
-			ike_responder_checked(sa);
+	HASH_FIND(by_job, ike->by_job, &job, sizeof(job), errand);
+	if (errand) {
+		sa = errand->sa;
+		ike_errand_end(errand);
+		if (sa->state != IKE_SA_DEAD)
+			errand->done(sa);
+		ike_sa_schedule(sa);
 	}
 	ike_settle(ike);
 }

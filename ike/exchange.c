@@ -78,6 +78,11 @@ void ike_request_forget(struct ike_sa *sa)
 void ike_request_answered(struct ike_sa *sa)
 {
 	ike_rtt_take(sa);
+	ike_request_settled(sa);
+}
+
+void ike_request_settled(struct ike_sa *sa)
+{
 	ike_request_forget(sa);
 	ike_live_heard(sa);
 	sa->doubted = false;

@@ -149,6 +149,7 @@ struct ike_job {
 	uint64_t id;
 	void (*run)(void *data);
 	void *data;
+	bool brief; /* of a key exchange: may go before what takes longer, a signature */
 };
 
 /* SK_e and SK_a of an IKE SA (RFC 7296 2.14), while ops->keyed runs. */
@@ -198,7 +199,7 @@ struct ike_ops {
 	void (*job)(void *arg, const struct ike_job *job);
 	/* An IKE SA has its keys: for a key log. May be NULL. */
 	void (*keyed)(void *arg, const struct ike_key_material *keys);
-	/* Fills with random bytes of cryptographic strength. */
+	/* Fills with random bytes of cryptographic strength. Jobs call it, too: from any thread. */
 	void (*random)(void *arg, void *out, size_t len);
 };
 

@@ -2,7 +2,8 @@
 /*
  * The initiator's side of IKE_SA_INIT and IKE_AUTH (RFC 7296 1.2):
  *
- *   INITIATING   IKE_SA_INIT sent; COOKIE and INVALID_KE_PAYLOAD are answered
+ *   INITIATING   a worker makes our half of the key exchange, IKE_SA_INIT is sent; COOKIE and
+ *                INVALID_KE_PAYLOAD are answered; a worker derives the shared secret
  *   INTERMEDIATE keys derived, an additional key exchange sent (intermediate.c)
  *   SIGNING      keys derived, our AUTH is computed
  *   AUTH_SENT    IKE_AUTH sent
@@ -12,6 +13,7 @@
  * Until keys protect what comes, an error is only a hint: anybody may have
  * sent it (N5).
  */
+#include "ike/agree.h"
 #include "ike/sa.h"
 
 #include "ike/nat.h"
@@ -19,10 +21,11 @@
 #include "ike/wish.h"
 
 #include <string.h>
+#include <utlist.h>
 
 /* --- IKE_SA_INIT ------------------------------------------------------------------------- */
 
-void ike_send_init_request(struct ike_sa *sa)
+static void send_init_request(struct ike_sa *sa)
 {
 	struct ike_handshake *h = sa->handshake;
 	struct ike_suite suite = ike_suite_defaults(&ike_sa_conn(sa)->ike, IKE_PROTOCOL_IKE);
@@ -56,12 +59,19 @@ void ike_send_init_request(struct ike_sa *sa)
 	ike_tell_stage(sa, IKE_STAGE_INIT_SENT);
 }
 
+static void pair_made(struct ike_sa *sa)
+{
+	if (ike_agree_take(sa, NULL, NULL))
+		send_init_request(sa);
+	else
+		ike_sa_end(sa, IKE_REASON_CRYPTO);
+}
+
 struct ike_sa *ike_begin(struct ike *ike, size_t conn, const struct path *path,
 	const struct selector *selector, uint64_t user)
 {
 	struct ike_sa *sa = ike_sa_new(ike, IKE_INITIATOR, path, conn);
 	struct ike_suite suite = ike_suite_defaults(&ike_sa_conn(sa)->ike, IKE_PROTOCOL_IKE);
-	struct crypto_random random = ike_random(ike);
 
 	sa->selector = *selector;
 	sa->user = user;
@@ -72,12 +82,8 @@ struct ike_sa *ike_begin(struct ike *ike, size_t conn, const struct path *path,
 		sa->fail_us = ike->now_us;
 		sa->fail_reason = IKE_REASON_UNAVAILABLE;
 		ike_sa_schedule(sa);
-	} else if (!kex_generate(&sa->handshake->kex, suite.ke[0], &random)) {
-		sa->fail_us = ike->now_us;
-		sa->fail_reason = IKE_REASON_CRYPTO;
-		ike_sa_schedule(sa);
 	} else {
-		ike_send_init_request(sa);
+		ike_agree_make(sa, suite.ke[0], pair_made);
 	}
 	return sa;
 }
@@ -110,14 +116,19 @@ enum ike_reason ike_reason_of(uint16_t notify)
 	return IKE_REASON_PEER_ERROR;
 }
 
-/* Who asks for another request is there and has not refused: an earlier hint of failure is void. */
-static void restart(struct ike_sa *sa)
+/* A message that the peer may well have sent: an earlier hint of failure is void. */
+static void note_answer(struct ike_sa *sa)
 {
 	ike_rtt_take(sa);
-	sa->handshake->restarts++;
 	sa->soft_failed = false;
 	sa->fail_us = IKE_NEVER;
-	ike_send_init_request(sa);
+}
+
+/* Who asks for another request is there and has not refused. */
+static void note_restart(struct ike_sa *sa)
+{
+	note_answer(sa);
+	sa->handshake->restarts++;
 }
 
 /* 2.6. True when the message was a cookie challenge, answered or not. */
@@ -134,7 +145,8 @@ static bool take_cookie(struct ike_sa *sa, const struct ike_message *message)
 	if (cookie.len == h->cookie.len && memcmp(cookie.data, h->cookie.data, cookie.len) == 0)
 		return true;
 	ike_kept_set(&h->cookie, cookie.data, cookie.len);
-	restart(sa);
+	note_restart(sa);
+	send_init_request(sa);
 	return true;
 }
 
@@ -152,7 +164,6 @@ static bool take_invalid_ke(struct ike_sa *sa, const struct ike_message *message
 {
 	struct ike_handshake *h = sa->handshake;
 	struct ike_suite suite = ike_suite_defaults(&ike_sa_conn(sa)->ike, IKE_PROTOCOL_IKE);
-	struct crypto_random random = ike_random(sa->ike);
 	struct ike_notify notify;
 	struct reader r;
 	uint16_t group;
@@ -165,31 +176,30 @@ static bool take_invalid_ke(struct ike_sa *sa, const struct ike_message *message
 	if (reader_done(&r) && group == h->kex.group && h->restarts > 0)
 		return true;
 	if (!reader_done(&r) || group == h->kex.group || !suite_has_group(&suite, group) ||
-		h->restarts >= IKE_MAX_RESTARTS || !kex_generate(&h->kex, group, &random)) {
+		h->restarts >= IKE_MAX_RESTARTS) {
 		ike_soft_failure(sa, IKE_REASON_INVALID_KE);
 		return true;
 	}
-	restart(sa);
+	note_restart(sa);
+	ike_agree_make(sa, group, pair_made);
 	return true;
 }
 
-/* Reads a response that offers to go on; false when it is not one. */
-static bool read_init_response(
-	struct ike_sa *sa, const struct ike_message *message, struct secret *shared)
+/* Reads a response that offers to go on, and its key exchange; false when it is not one. */
+static bool read_init_response(struct ike_sa *sa, const struct ike_message *message, struct ike_ke *ke)
 {
 	struct ike_handshake *h = sa->handshake;
 	const struct ike_payload *offer = ike_message_find(message, IKE_PAYLOAD_SA);
 	const struct ike_payload *payload = ike_message_find(message, IKE_PAYLOAD_KE);
 	struct ike_suite suite = ike_suite_defaults(&ike_sa_conn(sa)->ike, IKE_PROTOCOL_IKE);
 	struct ike_nonce nr;
-	struct ike_ke ke;
 
 	return offer && payload && message->header.spi_r != 0 && ike_take_nonce(message, &nr) &&
 	       ike_proposal_choose(offer, IKE_PROTOCOL_IKE, &suite, h->kex.group, &sa->chosen) ==
 		       IKE_CHOICE_MADE &&
 	       (ike_addke_next(&sa->chosen, 0) == IKE_ADDKE_MAX || ike_intermediate_agreed(sa, message)) &&
-	       ike_ke_parse(payload, &ke) && ke.group == h->kex.group &&
-	       sa->chosen.ke == h->kex.group && kex_derive(&h->kex, ke.data, ke.len, shared);
+	       ike_ke_parse(payload, ke) && ke->group == h->kex.group && ke->len <= KEX_PUBLIC_MAX &&
+	       sa->chosen.ke == h->kex.group;
 }
 
 static void begin_auth(struct ike_sa *sa)
@@ -212,44 +222,80 @@ static void go_on(struct ike_sa *sa)
 		begin_auth(sa);
 }
 
+static void accept_init_response(struct ike_sa *sa, struct secret *shared)
+{
+	struct ike_handshake *h = sa->handshake;
+	struct ike_message message;
+	struct ike_notify notify;
+
+	/* It has been parsed before: these are the same bytes. */
+	if (!ike_message_parse(h->init_response.data, h->init_response.len, &message))
+		return;
+	ike_tell_stage(sa, IKE_STAGE_INIT_RECEIVED);
+	sa->spi_r = message.header.spi_r;
+	ike_sa_derive_keys(sa, shared);
+	ike_request_settled(sa);
+	h->peer_hashes = ike_read_hashes(&message);
+	h->use_intermediate = ike_intermediate_agreed(sa, &message);
+	sa->fragments = ike_fragments_agreed(sa, &message);
+	ike_nat_note(sa, &message);
+	if (ike_sa_conn(sa)->childless &&
+		!ike_notify_find(&message, IKE_NOTIFY_CHILDLESS_IKEV2_SUPPORTED, &notify))
+		ike_sa_end(sa, IKE_REASON_UNAVAILABLE);
+	else if (!sa->keys)
+		ike_sa_end(sa, IKE_REASON_CRYPTO);
+	else if ((sa->nat & IKE_NAT_THERE) && sa->remote_auth == IKE_AUTH_NULL) /* N9 */
+		ike_sa_end(sa, IKE_REASON_NAT);
+	else if (!ike_ppk_agreed(sa, &message))
+		ike_sa_end(sa, IKE_REASON_AUTHENTICATION);
+	else
+		go_on(sa);
+}
+
+/* Until then nothing of the response counts: anybody may have sent a value that is none (N5). */
+static void secret_derived(struct ike_sa *sa)
+{
+	struct ike *ike = sa->ike;
+	struct secret shared;
+	struct ike_held *list, *held;
+
+	if (ike_agree_take(sa, &shared, &list)) {
+		accept_init_response(sa, &shared);
+	} else {
+		ike_kept_clear(&sa->handshake->init_response);
+		ike_soft_failure(sa, IKE_REASON_INVALID_SYNTAX);
+		DL_FOREACH (list, held)
+			ike_take_datagram(ike, &held->path, held->data, held->len);
+	}
+	ike_held_free(list);
+	secret_clear(&shared);
+}
+
 void ike_take_init_response(
 	struct ike_sa *sa, const struct ike_message *message, const uint8_t *data, size_t len)
 {
-	struct ike_handshake *h = sa->handshake;
-	struct secret shared = {0};
 	struct ike_notify error;
+	struct ike_ke ke;
 
+	if (ike_sa_has_job(sa)) {
+		/* While one is judged, the next waits. The request that it answers may be about to be replaced, too. */
+		if (sa->handshake->init_response.data)
+			ike_agree_hold(sa, sa->ike->from, data, len);
+		return;
+	}
 	if (take_cookie(sa, message) || take_invalid_ke(sa, message))
 		return;
 	if (ike_notify_find_error(message, &error)) {
 		ike_soft_failure(sa, ike_reason_of(error.type));
 		return;
 	}
-	if (message->unsupported || !read_init_response(sa, message, &shared)) {
-		secret_clear(&shared);
+	if (message->unsupported || !read_init_response(sa, message, &ke)) {
 		ike_soft_failure(sa, IKE_REASON_INVALID_SYNTAX);
 		return;
 	}
-	ike_tell_stage(sa, IKE_STAGE_INIT_RECEIVED);
-	sa->spi_r = message->header.spi_r;
-	ike_kept_set(&h->init_response, data, len);
-	ike_sa_derive_keys(sa, &shared);
-	ike_request_answered(sa);
-	h->peer_hashes = ike_read_hashes(message);
-	h->use_intermediate = ike_intermediate_agreed(sa, message);
-	sa->fragments = ike_fragments_agreed(sa, message);
-	ike_nat_note(sa, message);
-	if (ike_sa_conn(sa)->childless &&
-		!ike_notify_find(message, IKE_NOTIFY_CHILDLESS_IKEV2_SUPPORTED, &error))
-		ike_sa_end(sa, IKE_REASON_UNAVAILABLE);
-	else if (!sa->keys)
-		ike_sa_end(sa, IKE_REASON_CRYPTO);
-	else if ((sa->nat & IKE_NAT_THERE) && sa->remote_auth == IKE_AUTH_NULL) /* N9 */
-		ike_sa_end(sa, IKE_REASON_NAT);
-	else if (!ike_ppk_agreed(sa, message))
-		ike_sa_end(sa, IKE_REASON_AUTHENTICATION);
-	else
-		go_on(sa);
+	note_answer(sa);
+	ike_kept_set(&sa->handshake->init_response, data, len);
+	ike_agree_derive(sa, &ke, secret_derived);
 }
 
 void ike_take_intermediate_response(struct ike_sa *sa, const struct ike_message *inner)

@@ -1,6 +1,7 @@
 # ike/: the IKEv2 engine. Pure; ike/crypto alone includes GnuTLS and nettle.
 noinst_LIBRARIES += libike.a
 libike_a_SOURCES = \
+	ike/agree.c ike/agree.h \
 	ike/anonymous.c \
 	ike/auth.c ike/auth.h \
 	ike/child.c \
@@ -77,9 +78,11 @@ LINT_TESTS += t/lint/vectors.t
 EXTRA_DIST += t/unit/ike_vectors.py
 
 sim_world = t/sim/world.c t/sim/world_lines.c t/sim/world.h t/tap.h
-UNIT_TESTS += t/sim/addke t/sim/breaks t/sim/followup t/sim/further t/sim/kem t/sim/two t/sim/algorithms t/sim/life t/sim/requests t/sim/rtt t/sim/anonymous t/sim/hostile t/sim/payloads t/sim/states t/sim/crossing t/sim/contact t/sim/certs t/sim/fragments t/sim/nat t/sim/ppk t/sim/rekey t/sim/selectors t/sim/flood t/sim/fleet
+UNIT_TESTS += t/sim/addke t/sim/agree t/sim/breaks t/sim/followup t/sim/further t/sim/kem t/sim/two t/sim/algorithms t/sim/life t/sim/requests t/sim/rtt t/sim/anonymous t/sim/hostile t/sim/payloads t/sim/states t/sim/crossing t/sim/contact t/sim/certs t/sim/fragments t/sim/nat t/sim/ppk t/sim/rekey t/sim/selectors t/sim/flood t/sim/fleet
 t_sim_addke_SOURCES = t/sim/addke.c t/pki.c t/pki.h $(sim_world)
 t_sim_addke_LDADD = $(IKE_LIBS)
+t_sim_agree_SOURCES = t/sim/agree.c $(sim_world)
+t_sim_agree_LDADD = $(IKE_LIBS)
 t_sim_followup_SOURCES = t/sim/followup.c $(sim_world)
 t_sim_followup_LDADD = $(IKE_LIBS)
 sim_flows = t/sim/flows.c t/sim/flows.h $(sim_world)

@@ -61,7 +61,6 @@ void ike_begin_auth_work(struct ike_sa *sa)
 	if (h->work)
 		return;
 	h->work = mem_new(struct ike_auth_work);
-	h->work->sa = sa;
 	h->work->own_id = ike_sa_own_id(sa);
 	ike_read_nonces(h, &h->work->ni, &h->work->nr);
 }
@@ -109,7 +108,7 @@ void ike_build_hashes(struct ike_sa *sa, struct ike_builder *chain)
 	ike_notify_build(chain, IKE_NOTIFY_SIGNATURE_HASH_ALGORITHMS, list, w.len);
 }
 
-unsigned ike_read_hashes(const struct ike_message *message)
+uint8_t ike_read_hashes(const struct ike_message *message)
 {
 	struct ike_notify notify;
 	struct reader r;
@@ -125,7 +124,7 @@ unsigned ike_read_hashes(const struct ike_message *message)
 			set |= 1u << hash;
 	}
 	/* Who names only what we do not know still speaks RFC 7427: the older methods are not meant. */
-	return set | 1u;
+	return (uint8_t)(set | 1u);
 }
 
 /* --- the peer's side -------------------------------------------------------------------------- */
@@ -315,12 +314,21 @@ static void run_auth(void *data)
 		auth_task_run(plain);
 }
 
+static void auth_done(struct ike_sa *sa)
+{
+	if (sa->state == IKE_SA_SIGNING)
+		ike_initiator_signed(sa);
+	else if (sa->state == IKE_SA_VERIFYING)
+		ike_initiator_verified(sa);
+	else if (sa->state == IKE_SA_CHECKING)
+		ike_responder_checked(sa);
+}
+
 void ike_start_auth_job(struct ike_sa *sa)
 {
-	struct ike_job job = {.id = ++sa->ike->last_id, .run = run_auth, .data = sa->handshake};
+	struct ike_handshake *h = sa->handshake;
 
-	ike_sa_track_job(sa, job.id);
-	sa->ike->ops.job(sa->ike->arg, &job);
+	ike_errand_begin(&h->work->errand, sa, &(struct ike_job){.run = run_auth, .data = h}, auth_done);
 }
 
 static bool is_admitted(struct ike_sa *sa)

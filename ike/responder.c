@@ -2,27 +2,27 @@
 /*
  * The responder's side of IKE_SA_INIT and IKE_AUTH (RFC 7296 1.2):
  *
- *   HALF_OPEN    IKE_SA_INIT answered; the key exchange waits for IKE_AUTH
+ *   HALF_OPEN    a worker makes our half of the key exchange, IKE_SA_INIT is answered;
+ *                the shared secret waits for IKE_AUTH, which waits for it in turn
  *   CHECKING     the peer's AUTH is checked and ours computed
  *   INSTALLING   the data plane has the pair; the answer leaves after its word (K1)
  *
  * Nothing here changes what we know of a peer before its AUTH verifies (N2).
  */
+#include "ike/agree.h"
 #include "ike/sa.h"
 
 #include "ike/nat.h"
 #include "ike/ppk.h"
 
 #include <string.h>
+#include <utlist.h>
 
 /*
  * We keep a stranger's request until its IKE_AUTH. One that fits no datagram of Ethernet is rare
  * enough; several additional proposals and vendor IDs fit in this.
  */
 #define INIT_MAX 4096
-
-/* A worker signs so often with RSA in three seconds: who waits for much longer is gone before it is its turn. */
-#define JOBS_MAX 2000
 
 /* --- IKE_SA_INIT: refusals keep no state ----------------------------------------------------- */
 
@@ -162,21 +162,33 @@ static bool is_reflected(struct ike *ike, uint64_t spi_i)
 	return sa && sa->role == IKE_INITIATOR;
 }
 
+/* The same request again: the same answer again, and no work (2.1). */
+static void repeat_init(struct ike_sa *sa, const uint8_t *data, size_t len)
+{
+	const struct ike_handshake *h = sa->handshake;
+
+	if (sa->state == IKE_SA_HALF_OPEN && h && h->init_response.data && h->init_request.len == len &&
+		memcmp(h->init_request.data, data, len) == 0)
+		ike_send_again(sa, &h->init_response);
+}
+
+static void init_answered(struct ike_sa *sa)
+{
+	if (ike_agree_take(sa, NULL, NULL))
+		send_init_response(sa);
+	else
+		ike_sa_end(sa, IKE_REASON_CRYPTO);
+}
+
 void ike_take_init_request(struct ike *ike, const struct path *path, const struct ike_message *message,
 	const uint8_t *data, size_t len)
 {
 	struct ike_sa *sa = ike_find_half_open(ike, path, message->header.spi_i);
-	struct crypto_random random = ike_random(ike);
 	struct init_request request;
 	int conn;
 
 	if (sa) {
-		/* The same request again: the same answer again, and no work (2.1). */
-		const struct ike_kept *known = sa->handshake ? &sa->handshake->init_request : NULL;
-
-		if (known && known->len == len && memcmp(known->data, data, len) == 0 &&
-			sa->state == IKE_SA_HALF_OPEN)
-			ike_send_again(sa, &sa->handshake->init_response);
+		repeat_init(sa, data, len);
 		return;
 	}
 	if (len > INIT_MAX || is_reflected(ike, message->header.spi_i)) {
@@ -190,37 +202,55 @@ void ike_take_init_request(struct ike *ike, const struct path *path, const struc
 		return;
 	if (!ike_guard_admits(ike, path, message))
 		return;
-	if (!judge_init(ike, path, &ike->config.conns[conn], message, &request))
+	/* Over the bound it will come again: better than all that wait, until the time of each is over. */
+	if (!judge_init(ike, path, &ike->config.conns[conn], message, &request) || !ike_errands_admit(ike))
 		return;
 	sa = open_half(ike, path, (size_t)conn, message, &request);
 	ike_kept_set(&sa->handshake->init_request, data, len);
 	ike->counters.responded++;
-	if (!kex_answer(&sa->handshake->kex, request.chosen.ke, request.ke.data, request.ke.len, &random)) {
-		ike_sa_end(sa, IKE_REASON_CRYPTO);
-		return;
-	}
 	ike_tell_stage(sa, IKE_STAGE_INIT_RECEIVED);
-	send_init_response(sa);
+	ike_agree_answer(sa, &request.ke, init_answered);
 }
 
 /* --- IKE_AUTH -------------------------------------------------------------------------------- */
 
+static void secret_derived(struct ike_sa *sa)
+{
+	struct ike *ike = sa->ike;
+	struct secret shared;
+	struct ike_held *list, *held;
+
+	if (ike_agree_take(sa, &shared, &list))
+		ike_sa_derive_keys(sa, &shared);
+	/* The peer's value is none: it is not tried again at each datagram of a stranger. */
+	if (!sa->keys)
+		ike_sa_end(sa, IKE_REASON_CRYPTO);
+	DL_FOREACH (list, held) {
+		if (sa->state != IKE_SA_DEAD)
+			ike_take_datagram(ike, &held->path, held->data, held->len);
+	}
+	ike_held_free(list);
+	secret_clear(&shared);
+}
+
 /* The shared secret costs more than all the rest: a stranger who never sends IKE_AUTH does not get it. */
-bool ike_responder_keys(struct ike_sa *sa)
+static bool derive_secret(struct ike_sa *sa)
 {
 	struct ike_handshake *h = sa->handshake;
-	struct secret shared = {0};
 	struct ike_message request;
 	struct ike_ke ke;
 
-	if (sa->keys)
-		return true;
-	if (!h || !ike_message_parse(h->init_request.data, h->init_request.len, &request) ||
-		!ike_ke_parse(ike_message_find(&request, IKE_PAYLOAD_KE), &ke) ||
-		!kex_derive(&h->kex, ke.data, ke.len, &shared))
+	if (!h || !h->init_response.data || !ike_errands_admit(sa->ike) ||
+		!ike_message_parse(h->init_request.data, h->init_request.len, &request) ||
+		!ike_ke_parse(ike_message_find(&request, IKE_PAYLOAD_KE), &ke))
 		return false;
-	ike_sa_derive_keys(sa, &shared);
-	return sa->keys;
+	ike_agree_derive(sa, &ke, secret_derived);
+	return true;
+}
+
+bool ike_responder_hold(struct ike_sa *sa, const uint8_t *data, size_t len)
+{
+	return (ike_sa_has_job(sa) || derive_secret(sa)) && ike_agree_hold(sa, sa->ike->from, data, len);
 }
 
 void ike_refuse_half_open(struct ike_sa *sa, uint8_t exchange, uint32_t id, uint16_t type, const void *data,
@@ -262,7 +292,7 @@ void ike_take_auth_request(struct ike_sa *sa, const struct ike_message *inner)
 	uint32_t id = inner->header.id;
 
 	/* It will come again: better than all that wait, until the time of each is over. */
-	if (HASH_CNT(by_job, sa->ike->by_job) >= JOBS_MAX)
+	if (!ike_errands_admit(sa->ike))
 		return;
 	ike_tell_stage(sa, IKE_STAGE_AUTH_RECEIVED);
 	if (!ike_intermediate_is_done(sa)) {

@@ -38,10 +38,10 @@ void ike_retire(struct ike *ike, struct ike_config *old)
 /* Reloads are rare: as a rule there is no batch, and this costs a comparison. */
 static bool job_before(const struct ike *ike, uint64_t last)
 {
-	struct ike_auth_work *work, *next;
+	struct ike_errand *errand, *next;
 
-	HASH_ITER (by_job, ike->by_job, work, next) {
-		if (work->job <= last)
+	HASH_ITER (by_job, ike->by_job, errand, next) {
+		if (errand->job <= last)
 			return true;
 	}
 	return false;

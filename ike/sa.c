@@ -11,6 +11,8 @@
 #include <utlist.h>
 
 #define SERVED_GRACE_US 1000000u
+/* A worker signs so often with RSA in three seconds. */
+#define ERRANDS_MAX 2000
 
 const char *ike_sa_state_name(enum ike_sa_state state)
 {
@@ -81,7 +83,8 @@ void ike_sa_schedule(struct ike_sa *sa)
 		sa->delete_reason = IKE_REASON_IDLE;
 	}
 	due = earliest(sa->fail_us, earliest(sa->delete_us, sa->expire_us));
-	if (sa->request.message.data)
+	/* While a job is under way the answer is here, or we make another request. */
+	if (sa->request.message.data && !ike_sa_has_job(sa))
 		due = earliest(due, earliest(sa->request.next_us, sa->request.give_up_us));
 	if (sa->response.data)
 		due = earliest(due, sa->forget_response_us);
@@ -165,27 +168,38 @@ static void bury(struct ike_sa *sa)
 	sa->ike->dead = sa;
 }
 
-void ike_sa_track_job(struct ike_sa *sa, uint64_t job)
+void ike_errand_begin(struct ike_errand *errand, struct ike_sa *sa, const struct ike_job *job,
+	void (*done)(struct ike_sa *sa))
 {
-	struct ike_auth_work *work = sa->handshake->work;
+	struct ike *ike = sa->ike;
+	struct ike_job numbered = *job;
 
-	work->job = job;
-	HASH_ADD(by_job, sa->ike->by_job, job, sizeof(work->job), work);
+	numbered.id = ++ike->last_id;
+	errand->sa = sa;
+	errand->job = numbered.id;
+	errand->done = done;
+	HASH_ADD(by_job, ike->by_job, job, sizeof(errand->job), errand);
+	ike->ops.job(ike->arg, &numbered);
 }
 
-void ike_sa_untrack_job(struct ike_sa *sa)
+void ike_errand_end(struct ike_errand *errand)
 {
-	struct ike_auth_work *work = sa->handshake->work;
-
-	HASH_DELETE(by_job, sa->ike->by_job, work);
-	work->job = 0;
-	if (sa->state == IKE_SA_DEAD)
-		bury(sa);
+	HASH_DELETE(by_job, errand->sa->ike->by_job, errand);
+	errand->job = 0;
+	if (errand->sa->state == IKE_SA_DEAD)
+		bury(errand->sa);
 }
 
 bool ike_sa_has_job(const struct ike_sa *sa)
 {
-	return sa->handshake && sa->handshake->work && sa->handshake->work->job;
+	const struct ike_handshake *h = sa->handshake;
+
+	return h && (h->agreement || (h->work && h->work->errand.job));
+}
+
+bool ike_errands_admit(const struct ike *ike)
+{
+	return HASH_CNT(by_job, ike->by_job) < ERRANDS_MAX;
 }
 
 void ike_sa_take_keys(struct ike_sa *sa, struct ike_keys *keys)
@@ -248,6 +262,7 @@ void ike_sa_forget_handshake(struct ike_sa *sa)
 	if (!handshake)
 		return;
 	kex_clear(&handshake->kex);
+	ike_agreement_free(handshake->agreement);
 	ike_kept_clear(&handshake->cookie);
 	ike_kept_clear(&handshake->init_request);
 	ike_kept_clear(&handshake->init_response);

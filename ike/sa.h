@@ -91,11 +91,17 @@ struct ike_scope {
 	uint8_t more_count;
 };
 
+/* A job that an SA has given out: in ike.by_job until it comes back. Part of what the worker has. */
+struct ike_errand {
+	struct ike_sa *sa;
+	uint64_t job; /* 0: none is under way */
+	void (*done)(struct ike_sa *sa);
+	UT_hash_handle by_job;
+};
+
 /* What IKE_AUTH needs and a half-open SA does not: nearly all of a handshake's memory. */
 struct ike_auth_work {
-	struct ike_sa *sa;
-	uint64_t job; /* that has it; 0: none */
-	UT_hash_handle by_job;
+	struct ike_errand errand;
 	struct ike_nonce ni, nr;
 	struct ike_id own_id;
 	struct auth_task own_auth, peer_auth;
@@ -116,20 +122,21 @@ struct ike_handshake {
 	/* As on the wire, for AUTH. Nonces and the peer's KE are read out of them (negotiate.c). */
 	struct ike_kept init_request, init_response;
 	struct ike_kept cookie; /* of a challenge that we met; bytes owned */
-	unsigned restarts; /* cookies and INVALID_KE_PAYLOAD answered */
+	struct ike_agreement *agreement; /* while a worker has the key exchange (agree.h) */
 	struct ike_auth_work *work; /* from IKE_AUTH on; a stranger's half-open SA has none */
+	struct ike_intermediate *intermediate; /* from the first such exchange on */
+	struct ike_child_sa *child; /* the one that IKE_AUTH negotiates; in ike_sa.children too */
+	uint32_t auth_message_id; /* responder: the request that waits for its answer */
+	uint8_t peer_hashes;	/* that the peer verifies signatures of (RFC 7427 4) */
+	uint8_t restarts; /* cookies and INVALID_KE_PAYLOAD answered */
 	bool run_own, run_peer; /* what the job under way is to compute */
 	bool use_ppk;		/* both say USE_PPK (RFC 8784 3) */
 	bool use_intermediate;	/* both say INTERMEDIATE_EXCHANGE_SUPPORTED (RFC 9242) */
-	struct ike_intermediate *intermediate; /* from the first such exchange on */
-	unsigned peer_hashes;	/* that the peer verifies signatures of (RFC 7427 4) */
 	/* The peer's wish for the CHILD SA, kept while its AUTH is checked. */
 	bool has_child_offer;
 	bool childless; /* the peer neither asks for one nor grants one (RFC 6023) */
-	struct ike_child_sa *child; /* the one that IKE_AUTH negotiates; in ike_sa.children too */
-	uint16_t child_error; /* notify to answer instead of a CHILD SA */
-	uint32_t auth_message_id; /* responder: the request that waits for its answer */
 	bool initial_contact;
+	uint16_t child_error; /* notify to answer instead of a CHILD SA */
 };
 
 /*
@@ -277,7 +284,7 @@ struct ike {
 	const struct path *from;  /* of the datagram under way */
 	uint64_t last_id;
 	struct ike_sa *by_id, *by_spi, *by_peer;
-	struct ike_auth_work *by_job;
+	struct ike_errand *by_job;
 	struct ike_child_sa *children, *children_by_spi;
 	struct ike_user *users;
 	struct ike_peer *peers; /* by proved identity */
@@ -304,10 +311,14 @@ void ike_sa_set_state(struct ike_sa *sa, enum ike_sa_state state);
 void ike_sa_forget_handshake(struct ike_sa *sa);
 /* Recomputes when the SA is next due. Call after any of its times has changed. */
 void ike_sa_schedule(struct ike_sa *sa);
-/* A job has the handshake's work; a dead SA is freed when it comes back. */
-void ike_sa_track_job(struct ike_sa *sa, uint64_t job);
-void ike_sa_untrack_job(struct ike_sa *sa);
+/* Gives out a job (ops->job; its id is filled in), and takes it back: a dead SA is freed only then. */
+void ike_errand_begin(struct ike_errand *errand, struct ike_sa *sa, const struct ike_job *job,
+	void (*done)(struct ike_sa *sa));
+void ike_errand_end(struct ike_errand *errand);
 bool ike_sa_has_job(const struct ike_sa *sa);
+/* Whether strangers may have more of them: who waits for too long is gone before it is its turn. */
+bool ike_errands_admit(const struct ike *ike);
+void ike_agreement_free(struct ike_agreement *agreement);
 /* Takes them over; they are wiped with the SA. */
 void ike_sa_take_keys(struct ike_sa *sa, struct ike_keys *keys);
 void ike_sa_track_peer(struct ike_sa *sa);
@@ -328,11 +339,15 @@ bool ike_sa_is_half_open(const struct ike_sa *sa);
 void ike_kept_set(struct ike_kept *kept, const uint8_t *data, size_t len);
 void ike_kept_clear(struct ike_kept *kept);
 
+/* --- engine.c: takes a datagram from the wire, or one that was held ------------------------- */
+void ike_take_datagram(struct ike *ike, const struct path *path, const uint8_t *data, size_t len);
+
 /* --- exchange.c: sending, retransmitting, caching ------------------------------------------ */
 /* Starts a request: keeps and sends it, arms retransmission. `data` is a whole message. */
 void ike_send_request(struct ike_sa *sa, const uint8_t *data, size_t len);
-/* The answer came: nothing is in flight any more. */
+/* The answer came: nothing is in flight any more. The same when its coming has been measured already (rtt.c). */
 void ike_request_answered(struct ike_sa *sa);
+void ike_request_settled(struct ike_sa *sa);
 /* Nothing is in flight any more; no answer came. */
 void ike_request_forget(struct ike_sa *sa);
 /* N4: how long the answer to any is waited for. */
@@ -498,7 +513,6 @@ void ike_take_informational_answer(struct ike_sa *sa);
 void ike_send_probe(struct ike_sa *sa);
 
 /* --- initiator.c --------------------------------------------------------------------------------------- */
-void ike_send_init_request(struct ike_sa *sa);
 void ike_take_init_response(struct ike_sa *sa, const struct ike_message *message, const uint8_t *data,
 	size_t len);
 void ike_initiator_signed(struct ike_sa *sa);
@@ -567,8 +581,8 @@ void ike_take_init_request(struct ike *ike, const struct path *path, const struc
 /* Answers an IKE_SA_INIT request with one notify, at a rate that serves nobody as a mirror. */
 void ike_refuse_init(struct ike *ike, const struct path *path, const struct ike_message *message,
 	uint16_t type, const void *data, size_t len);
-/* Derives the keys of a half-open SA at its first IKE_INTERMEDIATE or IKE_AUTH; false when the peer's value is none. */
-bool ike_responder_keys(struct ike_sa *sa);
+/* Derives the keys of a half-open SA at its first IKE_INTERMEDIATE or IKE_AUTH, and takes that then; false: dropped. */
+bool ike_responder_hold(struct ike_sa *sa, const uint8_t *data, size_t len);
 /*
  * An answer that ends a half-open SA: one error notify and nothing else. What is left
  * repeats it, should it be lost, until the SA's time is over.
@@ -613,7 +627,7 @@ void ike_build_proof(struct ike_sa *sa, struct ike_builder *chain, uint8_t id_pa
 void ike_build_certreq(struct ike_sa *sa, struct ike_builder *chain);
 /* SIGNATURE_HASH_ALGORITHMS (RFC 7427 4), where either side may sign; and reading the peer's. */
 void ike_build_hashes(struct ike_sa *sa, struct ike_builder *chain);
-unsigned ike_read_hashes(const struct ike_message *message);
+uint8_t ike_read_hashes(const struct ike_message *message);
 /* What we call ourselves on its connection. */
 struct ike_id ike_sa_own_id(const struct ike_sa *sa);
 /* Who the peer has said to be; type 0 when it has not yet. */

@@ -110,6 +110,16 @@ static void test_narrow_path(void)
 	world_clear(&world);
 }
 
+/* The responder's worker is late: all pieces are there before the keys that open them. */
+static void test_before_keys(void)
+{
+	begin(9, narrow);
+	B->job_us = 80 * WORLD_MS;
+	go();
+	ok(is_up() && pieces > 0 && A->retransmissions == 0, "what comes in pieces waits for its keys");
+	world_clear(&world);
+}
+
 /* Loses the nth datagram of IKE_AUTH. */
 static bool lose_nth(struct world *w, struct packet *packet)
 {
@@ -286,6 +296,7 @@ int main(void)
 	trusts[0] = cert_trust_new();
 	cert_trust_add(trusts[0], ca->cert_pem, strlen(ca->cert_pem), &why);
 	test_narrow_path();
+	test_before_keys();
 	test_each_lost();
 	test_weather();
 	test_forged();

@@ -487,8 +487,9 @@ static void test_altered_init(void)
 	world_init(&world, 21, IKE_AUTH_NULL);
 	world.filter = keep;
 	world.filter_arg = &kept;
-	A->job_us = 300 * WORLD_MS;
 	world_initiate(&world, 0);
+	world_run_for(&world, 0);
+	A->job_us = 150 * WORLD_MS;
 	world_run_for(&world, 10 * WORLD_MS);
 	request[kept.len - 1] ^= 1;
 	world_inject(&world, 0, request, kept.len, 0);
