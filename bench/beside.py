@@ -3,8 +3,10 @@
 """What cached answers feel of a thousand RSA handshakes that oe-resolverd answers meanwhile. Beside it runs an echo
 server with the same work for a question and nothing else to do: the control, for what the scheduler does to any
 server here. "answered" ends when the answer is in the client's socket, "read" when the client has got a processor.
-The initiators stand for other machines: their share of the processors is SHARE, a nice value, 19 by default, the
-least that there is; where other work takes all, hardly a handshake then arrives, and more is needed.
+The initiators stand for other machines: they have the last processor, where the loop, the echo server and
+who asks are not, for the scheduler would let them wait behind an initiator until its next tick; the workers go where
+they like. There their share is SHARE, a nice value, 19 by default, the least that there is; where other work takes
+all, hardly a handshake then arrives, and more is needed.
 Run by `make bench` (t/lab/run --no-esp bench/beside.py [ROUNDS [SHARE]])."""
 import signal
 import statistics
@@ -18,12 +20,15 @@ IDLE_S = 1
 PAUSE_US = 500  # between two questions
 ECHO_US = 12    # of work for one: what a cached answer takes in user space
 ADDRESSES = {"ours": "127.0.0.53", "echo": "127.0.0.54"}
+PROCESSORS = os.sched_getaffinity(0)
 MEASURES = {"answered_p50_us": "answered p50", "answered_p99_us": "answered p99", "p50_us": "read p50", "p99_us": "read p99"}
 
 
 def beside(work):
     """work() with questions to both servers beside it, one at a time: {name: result}, and what work gave."""
     askers = {name: box.ask_start(address, 1000000, 1, PAUSE_US) for name, address in ADDRESSES.items()}
+    for asker in askers.values():
+        os.sched_setaffinity(asker.pid, {min(PROCESSORS)})
     done = work()
     for asker in askers.values():
         asker.send_signal(signal.SIGTERM)
@@ -32,8 +37,10 @@ def beside(work):
 
 def initiate():
     """Initiators that are nobody: all signatures are the responder's."""
-    return result(box.start_program(box.dns, SHARE, "bench/initiate", box.dns.v4, box.host.v4, HANDSHAKES, 8, "null",
-                                    box.pki.path("ca.pem")))
+    process = box.start_program(box.dns, SHARE, "bench/initiate", box.dns.v4, box.host.v4, HANDSHAKES, 8, "null",
+                                box.pki.path("ca.pem"))
+    os.sched_setaffinity(process.pid, {max(PROCESSORS)})
+    return result(process)
 
 
 def middle(rows, name, measure):
@@ -41,8 +48,8 @@ def middle(rows, name, measure):
 
 
 box = Box()
-box.start_ours()
-box.start("echo", state.builddir("bench/echo"), ADDRESSES["echo"], str(ECHO_US))
+for server in box.start_ours(), box.start("echo", state.builddir("bench/echo"), ADDRESSES["echo"], str(ECHO_US)):
+    os.sched_setaffinity(server.process.pid, {min(PROCESSORS)})
 for name, address in ADDRESSES.items():
     box.warm(name, address)
 beside(initiate)  # what is done once is done
