@@ -392,11 +392,12 @@ void ike_unreachable(struct ike *ike, const struct path *path, const uint8_t *qu
 static void sa_tick(struct ike_sa *sa)
 {
 	uint64_t now_us = sa->ike->now_us;
+	bool has_job = ike_sa_has_job(sa);
 
 	if (ike_keepalive_tick(sa) || ike_response_tick(sa) || ike_pieces_tick(sa) ||
 		ike_followup_tick(sa) || ike_wishes_tick(sa))
 		return;
-	if (now_us >= sa->fail_us)
+	if (now_us >= sa->fail_us && !has_job)
 		ike_sa_end(sa, sa->fail_reason);
 	else if (now_us >= sa->expire_us)
 		ike_sa_end(sa, IKE_REASON_TIMEOUT);
@@ -404,7 +405,7 @@ static void sa_tick(struct ike_sa *sa)
 		ike_drop_redundant(sa);
 	else if (now_us >= sa->delete_us)
 		ike_sa_delete(sa, sa->delete_reason);
-	else if (sa->request.message.data && !ike_sa_has_job(sa))
+	else if (sa->request.message.data && !has_job)
 		ike_request_tick(sa);
 	else if (!ike_rekey_tick(sa))
 		ike_live_tick(sa);

@@ -116,19 +116,13 @@ enum ike_reason ike_reason_of(uint16_t notify)
 	return IKE_REASON_PEER_ERROR;
 }
 
-/* A message that the peer may well have sent: an earlier hint of failure is void. */
-static void note_answer(struct ike_sa *sa)
-{
-	ike_rtt_take(sa);
-	sa->soft_failed = false;
-	sa->fail_us = IKE_NEVER;
-}
-
-/* Who asks for another request is there and has not refused. */
+/* Who asks for another request is there and has not refused: an earlier hint of failure is void. */
 static void note_restart(struct ike_sa *sa)
 {
-	note_answer(sa);
+	ike_rtt_take(sa);
 	sa->handshake->restarts++;
+	sa->soft_failed = false;
+	sa->fail_us = IKE_NEVER;
 }
 
 /* 2.6. True when the message was a cookie challenge, answered or not. */
@@ -293,7 +287,7 @@ void ike_take_init_response(
 		ike_soft_failure(sa, IKE_REASON_INVALID_SYNTAX);
 		return;
 	}
-	note_answer(sa);
+	ike_rtt_take(sa);
 	ike_kept_set(&sa->handshake->init_response, data, len);
 	ike_agree_derive(sa, &ke, secret_derived);
 }

@@ -82,10 +82,13 @@ void ike_sa_schedule(struct ike_sa *sa)
 		sa->delete_us = sa->ike->now_us + SERVED_GRACE_US;
 		sa->delete_reason = IKE_REASON_IDLE;
 	}
-	due = earliest(sa->fail_us, earliest(sa->delete_us, sa->expire_us));
-	/* While a job is under way the answer is here, or we make another request. */
-	if (sa->request.message.data && !ike_sa_has_job(sa))
-		due = earliest(due, earliest(sa->request.next_us, sa->request.give_up_us));
+	due = earliest(sa->delete_us, sa->expire_us);
+	/* While a worker has what came, or what is to be sent, nobody is late but we. */
+	if (!ike_sa_has_job(sa)) {
+		due = earliest(due, sa->fail_us);
+		if (sa->request.message.data)
+			due = earliest(due, earliest(sa->request.next_us, sa->request.give_up_us));
+	}
 	if (sa->response.data)
 		due = earliest(due, sa->forget_response_us);
 	if (sa->state == IKE_SA_ESTABLISHED && !sa->request.message.data)
