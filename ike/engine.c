@@ -236,6 +236,22 @@ static void repeat_response(struct ike_sa *sa, const struct ike_message *message
 		ike_send_again(sa, &sa->response);
 }
 
+/*
+ * Who stops (ike_shutdown) does not wait for the answer to what it has asked before, and that may have
+ * been lost on its way: the peer's window is of one, but its farewell counts one ahead.
+ */
+static void take_ahead(struct ike_sa *sa, const struct ike_message *message, const uint8_t *data, size_t len)
+{
+	uint8_t plain[IKE_MESSAGE_MAX];
+	struct ike_message inner;
+
+	if (message->header.exchange == IKE_EXCHANGE_INFORMATIONAL && sa->state == IKE_SA_ESTABLISHED &&
+		ike_sk_open(sa->keys, data, len, message, plain, &inner) == IKE_SK_OPENED &&
+		ike_is_farewell(&inner))
+		ike_take_informational(sa, &inner);
+	secret_wipe(plain, sizeof(plain));
+}
+
 static void take_request(
 	struct ike_sa *sa, const struct ike_message *message, const uint8_t *data, size_t len)
 {
@@ -246,6 +262,8 @@ static void take_request(
 	else if (message->header.id == sa->expected &&
 		 message->header.exchange != IKE_EXCHANGE_IKE_SA_INIT)
 		take_protected(sa, message, data, len);
+	else if (message->header.id == sa->expected + 1)
+		take_ahead(sa, message, data, len);
 }
 
 static bool is_init_request(const struct ike_header *header)

@@ -124,6 +124,18 @@ static struct deletions read_deletions(struct ike_sa *sa, const struct ike_messa
 	return result;
 }
 
+bool ike_is_farewell(const struct ike_message *inner)
+{
+	struct ike_delete del;
+
+	for (size_t i = 0; i < inner->count; i++) {
+		if (inner->payloads[i].type == IKE_PAYLOAD_DELETE && ike_delete_parse(&inner->payloads[i], &del) &&
+			del.protocol == IKE_PROTOCOL_IKE)
+			return true;
+	}
+	return false;
+}
+
 /* 1.4.1: the answer names our half of each pair, but of those that we delete at this moment, too. */
 static void build_deletions(struct ike_builder *chain, const struct deletions *deletions)
 {

@@ -509,6 +509,7 @@ void ike_sa_delete(struct ike_sa *sa, enum ike_reason reason);
 /* The same, and the DELETE leaves now, whatever is in flight: nobody will wait. */
 void ike_sa_delete_now(struct ike_sa *sa, enum ike_reason reason);
 void ike_take_informational(struct ike_sa *sa, const struct ike_message *inner);
+bool ike_is_farewell(const struct ike_message *inner); /* a DELETE of the IKE SA */
 void ike_take_informational_answer(struct ike_sa *sa);
 void ike_send_probe(struct ike_sa *sa);
 

@@ -171,6 +171,30 @@ static void test_shutdown(void)
 	world_clear(&world);
 }
 
+static bool lose_create(struct world *w, struct packet *packet)
+{
+	(void)w;
+	return packet->exchange != IKE_EXCHANGE_CREATE_CHILD_SA;
+}
+
+/* Its DELETE is one ahead of what the peer has answered. */
+static void test_shutdown_in_rekey(bool lost, const char *name)
+{
+	establish(17, IKE_AUTH_NULL);
+	B->install_us = 80 * WORLD_MS;
+	world.filter = lost ? lose_create : NULL;
+	ike_rekey(A->ike, A->children[0].child.id, world.now_us);
+	world_run_for(&world, 10 * WORLD_MS);
+	ok(A->ike->by_id->ours && (lost || B->ike->by_id->theirs), "in the middle of a rekey, %s", name);
+	ike_shutdown(A->ike, world.now_us);
+	world_run_for(&world, 10 * WORLD_MS);
+	ok(ike_counters(B->ike).sas == 0 && B->downs >= 1 && B->down_reason == IKE_REASON_PEER_DELETED,
+		"the peer obeys at once");
+	world_run_for(&world, 1000 * WORLD_MS);
+	ok(all_gone(), "and nothing comes back");
+	world_clear(&world);
+}
+
 static void test_reconfigure(void)
 {
 	static char other[] = "other", name[] = "private";
@@ -629,6 +653,8 @@ int main(void)
 	test_delete_lossy();
 	test_delete_behind_probe();
 	test_shutdown();
+	test_shutdown_in_rekey(false, "which the peer installs");
+	test_shutdown_in_rekey(true, "whose request was lost");
 	test_reconfigure();
 	test_reconfigure_auth();
 	test_reconfigure_secrets();
