@@ -31,6 +31,8 @@
 /* As long, together, as one signature with RSA. */
 #define BRIEF_IN_ROW 16
 
+#define REPORT_US 100u
+
 struct job {
 	uint64_t id;
 	void (*run)(void *data);
@@ -126,25 +128,41 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* One in a turn of the loop, for what follows from it takes time, too. */
-static void report(struct loop_wake *wake)
+static struct job *take_finished(struct jobs *jobs, bool *more)
 {
-	struct jobs *jobs = wake->arg;
 	struct job *job;
-	bool more;
 
 	pthread_mutex_lock(&jobs->lock);
 	job = jobs->finished;
 	if (job)
 		DL_DELETE(jobs->finished, job);
-	more = jobs->finished != NULL;
+	*more = jobs->finished != NULL;
 	pthread_mutex_unlock(&jobs->lock);
-	if (!job)
-		return;
-	if (more)
-		loop_wake_send(&jobs->wake);
-	jobs->done(jobs->arg, job->id);
-	free(job);
+	return job;
+}
+
+/*
+ * As many in a turn of the loop as an answer from the cache may wait for, and one at least: what
+ * follows from it takes time, too.
+ */
+static void report(struct loop_wake *wake)
+{
+	struct jobs *jobs = wake->arg;
+	uint64_t until_us = loop_now_us(jobs->loop) + REPORT_US;
+	bool more = true;
+
+	while (more) {
+		struct job *job = take_finished(jobs, &more);
+
+		if (!job)
+			return;
+		jobs->done(jobs->arg, job->id);
+		free(job);
+		if (more && loop_now_us(jobs->loop) >= until_us) {
+			loop_wake_send(&jobs->wake);
+			return;
+		}
+	}
 }
 
 /*
