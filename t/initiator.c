@@ -114,14 +114,6 @@ void initiator_configure(struct initiator *initiator, const struct ike_config *c
 	initiator->ike = ike_new(&ops, initiator, config);
 }
 
-void initiator_begin(struct initiator *initiator, uint64_t user)
-{
-	struct selector selector = {.local = prefix_of_host(&initiator->path.local.addr),
-		.remote = prefix_of_host(&initiator->path.remote.addr)};
-
-	ike_initiate(initiator->ike, 0, &initiator->path, &selector, user, initiator_clock_us());
-}
-
 static void run_jobs(struct initiator *initiator)
 {
 	while (initiator->job_at < initiator->job_end) {
@@ -130,6 +122,15 @@ static void run_jobs(struct initiator *initiator)
 		job.run(job.data);
 		ike_job_done(initiator->ike, job.id, initiator_clock_us());
 	}
+}
+
+void initiator_begin(struct initiator *initiator, uint64_t user)
+{
+	struct selector selector = {.local = prefix_of_host(&initiator->path.local.addr),
+		.remote = prefix_of_host(&initiator->path.remote.addr)};
+
+	ike_initiate(initiator->ike, 0, &initiator->path, &selector, user, initiator_clock_us());
+	run_jobs(initiator);
 }
 
 static void receive(struct initiator *initiator)
