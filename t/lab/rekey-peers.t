@@ -11,7 +11,7 @@ for name, ours_extra, theirs_extra in (("lsw", SHORT, "rekey=no"), ("lsw2", "rek
     a, b = pairs[name]
     oe(a, b, ours_extra)
     b.start_libreswan(policies={"private-or-clear": f"{a.v4}/32"}, auth="secret", secrets=SECRET, extra=theirs_extra)
-    rekeying(wire, f"libreswan, {'CHILD SA by us' if name == 'lsw' else 'CHILD SA by libreswan'}", a, b, 1)
+    rekeying(wire, f"libreswan, {'CHILD SA by us' if name == 'lsw' else 'CHILD SA by libreswan'}", a, b, 1, hasty=True)
 
 LATER = {"rekey_time": "1h"}
 SOON = {"rekey_time": "3s", "rand_time": 0, "life_time": "30s"}
