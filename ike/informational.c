@@ -106,24 +106,6 @@ static void add_children(struct ike_sa *sa, const struct ike_delete *del, struct
 	}
 }
 
-static struct deletions read_deletions(struct ike_sa *sa, const struct ike_message *inner)
-{
-	struct deletions result = {0};
-	struct ike_notify notify;
-	struct ike_delete del;
-
-	for (size_t i = 0; i < inner->count; i++) {
-		if (inner->payloads[i].type != IKE_PAYLOAD_DELETE ||
-			!ike_delete_parse(&inner->payloads[i], &del))
-			continue;
-		result.ike |= del.protocol == IKE_PROTOCOL_IKE;
-		if (del.protocol == IKE_PROTOCOL_ESP)
-			add_children(sa, &del, &result);
-	}
-	result.rejected = ike_notify_find(inner, IKE_NOTIFY_AUTHENTICATION_FAILED, &notify);
-	return result;
-}
-
 bool ike_is_farewell(const struct ike_message *inner)
 {
 	struct ike_delete del;
@@ -134,6 +116,21 @@ bool ike_is_farewell(const struct ike_message *inner)
 			return true;
 	}
 	return false;
+}
+
+static struct deletions read_deletions(struct ike_sa *sa, const struct ike_message *inner)
+{
+	struct deletions result = {.ike = ike_is_farewell(inner)};
+	struct ike_notify notify;
+	struct ike_delete del;
+
+	for (size_t i = 0; i < inner->count; i++) {
+		if (inner->payloads[i].type == IKE_PAYLOAD_DELETE && ike_delete_parse(&inner->payloads[i], &del) &&
+			del.protocol == IKE_PROTOCOL_ESP)
+			add_children(sa, &del, &result);
+	}
+	result.rejected = ike_notify_find(inner, IKE_NOTIFY_AUTHENTICATION_FAILED, &notify);
+	return result;
 }
 
 /* 1.4.1: the answer names our half of each pair, but of those that we delete at this moment, too. */
