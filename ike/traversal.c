@@ -149,7 +149,9 @@ void ike_remap(struct ike *ike, uint32_t spi, uint16_t port, uint64_t now_us)
 
 uint64_t ike_keepalive_due(const struct ike_sa *sa)
 {
-	if (!(sa->nat & IKE_NAT_HERE) || ike_sa_conn(sa)->no_keepalive || !sa->children)
+	/* Before authentication it is anybody's word that a NAT is here. */
+	if (sa->state != IKE_SA_ESTABLISHED || !sa->children || !(sa->nat & IKE_NAT_HERE) ||
+		ike_sa_conn(sa)->no_keepalive)
 		return IKE_NEVER;
 	return sa->sent_us + sa->ike->config.keepalive_s * UINT64_C(1000000);
 }

@@ -205,6 +205,12 @@ static void test_rekey(void)
 	world_clear(&world);
 }
 
+/* As far as IKE_SA_INIT. */
+static bool translate_beginning(struct world *w, struct packet *packet)
+{
+	return packet->exchange == IKE_EXCHANGE_IKE_SA_INIT && translate(w, packet);
+}
+
 static void test_keepalive(void)
 {
 	begin(30, IKE_AUTH_PSK, "initiator");
@@ -240,6 +246,17 @@ static void test_keepalive(void)
 	world_initiate(&world, 0);
 	world_run_for(&world, 205 * SECOND);
 	is_int(A->keepalives + B->keepalives, 0, "none without a NAT");
+	world_clear(&world);
+
+	/* What IKE_SA_INIT says of a NAT is anybody's word, and nothing is there that a mapping would serve. */
+	begin(34, IKE_AUTH_PSK, "initiator");
+	A->conns[0].retransmit_timeout_ms = 60000;
+	A->config.keepalive_s = 1;
+	world_reload(&world, 0);
+	world.filter = translate_beginning;
+	initiate();
+	world_run_for(&world, 50 * SECOND);
+	ok(A->keepalives == 0 && A->faileds == 0, "none before the peer is authenticated");
 	world_clear(&world);
 }
 
