@@ -452,17 +452,6 @@ static const char *run(uint64_t seed, const struct weather *weather)
 	world_run_for(&world, 10 * SECOND);
 	calm_down();
 	wrong = judge();
-	if (wrong && getenv("DBG")) {
-		for (size_t h = 0; h < 2; h++) {
-			for (size_t i = 0; i < world.hosts[h].child_count; i++) {
-				struct ike_child *c = &world.hosts[h].children[i].child;
-				diag("host %zu: user %lu sa %lu child %lu role %d in %08x out %08x", h, c->user, c->sa, c->id, c->role, c->pair.in.spi, c->pair.out.spi);
-			}
-			struct ike_sa *sa, *n;
-			HASH_ITER (by_id, world.hosts[h].ike->by_id, sa, n)
-				diag("host %zu: sa %lu own %016lx state %s role %d heard %lu now %lu", h, sa->id, sa->own_spi, ike_sa_state_name(sa->state), sa->role, sa->heard_us, world.now_us);
-		}
-	}
 	sas_seen += ike_counters(A->ike).sas;
 	end();
 	return wrong;
