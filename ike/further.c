@@ -146,14 +146,30 @@ static bool is_lost(const struct ike_child_sa *other, const struct ike_child_sa 
 	return !fresh->ours && fresh->up_us - other->up_us >= IKE_CROSSING_US;
 }
 
+/*
+ * What the peer asks for twice has crossed nothing: it may have given up the first IKE SA. Or the second,
+ * for what it asked there may have been long on its way.
+ */
+static bool is_in_doubt(const struct ike_child_sa *other, const struct ike_child_sa *fresh)
+{
+	return is_lost(other, fresh) || (!fresh->ours && other->pub.role == IKE_RESPONDER);
+}
+
+/* N7 */
+static void ask_both(struct ike_sa *a, struct ike_sa *b)
+{
+	ike_send_probe(a);
+	ike_send_probe(b);
+}
+
 static void settle(struct ike_child_sa *fresh, struct ike_child_sa *other)
 {
 	bool shared = other->sa == fresh->sa;
 
-	if (is_lost(other, fresh) && shared)
+	if (shared && is_lost(other, fresh))
 		ike_rekey_retire(other, true);
-	else if (is_lost(other, fresh))
-		ike_send_probe(other->sa); /* N7 */
+	else if (!shared && is_in_doubt(other, fresh))
+		ask_both(fresh->sa, other->sa);
 	else if (!other->further && !shared)
 		retire(fresh);
 	else if (other->further && (fresh->ours || other->ours))

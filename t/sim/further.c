@@ -297,13 +297,12 @@ static void test_forgotten(bool tells)
 	end();
 }
 
-/* N7: what one IKE SA finds out of the peer, the others of both hosts need not find out by themselves. */
-static void test_dead_together(void)
+/* Two connections, each with an IKE SA and a flow of its own; A asks nothing by itself. */
+static void begin_with_two(uint64_t seed)
 {
 	static char name[] = "other";
-	struct ike_sa *sa, *next;
 
-	begin(26);
+	begin(seed);
 	A->conns[0].dpd_delay_ms = 600000;
 	A->conns[1] = A->conns[0];
 	A->conns[1].name = name;
@@ -311,15 +310,29 @@ static void test_dead_together(void)
 	world_reload(&world, 0);
 	want(0, 0);
 	world_want(&world, 0, 1, 1);
-	world_run_for(&world, 5 * SECOND);
+	world_run_for(&world, SECOND);
 	ok(stand(2) && have_sas(2), "two IKE SAs with one host");
-	world.filter = drop_all;
+}
+
+/* A's liveness of one of them. */
+static void ask(size_t conn)
+{
+	struct ike_sa *sa, *next;
+
 	ike_tick(A->ike, world.now_us); /* the time, and below the timer */
 	HASH_ITER (by_id, A->ike->by_id, sa, next) {
-		if (sa->conn == 0)
+		if (sa->conn == conn)
 			ike_send_probe(sa);
 	}
 	ike_tick(A->ike, world.now_us);
+}
+
+/* N7: what one IKE SA finds out of the peer, the others of both hosts need not find out by themselves. */
+static void test_dead_together(void)
+{
+	begin_with_two(26);
+	world.filter = drop_all;
+	ask(0);
 	world_run_for(&world, A->conns[0].retransmit_timeout_ms * WORLD_MS + 10 * WORLD_MS);
 	ok(A->flows[0].downs == 1 && A->flows[1].downs == 0, "one finds that its peer is dead");
 	world_run_for(&world, A->conns[0].retransmit_timeout_ms * WORLD_MS);
@@ -328,6 +341,76 @@ static void test_dead_together(void)
 	world_run_for(&world, SECOND);
 	B->quiet = false;
 	world_run_for(&world, 60 * SECOND);
+	end();
+}
+
+static bool drop_of_b(struct world *w, struct packet *packet)
+{
+	(void)w;
+	return packet->from != 1;
+}
+
+/*
+ * Who is not heard is given up, and before long asked for the same flow on another IKE SA: it learns from
+ * that that the first is gone, and not by idle-timeout. `further`: what it had made there was an answer to
+ * CREATE_CHILD_SA that nobody got; else IKE_AUTH's pair, which was in use.
+ */
+static void test_given_up(bool further)
+{
+	size_t flow = further ? 2 : 1;
+
+	begin_with_two(27);
+	world.filter = drop_of_b;
+	if (further)
+		world_want(&world, 0, 1, flow);
+	else
+		ask(1);
+	world_run_for(&world, A->conns[1].retransmit_timeout_ms * WORLD_MS + 1500 * WORLD_MS);
+	ok(A->flows[1].downs == 1 && world_pairs_of(&world, 0, flow) == 0 && world_pairs_of(&world, 1, flow) == 1,
+		"given up, the %s pair stays with the peer", further ? "further" : "first");
+	world.filter = NULL;
+	world_run_for(&world, 2 * SECOND);
+	want(0, flow);
+	world_run_for(&world, SECOND);
+	ok(world_pairs_of(&world, 0, flow) == 1 && world_pairs_of(&world, 1, flow) == 2 && A->child_count == 2,
+		"beside what is asked for next");
+	world_run_for(&world, 10 * SECOND);
+	ok(A->downs == 1 && world_pairs_of(&world, 1, flow) == 1 && B->child_count == 2 && world_agrees(&world) &&
+			have_sas(1),
+		"until the peer has seen that it is of no use");
+	end();
+}
+
+static uint8_t held[2048];
+static size_t held_len;
+
+static bool hold_requests(struct world *w, struct packet *packet)
+{
+	(void)w;
+	if (packet->from != 0 || packet->exchange != IKE_EXCHANGE_CREATE_CHILD_SA || packet->len > sizeof(held))
+		return true;
+	memcpy(held, packet->data, packet->len);
+	held_len = packet->len;
+	return false;
+}
+
+/* The other way round: what is given up is on its way still, and comes when another IKE SA has the flow. */
+static void test_overtaken(void)
+{
+	begin_with_two(28);
+	world.filter = hold_requests;
+	world_want(&world, 0, 1, 2);
+	world_run_for(&world, A->conns[1].retransmit_timeout_ms * WORLD_MS + 10 * WORLD_MS);
+	ok(A->flows[1].downs == 1 && world_pairs_of(&world, 0, 2) == 1 && world_pairs_of(&world, 1, 2) == 1,
+		"a further pair on a new IKE SA, when the first one gives no answer");
+	world.filter = NULL;
+	world_inject(&world, 0, held, held_len, 0);
+	world_run_for(&world, SECOND);
+	ok(world_pairs_of(&world, 0, 2) == 1 && world_pairs_of(&world, 1, 2) == 2, "the request comes late");
+	world_run_for(&world, 10 * SECOND);
+	ok(A->downs == 1 && world_pairs_of(&world, 0, 2) == 1 && world_pairs_of(&world, 1, 2) == 1 &&
+			B->child_count == 2 && world_agrees(&world) && have_sas(2),
+		"and what it has made goes, for nobody knows of it");
 	end();
 }
 
@@ -508,6 +591,9 @@ int main(int argc, char **argv)
 	test_forgotten(false);
 	test_in_vain();
 	test_dead_together();
+	test_given_up(true);
+	test_given_up(false);
+	test_overtaken();
 	test_late(900 * WORLD_MS);
 	test_late(1001 * WORLD_MS);
 	test_late(1500 * WORLD_MS);
