@@ -25,7 +25,20 @@
 
 /* --- IKE_SA_INIT ------------------------------------------------------------------------- */
 
-static void send_init_request(struct ike_sa *sa)
+/* The one that our last request carried; without a length: none. Its bytes are in the request. */
+static struct ike_notify cookie_sent(const struct ike_handshake *h)
+{
+	const struct ike_kept *request = &h->init_request;
+	struct ike_notify cookie;
+	struct ike_message parsed;
+
+	if (request->data && ike_message_parse(request->data, request->len, &parsed) &&
+		ike_notify_find(&parsed, IKE_NOTIFY_COOKIE, &cookie))
+		return cookie;
+	return (struct ike_notify){0};
+}
+
+static void send_init_request(struct ike_sa *sa, const struct ike_notify *cookie)
 {
 	struct ike_handshake *h = sa->handshake;
 	struct ike_suite suite = ike_suite_defaults(&ike_sa_conn(sa)->ike, IKE_PROTOCOL_IKE);
@@ -40,8 +53,8 @@ static void send_init_request(struct ike_sa *sa)
 	/* 2.6: the cookie comes first, the rest is unchanged. */
 	if (!ike_kept_nonce(&h->init_request, &ni))
 		sa->ike->ops.random(sa->ike->arg, ni.data, ni.len);
-	if (h->cookie.len)
-		ike_notify_build(&b, IKE_NOTIFY_COOKIE, h->cookie.data, h->cookie.len);
+	if (cookie->len)
+		ike_notify_build(&b, IKE_NOTIFY_COOKIE, cookie->data, cookie->len);
 	ike_proposal_offer(&b, IKE_PROTOCOL_IKE, &suite, 0, 0);
 	ike_ke_build(&b, h->kex.group, h->kex.public, h->kex.public_len);
 	ike_build_payload(&b, IKE_PAYLOAD_NONCE, ni.data, ni.len);
@@ -61,8 +74,10 @@ static void send_init_request(struct ike_sa *sa)
 
 static void pair_made(struct ike_sa *sa)
 {
+	struct ike_notify cookie = cookie_sent(sa->handshake);
+
 	if (ike_agree_take(sa, NULL, NULL))
-		send_init_request(sa);
+		send_init_request(sa, &cookie);
 	else
 		ike_sa_end(sa, IKE_REASON_CRYPTO);
 }
@@ -129,18 +144,17 @@ static void note_restart(struct ike_sa *sa)
 static bool take_cookie(struct ike_sa *sa, const struct ike_message *message)
 {
 	struct ike_handshake *h = sa->handshake;
-	struct ike_notify cookie;
+	struct ike_notify cookie, sent = cookie_sent(h);
 
 	if (!ike_notify_find(message, IKE_NOTIFY_COOKIE, &cookie))
 		return false;
 	if (cookie.len == 0 || cookie.len > IKE_COOKIE_MAX || h->restarts >= IKE_MAX_RESTARTS)
 		return true;
 	/* The answer to an earlier copy of our request asks for what we have done already. */
-	if (cookie.len == h->cookie.len && memcmp(cookie.data, h->cookie.data, cookie.len) == 0)
+	if (cookie.len == sent.len && memcmp(cookie.data, sent.data, cookie.len) == 0)
 		return true;
-	ike_kept_set(&h->cookie, cookie.data, cookie.len);
 	note_restart(sa);
-	send_init_request(sa);
+	send_init_request(sa, &cookie);
 	return true;
 }
 

@@ -266,7 +266,6 @@ void ike_sa_forget_handshake(struct ike_sa *sa)
 		return;
 	kex_clear(&handshake->kex);
 	ike_agreement_free(handshake->agreement);
-	ike_kept_clear(&handshake->cookie);
 	ike_kept_clear(&handshake->init_request);
 	ike_kept_clear(&handshake->init_response);
 	free_work(handshake->work);

@@ -119,9 +119,8 @@ struct ike_auth_work {
 /* Only while a negotiation lasts; freed by ike_sa_forget_handshake(). */
 struct ike_handshake {
 	struct kex kex;
-	/* As on the wire, for AUTH. Nonces and the peer's KE are read out of them (negotiate.c). */
+	/* As on the wire, for AUTH. Nonces, the peer's KE and a cookie are read out of them. */
 	struct ike_kept init_request, init_response;
-	struct ike_kept cookie; /* of a challenge that we met; bytes owned */
 	struct ike_agreement *agreement; /* while a worker has the key exchange (agree.h) */
 	struct ike_auth_work *work; /* from IKE_AUTH on; a stranger's half-open SA has none */
 	struct ike_intermediate *intermediate; /* from the first such exchange on */

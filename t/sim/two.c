@@ -325,6 +325,31 @@ static void test_cookie(void)
 	world_clear(&world);
 }
 
+/* Both, and each costs one turn: the cookie stays in what asks with the other group. */
+static void test_cookie_and_group(bool group_first)
+{
+	struct answerer other_group = {.type = IKE_NOTIFY_INVALID_KE_PAYLOAD,
+		.data = {0, IKE_GROUP_ECP_256},
+		.len = 2,
+		.limit = 1};
+
+	world_init(&world, 55, IKE_AUTH_NULL);
+	B->config.ddos_mode = IKE_DDOS_BUSY;
+	B->conns[0].ike.ke[0] = IKE_GROUP_ECP_256;
+	B->conns[0].ike.ke_count = 1;
+	world_reload(&world, 1);
+	if (group_first) {
+		world.filter = answer_init;
+		world.filter_arg = &other_group;
+	}
+	world_initiate(&world, 0);
+	world_run_for(&world, 1000 * WORLD_MS);
+	ok(A->ups == 1 && A->softs == 0 && world_agrees(&world), "another group and a cookie, %s first",
+		group_first ? "the group" : "the cookie");
+	is_int((intmax_t)world_sent(&world, 0, IKE_EXCHANGE_IKE_SA_INIT, false), 3, "in two turns");
+	world_clear(&world);
+}
+
 static void test_group_without_end(void)
 {
 	struct answerer strange = {.type = IKE_NOTIFY_INVALID_KE_PAYLOAD,
@@ -511,6 +536,8 @@ int main(void)
 	test_esp_mismatch();
 	test_other_group();
 	test_cookie();
+	test_cookie_and_group(false);
+	test_cookie_and_group(true);
 	test_group_without_end();
 	test_spoofed_errors();
 	test_icmp();
