@@ -2,6 +2,8 @@
 /* SA payloads (proposal.h). */
 #include "ike/proposal.h"
 
+#include "lib/mem.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -34,11 +36,21 @@ struct proposal {
 
 static void default_encr(struct ike_suite *suite)
 {
+	static const struct ike_encr_choice ciphers[] = {
+		{IKE_ENCR_AES_GCM_16, 256}, {IKE_ENCR_AES_GCM_16, 128}, {IKE_ENCR_CHACHA20_POLY1305, 0}};
+
 	if (suite->encr_count)
 		return;
-	suite->encr[0] = (struct ike_encr_choice){IKE_ENCR_AES_GCM_16, 256};
-	suite->encr[1] = (struct ike_encr_choice){IKE_ENCR_AES_GCM_16, 128};
-	suite->encr_count = 2;
+	memcpy(suite->encr, ciphers, sizeof(ciphers));
+	suite->encr_count = ARRAY_LEN(ciphers);
+}
+
+static void default_ids(uint16_t *list, size_t *count, const uint16_t *ids, size_t most)
+{
+	if (*count)
+		return;
+	memcpy(list, ids, most * sizeof(*ids));
+	*count = most;
 }
 
 /* RFC 5282: combined-mode ciphers need no integrity algorithm of their own. */
@@ -106,23 +118,20 @@ struct ike_suite ike_suite_defaults(const struct ike_suite *suite, uint8_t proto
 {
 	static const uint16_t prfs[] = {
 		IKE_PRF_HMAC_SHA2_256, IKE_PRF_HMAC_SHA2_384, IKE_PRF_HMAC_SHA2_512};
-	static const uint16_t groups[] = {IKE_GROUP_CURVE25519, IKE_GROUP_ECP_256};
+	static const uint16_t groups[] = {IKE_GROUP_CURVE25519, IKE_GROUP_ECP_256, IKE_GROUP_ECP_384};
 	static const uint16_t esns[] = {ESN_EXTENDED, ESN_NONE};
 	struct ike_suite full = *suite;
 
 	default_encr(&full);
 	default_integ(&full);
 	if (protocol == IKE_PROTOCOL_ESP) {
-		for (; suite->esn_count == 0 && full.esn_count < 2; full.esn_count++)
-			full.esn[full.esn_count] = esns[full.esn_count];
+		default_ids(full.esn, &full.esn_count, esns, ARRAY_LEN(esns));
 		full.prf_count = 0;
 		full.ke_count = 0;
 		return ike_suite_without_addke(&full);
 	}
-	for (; suite->prf_count == 0 && full.prf_count < 3; full.prf_count++)
-		full.prf[full.prf_count] = prfs[full.prf_count];
-	for (; suite->ke_count == 0 && full.ke_count < 2; full.ke_count++)
-		full.ke[full.ke_count] = groups[full.ke_count];
+	default_ids(full.prf, &full.prf_count, prfs, ARRAY_LEN(prfs));
+	default_ids(full.ke, &full.ke_count, groups, ARRAY_LEN(groups));
 	return full;
 }
 

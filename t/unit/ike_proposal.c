@@ -4,6 +4,7 @@
 
 #include "ike/payload.h"
 #include "ike/proposal.h"
+#include "lib/mem.h"
 
 static uint8_t buffer[4096];
 static const struct ike_suite defaults_of;
@@ -37,6 +38,40 @@ static void test_defaults(void)
 	is_int(chosen.ke, IKE_GROUP_ECP_256, "a group that the peer guessed saves a round trip");
 	ike_proposal_choose(&sa, IKE_PROTOCOL_IKE, &suite, IKE_GROUP_MODP_2048, &chosen);
 	is_int(chosen.ke, IKE_GROUP_CURVE25519, "one that is not allowed does not");
+}
+
+/* Who has one cipher and one group is served with the defaults, if RFC 8247 has nothing against either. */
+static void test_defaults_of_others(void)
+{
+	static const struct {
+		const char *name;
+		struct ike_encr_choice encr;
+		uint16_t ke;
+		enum ike_choice ike, esp;
+	} others[] = {
+		{"AES-GCM-128, ECP-256", {IKE_ENCR_AES_GCM_16, 128}, IKE_GROUP_ECP_256, IKE_CHOICE_MADE, IKE_CHOICE_MADE},
+		{"ChaCha20-Poly1305, ECP-384", {IKE_ENCR_CHACHA20_POLY1305, 0}, IKE_GROUP_ECP_384, IKE_CHOICE_MADE,
+			IKE_CHOICE_MADE},
+		{"AES-GCM-256, ECP-521", {IKE_ENCR_AES_GCM_16, 256}, IKE_GROUP_ECP_521, IKE_CHOICE_NONE, IKE_CHOICE_MADE},
+		{"AES-CBC, X25519", {IKE_ENCR_AES_CBC, 256}, IKE_GROUP_CURVE25519, IKE_CHOICE_NONE, IKE_CHOICE_NONE},
+		{"AES-GCM-256, MODP-2048", {IKE_ENCR_AES_GCM_16, 256}, IKE_GROUP_MODP_2048, IKE_CHOICE_NONE,
+			IKE_CHOICE_MADE},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		struct ike_suite theirs = {
+			.encr = {others[i].encr}, .encr_count = 1, .ke = {others[i].ke}, .ke_count = 1};
+		struct ike_suite ike = ike_suite_defaults(&defaults_of, IKE_PROTOCOL_IKE);
+		struct ike_suite esp = ike_suite_defaults(&defaults_of, IKE_PROTOCOL_ESP);
+		struct ike_payload sa = offer(IKE_PROTOCOL_IKE, &theirs, 0, 0);
+		struct ike_chosen chosen;
+
+		ok(ike_proposal_choose(&sa, IKE_PROTOCOL_IKE, &ike, 0, &chosen) == others[i].ike,
+			"%s, IKE: %s", others[i].name, others[i].ike == IKE_CHOICE_MADE ? "taken" : "only if named");
+		sa = offer(IKE_PROTOCOL_ESP, &theirs, 1, 4);
+		ok(ike_proposal_choose(&sa, IKE_PROTOCOL_ESP, &esp, 0, &chosen) == others[i].esp,
+			"ESP: %s", others[i].esp == IKE_CHOICE_MADE ? "taken" : "only if named");
+	}
 }
 
 static void test_esp(void)
@@ -187,6 +222,7 @@ static void test_addke(void)
 int main(void)
 {
 	test_defaults();
+	test_defaults_of_others();
 	test_esp();
 	test_nothing_common();
 	test_foreign();
