@@ -200,7 +200,10 @@ static void take_protected(
 		if (is_response)
 			take_protected_response(sa, &inner);
 		else {
-			ike_nat_follow(sa);
+			/* Of what is at work a copy may come from anywhere. */
+			if (!sa->request_taken)
+				ike_nat_follow(sa);
+			sa->request_taken = true;
 			ike_live_heard(sa);
 			take_protected_request(sa, &inner);
 			ike_sa_schedule(sa);

@@ -58,7 +58,7 @@ void ike_send_request(struct ike_sa *sa, const uint8_t *data, size_t len)
 	/* What comes in from now on is from a peer that is there. */
 	if (sa->state == IKE_SA_ESTABLISHED)
 		ike_live_look(sa);
-	ike_send_kept(sa, &request->message);
+	ike_send_kept(sa, &request->message, &sa->path);
 }
 
 uint64_t ike_soft_wait_us(const struct ike_sa *sa)
@@ -99,12 +99,14 @@ void ike_send_response(struct ike_sa *sa, uint32_t id, const uint8_t *data, size
 	sa->forget_response_us = sa->ike->now_us + IKE_RESPONSE_LIFE_US;
 	ike_pieces_clear(sa);
 	sa->expected = id + 1;
-	ike_send_kept(sa, &sa->response);
+	sa->request_taken = false;
+	ike_send_kept(sa, &sa->response, &sa->path);
 }
 
 /*
- * Anybody who sees a request can send it again in the peer's name, and a long answer goes to the
- * peer for each. Sixteen are more than an honest peer asks for; then no more than it could ask for.
+ * To where it has been asked for (2.11): a NAT may have moved the peer since. Anybody who sees a request
+ * can send it again in the peer's name, and a long answer goes to the peer for each. Sixteen are more
+ * than an honest peer asks for; then no more than it could ask for.
  */
 void ike_send_again(struct ike_sa *sa, const struct ike_kept *response)
 {
@@ -112,7 +114,7 @@ void ike_send_again(struct ike_sa *sa, const struct ike_kept *response)
 		return;
 	if (sa->repeats < REPEATS)
 		sa->repeats++;
-	ike_send_kept(sa, response);
+	ike_send_kept(sa, response, sa->ike->from);
 }
 
 /* A request that comes once more after that is ignored, not answered anew. */
@@ -180,7 +182,7 @@ void ike_request_resend(struct ike_sa *sa)
 	if (!sa->request.message.data)
 		return;
 	sa->resent = true;
-	ike_send_kept(sa, &sa->request.message);
+	ike_send_kept(sa, &sa->request.message, &sa->path);
 	ike_tell_stage(sa, IKE_STAGE_RETRANSMIT);
 }
 

@@ -78,7 +78,7 @@ size_t ike_seal(struct ike_sa *sa, const struct ike_header *header, uint8_t firs
 	return ike_sk_seal(sa->keys, header, ++sa->iv, first, NULL, inner, len, out, room);
 }
 
-void ike_send_kept(struct ike_sa *sa, const struct ike_kept *message)
+void ike_send_kept(struct ike_sa *sa, const struct ike_kept *message, const struct path *path)
 {
 	size_t at = 0;
 
@@ -87,7 +87,7 @@ void ike_send_kept(struct ike_sa *sa, const struct ike_kept *message)
 		struct ike_header header;
 
 		ike_header_parse(message->data + at, message->len - at, &header);
-		sa->ike->ops.send(sa->ike->arg, &sa->path, message->data + at, header.len);
+		sa->ike->ops.send(sa->ike->arg, path, message->data + at, header.len);
 		at += header.len;
 	}
 	ike_sa_schedule(sa);

@@ -125,7 +125,7 @@ static void send_init_response(struct ike_sa *sa)
 	ike_kept_set(&h->init_response, out, len);
 	kex_forget_public(&h->kex);
 	sa->expected = 1;
-	ike_send_kept(sa, &h->init_response);
+	ike_send_kept(sa, &h->init_response, &sa->path);
 }
 
 static struct ike_sa *open_half(struct ike *ike, const struct path *path, size_t conn,

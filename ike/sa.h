@@ -189,8 +189,9 @@ struct ike_sa {
 	/* Strangers have half-open ones by the thousand: no byte is wasted, and none of these crosses one. */
 	enum ike_role role : 2; /* original initiator or responder */
 	enum ike_sa_state state : 4;
-	enum ike_reason fail_reason : 8;   /* of fail_us */
-	enum ike_reason delete_reason : 8; /* of delete_us */
+	enum ike_reason fail_reason : 6;   /* of fail_us */
+	enum ike_reason delete_reason : 6; /* of delete_us */
+	bool request_taken : 1; /* the one that is expected has come, and has no answer yet */
 	bool fragments : 1;	/* RFC 7383: both ends speak it */
 	bool has_ppk : 1;	/* one is in the keys (RFC 8784) */
 	bool confirmed : 1;	/* the peer has it up too: sure for an initiator, else once it is heard */
@@ -359,7 +360,7 @@ void ike_send_response(struct ike_sa *sa, uint32_t id, const uint8_t *data, size
 #define IKE_RESPONSE_LIFE_US (180 * UINT64_C(1000000))
 /* Forgets it, if it is time; true when it did. */
 bool ike_response_tick(struct ike_sa *sa);
-/* Sends a response of ours once more, within bounds. */
+/* Sends a response of ours once more, to who asks for it just now, within bounds. */
 void ike_send_again(struct ike_sa *sa, const struct ike_kept *response);
 /* Seals a chain of payloads and sends it as our next request, or as the response to `id`. */
 void ike_send_sealed_request(struct ike_sa *sa, uint8_t exchange, struct ike_builder *chain);
@@ -398,8 +399,8 @@ bool ike_fragments_agreed(const struct ike_sa *sa, const struct ike_message *ini
 /* Seals content as one datagram, or as several where that is agreed and needed; the length of all. */
 size_t ike_seal(struct ike_sa *sa, const struct ike_header *header, uint8_t first,
 	const uint8_t *inner, size_t len, uint8_t *out, size_t room);
-/* Sends every datagram of a message that we keep. */
-void ike_send_kept(struct ike_sa *sa, const struct ike_kept *message);
+/* Sends every datagram of a message that we keep to the remote end of a path. */
+void ike_send_kept(struct ike_sa *sa, const struct ike_kept *message, const struct path *path);
 /* Whether bytes that came back (ICMP) are the beginning of a datagram of the request in flight. */
 bool ike_is_in_flight(const struct ike_sa *sa, const uint8_t *quoted, size_t len);
 /*

@@ -281,6 +281,31 @@ static void test_rebinding(void)
 	world_clear(&world);
 }
 
+/* The first answer of host 1 is lost, and with it the translator's table. */
+static bool forget_with_answer(struct world *w, struct packet *packet)
+{
+	bool lost = packet->from == 1 && packet->exchange == IKE_EXCHANGE_INFORMATIONAL && w->filter_count++ == 0;
+
+	if (lost)
+		translator.shift = 30000;
+	return !lost && translate(w, packet);
+}
+
+/* 2.11: who asks once more from another port gets the answer there. */
+static void test_rebinding_in_exchange(void)
+{
+	begin(43, IKE_AUTH_PSK, "initiator");
+	B->conns[0].dpd_delay_ms = 0;
+	world_reload(&world, 1);
+	initiate();
+	world_run_for(&world, SECOND);
+	B->quiet = true;
+	world.filter = forget_with_answer;
+	world_run_for(&world, 100 * SECOND);
+	ok(A->downs == 0 && B->downs == 0 && have_one_pair(), "another port between a request and its copy");
+	world_clear(&world);
+}
+
 /* A datagram that the peer has not sealed moves nothing. */
 static bool from_elsewhere(struct world *w, struct packet *packet)
 {
@@ -455,6 +480,7 @@ int main(void)
 	test_rekey();
 	test_keepalive();
 	test_rebinding();
+	test_rebinding_in_exchange();
 	test_forged_rebinding();
 	test_stays_at_4500();
 	test_second_client();
