@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-/* Of one SA: one message, whole or in pieces. The peer sends again what does not fit. */
-#define HELD_MAX IKE_SEALED_MAX
+/*
+ * Of one SA, in memory: one message, whole or in as many pieces as we would make of it. The peer sends
+ * again what does not fit.
+ */
+#define HELD_MAX (IKE_SEALED_MAX + IKE_FRAGMENTS_MAX * sizeof(struct ike_held))
 
 struct ike_agreement {
 	struct ike_errand errand;
@@ -90,13 +93,13 @@ bool ike_agree_hold(struct ike_sa *sa, const struct path *path, const uint8_t *d
 	struct ike_agreement *agreement = sa->handshake->agreement;
 	struct ike_held *held;
 
-	if (!agreement || agreement->held_bytes + len > HELD_MAX)
+	if (!agreement || agreement->held_bytes + sizeof(*held) + len > HELD_MAX)
 		return false;
 	held = mem_new(struct ike_held);
 	held->path = *path;
 	held->data = mem_dup(data, len);
 	held->len = len;
-	agreement->held_bytes += len;
+	agreement->held_bytes += sizeof(*held) + len;
 	DL_APPEND(agreement->held, held);
 	return true;
 }
