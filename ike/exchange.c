@@ -36,12 +36,16 @@ static uint32_t first_interval_us(const struct ike_sa *sa)
 	return (uint32_t)least(interval_us > known_us ? interval_us : known_us, INTERVAL_MAX_US);
 }
 
-/* A negotiation shares one budget from its start; a later exchange has its own. */
+/*
+ * A negotiation shares one budget from its start; a later exchange has its own. When our own workers
+ * have used it up, the peer still gets the time for one answer: it may have a tunnel with us by then.
+ */
 static uint64_t give_up_us(const struct ike_sa *sa)
 {
 	bool later = sa->state == IKE_SA_ESTABLISHED || sa->state == IKE_SA_DELETING;
+	uint64_t end_us = (later ? sa->ike->now_us : sa->created_us) + ike_request_budget_us(sa);
 
-	return (later ? sa->ike->now_us : sa->created_us) + ike_request_budget_us(sa);
+	return end_us > sa->request.next_us ? end_us : sa->request.next_us;
 }
 
 void ike_send_request(struct ike_sa *sa, const uint8_t *data, size_t len)

@@ -210,6 +210,20 @@ static bool read_init_response(struct ike_sa *sa, const struct ike_message *mess
 	       sa->chosen.ke == h->kex.group;
 }
 
+/* What we do without only where there is no better response: what this one says is not authentic yet (N5). */
+static enum ike_reason judge_init_response(struct ike_sa *sa, const struct ike_message *message)
+{
+	struct ike_notify notify;
+
+	ike_nat_note(sa, message);
+	if (ike_sa_conn(sa)->childless &&
+		!ike_notify_find(message, IKE_NOTIFY_CHILDLESS_IKEV2_SUPPORTED, &notify))
+		return IKE_REASON_UNAVAILABLE;
+	if ((sa->nat & IKE_NAT_THERE) && sa->remote_auth == IKE_AUTH_NULL) /* N9 */
+		return IKE_REASON_NAT;
+	return ike_ppk_agreed(sa, message) ? IKE_REASON_NONE : IKE_REASON_AUTHENTICATION;
+}
+
 static void begin_auth(struct ike_sa *sa)
 {
 	ike_begin_auth_work(sa);
@@ -234,7 +248,6 @@ static void accept_init_response(struct ike_sa *sa, struct secret *shared)
 {
 	struct ike_handshake *h = sa->handshake;
 	struct ike_message message;
-	struct ike_notify notify;
 
 	/* It has been parsed before: these are the same bytes. */
 	if (!ike_message_parse(h->init_response.data, h->init_response.len, &message))
@@ -246,18 +259,10 @@ static void accept_init_response(struct ike_sa *sa, struct secret *shared)
 	h->peer_hashes = ike_read_hashes(&message);
 	h->use_intermediate = ike_intermediate_agreed(sa, &message);
 	sa->fragments = ike_fragments_agreed(sa, &message);
-	ike_nat_note(sa, &message);
-	if (ike_sa_conn(sa)->childless &&
-		!ike_notify_find(&message, IKE_NOTIFY_CHILDLESS_IKEV2_SUPPORTED, &notify))
-		ike_sa_end(sa, IKE_REASON_UNAVAILABLE);
-	else if (!sa->keys)
-		ike_sa_end(sa, IKE_REASON_CRYPTO);
-	else if ((sa->nat & IKE_NAT_THERE) && sa->remote_auth == IKE_AUTH_NULL) /* N9 */
-		ike_sa_end(sa, IKE_REASON_NAT);
-	else if (!ike_ppk_agreed(sa, &message))
-		ike_sa_end(sa, IKE_REASON_AUTHENTICATION);
-	else
+	if (sa->keys)
 		go_on(sa);
+	else
+		ike_sa_end(sa, IKE_REASON_CRYPTO);
 }
 
 /* Until then nothing of the response counts: anybody may have sent a value that is none (N5). */
@@ -282,6 +287,7 @@ static void secret_derived(struct ike_sa *sa)
 void ike_take_init_response(
 	struct ike_sa *sa, const struct ike_message *message, const uint8_t *data, size_t len)
 {
+	enum ike_reason refusal;
 	struct ike_notify error;
 	struct ike_ke ke;
 
@@ -291,6 +297,9 @@ void ike_take_init_response(
 			ike_agree_hold(sa, sa->ike->from, data, len);
 		return;
 	}
+	/* While it is judged, the time stands still; who always has another does not stop it for ever. */
+	if (sa->ike->now_us >= sa->request.give_up_us)
+		return;
 	if (take_cookie(sa, message) || take_invalid_ke(sa, message))
 		return;
 	if (ike_notify_find_error(message, &error)) {
@@ -299,6 +308,11 @@ void ike_take_init_response(
 	}
 	if (message->unsupported || !read_init_response(sa, message, &ke)) {
 		ike_soft_failure(sa, IKE_REASON_INVALID_SYNTAX);
+		return;
+	}
+	refusal = judge_init_response(sa, message);
+	if (refusal != IKE_REASON_NONE) {
+		ike_soft_failure(sa, refusal);
 		return;
 	}
 	ike_rtt_take(sa);

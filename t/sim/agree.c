@@ -8,6 +8,7 @@
 #include "t/tap.h"
 
 #include "ike/sa.h"
+#include "lib/mem.h"
 
 #include <malloc.h>
 #include <string.h>
@@ -91,9 +92,16 @@ static void test_copies(size_t from, uint8_t exchange, const char *name)
 
 #define FORGED 3
 
-/* Before host 1's true answer come some with a value that is none; the true one comes once. */
+/* With a value that is none, before host 1's true answer; that one comes once, or not at all. */
+struct forgery {
+	unsigned times;
+	uint64_t every_us;
+	bool alone;
+};
+
 static bool forge_ke(struct world *w, struct packet *packet)
 {
+	const struct forgery *forgery = w->filter_arg;
 	static uint8_t forged[IKE_MESSAGE_MAX];
 	const struct ike_payload *ke;
 	struct ike_message message;
@@ -105,20 +113,118 @@ static bool forge_ke(struct world *w, struct packet *packet)
 	ke = ike_message_find(&message, IKE_PAYLOAD_KE);
 	memcpy(forged, packet->data, packet->len);
 	memset(forged + (ke->data - packet->data) + 4, 0, ke->len - 4);
-	for (unsigned i = 0; i < FORGED; i++)
-		world_inject(w, 1, forged, packet->len, 0);
-	return true;
+	for (unsigned i = 0; i < forgery->times; i++)
+		world_inject(w, 1, forged, packet->len, i * forgery->every_us);
+	return !forgery->alone;
 }
 
 static void test_forged(void)
 {
+	struct forgery forgery = {.times = FORGED};
+
 	begin(5);
 	world.filter = forge_ke;
+	world.filter_arg = &forgery;
 	send_init(LATE_US);
 	world_run_for(&world, 2000 * WORLD_MS);
 	ok(A->ups == 1 && world_agrees(&world) && A->softs == 1 && A->retransmissions == 1,
 		"forged answers bring one hint and one request more (N5)");
 	ok(A->up_us < 1000000 + (FORGED + 3) * LATE_US + 50 * WORLD_MS, "and take a worker's time, nothing else");
+	world_clear(&world);
+}
+
+static void test_forged_for_ever(void)
+{
+	struct forgery forgery = {.times = 12000, .every_us = WORLD_MS / 2, .alone = true};
+
+	begin(9);
+	world.filter = forge_ke;
+	world.filter_arg = &forgery;
+	send_init(WORLD_MS);
+	world_run_for(&world, A->conns[0].retransmit_timeout_ms * WORLD_MS + 10 * WORLD_MS);
+	ok(A->faileds == 1 && A->ups == 0, "without end they do not keep a negotiation alive");
+	world_clear(&world);
+}
+
+/*
+ * A copy of host 1's true answer comes before it, but for a NAT that it makes up: what an anonymous
+ * peer behind one may not have (N9) is not said by the peer before AUTH.
+ */
+static bool forge_nat(struct world *w, struct packet *packet)
+{
+	static uint8_t forged[IKE_MESSAGE_MAX];
+	struct ike_message message;
+	struct ike_notify notify;
+
+	if (packet->from != 1 || packet->exchange != IKE_EXCHANGE_IKE_SA_INIT || w->filter_count++ > 0 ||
+		!ike_message_parse(packet->data, packet->len, &message) ||
+		!ike_notify_find(&message, IKE_NOTIFY_NAT_DETECTION_SOURCE_IP, &notify))
+		return true;
+	memcpy(forged, packet->data, packet->len);
+	forged[notify.data - packet->data] ^= 1;
+	world_inject(w, 1, forged, packet->len, 0);
+	return true;
+}
+
+static void test_forged_nat(void)
+{
+	world_init(&world, 10, IKE_AUTH_NULL);
+	world.filter = forge_nat;
+	send_init(0);
+	world_run_for(&world, 2000 * WORLD_MS);
+	ok(A->ups == 1 && world_agrees(&world) && A->softs == 1, "a NAT that somebody makes up is a hint, too");
+	world_clear(&world);
+}
+
+/* --- where the peer is ------------------------------------------------------------------------------- */
+
+static const uint8_t *authentic;
+static size_t authentic_len;
+
+static bool only_to_its_port(struct world *w, struct packet *packet)
+{
+	if (packet->from == 0 && packet->exchange == IKE_EXCHANGE_IKE_AUTH && !authentic) {
+		authentic = mem_dup(packet->data, packet->len);
+		authentic_len = packet->len;
+	}
+	(void)w;
+	return packet->from == 0 || packet->path.remote.port == 500;
+}
+
+/* Somebody sends IKE_AUTH once more, from another port, while the workers have it. */
+static void test_copy_from_elsewhere(uint64_t after_us)
+{
+	struct path path;
+
+	begin(11);
+	authentic = NULL;
+	B->job_us = LATE_US;
+	world.filter = only_to_its_port;
+	send_init(0);
+	while (!authentic)
+		world_run_for(&world, WORLD_MS);
+	world_run_for(&world, after_us);
+	path = world_path(&world, 1);
+	path.remote.port = 501;
+	ike_datagram(B->ike, &path, authentic, authentic_len, world.now_us);
+	world_run_for(&world, 2000 * WORLD_MS);
+	ok(A->ups == 1 && B->ups == 1 && world_agrees(&world) && A->retransmissions == 0,
+		"a copy from elsewhere after %lu ms moves nobody", (unsigned long)(after_us / WORLD_MS));
+	free((void *)authentic);
+	world_clear(&world);
+}
+
+/* --- late beyond the budget --------------------------------------------------------------------------- */
+
+/* Who asks late gets the time for an answer; the peer would else have a tunnel with nobody. */
+static void test_very_late(uint64_t job_us)
+{
+	begin(12);
+	A->job_us = job_us;
+	world_initiate(&world, 0);
+	world_run_for(&world, 20000 * WORLD_MS);
+	ok(A->ups == 1 && A->faileds == 0 && B->ups == 1 && world_agrees(&world), "each job takes %lu ms",
+		(unsigned long)(job_us / WORLD_MS));
 	world_clear(&world);
 }
 
@@ -147,7 +253,7 @@ static bool keep_auth(struct world *w, struct packet *packet)
 }
 
 /* Who never lets the true one come sends a thousand that nobody can open yet. */
-static void test_bound(void)
+static void test_bound(const char *name, size_t len)
 {
 	struct kept kept = {0};
 	struct path path;
@@ -162,10 +268,14 @@ static void test_bound(void)
 	B->job_us = LATE_US;
 	path = world_path(&world, 1);
 	before = heap_used();
+	len = len ? len : kept.len;
+	kept.data[26] = kept.data[30] = 0;
+	kept.data[27] = (uint8_t)len;
+	kept.data[31] = (uint8_t)(len - IKE_HEADER_LEN);
 	kept.data[kept.len - 1] ^= 1;
 	for (unsigned i = 0; i < 1000; i++)
-		ike_datagram(B->ike, &path, kept.data, kept.len, world.now_us);
-	ok(heap_used() - before < 32768, "1,000 datagrams of it cost %zu bytes", heap_used() - before);
+		ike_datagram(B->ike, &path, kept.data, len, world.now_us);
+	ok(heap_used() - before < 32768, "1,000 %s of it cost %zu bytes", name, heap_used() - before);
 	world.filter = NULL;
 	world_run_for(&world, 2000 * WORLD_MS);
 	ok(A->ups == 1 && world_agrees(&world), "and the true one is taken when it comes again");
@@ -200,7 +310,14 @@ int main(void)
 	test_copies(1, IKE_EXCHANGE_IKE_SA_INIT, "copies of the answer");
 	test_copies(0, IKE_EXCHANGE_IKE_AUTH, "copies of IKE_AUTH");
 	test_forged();
-	test_bound();
+	test_forged_for_ever();
+	test_forged_nat();
+	test_copy_from_elsewhere(10 * WORLD_MS);
+	test_copy_from_elsewhere(LATE_US + 10 * WORLD_MS);
+	test_very_late(1400 * WORLD_MS);
+	test_very_late(4100 * WORLD_MS);
+	test_bound("datagrams", 0);
+	test_bound("datagrams without content", IKE_HEADER_LEN + 4);
 	test_gone();
 	return tap_done();
 }
