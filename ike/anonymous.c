@@ -15,14 +15,13 @@
  *
  * A host is owned by its SAs, a site by its hosts: the first makes it, the last frees it.
  */
-#include "ike/sa.h"
+#include "ike/anonymous.h"
 #include "lib/mem.h"
 
 #include <stdlib.h>
 #include <utlist.h>
 
 #define HOST_MAX 16
-#define FLOW_MAX 3
 /* One that comes may end so many: after a reload with a lower bound they become fewer. */
 #define VICTIMS_MAX 2
 
@@ -171,16 +170,14 @@ size_t ike_anonymous_children(const struct ike_sa *sa)
 
 /* --- the bounds ----------------------------------------------------------------------------- */
 
-/* One DELETE, and nobody waits for its answer: who does not answer holds nothing. */
-static void end(struct ike_sa *sa)
+void ike_sa_evict(struct ike_sa *sa)
 {
 	if (sa->state == IKE_SA_ESTABLISHED)
 		ike_sa_delete_now(sa, IKE_REASON_LIMIT);
 	ike_sa_end(sa, IKE_REASON_LIMIT);
 }
 
-/* Whatever it carries the other one carries too. */
-static bool is_covered(const struct ike_sa *sa, const struct ike_sa *by)
+bool ike_sa_is_covered(const struct ike_sa *sa, const struct ike_sa *by)
 {
 	const struct ike_child_sa *child, *other;
 
@@ -205,13 +202,13 @@ static struct ike_sa *choose(const struct ike_host *host, struct ike_sa *fresh)
 			continue;
 		if (!oldest)
 			oldest = sa;
-		if (!is_covered(sa, fresh))
+		if (!ike_sa_is_covered(sa, fresh))
 			continue;
 		if (!covered)
 			covered = sa;
 		covered_count++;
 	}
-	if (covered_count >= FLOW_MAX)
+	if (covered_count >= IKE_FLOW_SAS_MAX)
 		return covered;
 	if (host->count <= HOST_MAX)
 		return NULL;
@@ -241,6 +238,6 @@ void ike_anonymous_admit(struct ike_sa *fresh)
 			victim = choose_of_all(ike, fresh);
 		if (!victim)
 			return;
-		end(victim);
+		ike_sa_evict(victim);
 	}
 }

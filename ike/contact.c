@@ -3,11 +3,12 @@
  * INITIAL_CONTACT (RFC 7296 2.4): who says it has forgotten all that was before
  * finds its established SAs by the identity that it has proved, without a walk
  * over those of others. A peer that is anonymous has no such identity, and its
- * word ends nothing.
+ * word ends nothing. By its identity a peer is also kept from making SAs for one
+ * flow without end: each new one is compared with the older ones, and asks after them.
  *
  * An ike_peer is owned by its SAs: the first of them makes it, the last frees it.
  */
-#include "ike/sa.h"
+#include "ike/anonymous.h"
 #include "lib/mem.h"
 
 #include <stdlib.h>
@@ -43,9 +44,15 @@ void ike_contact_add(struct ike_sa *sa)
 	DL_APPEND2(peer->sas, sa, peer_prev, peer_next);
 }
 
+/* NULL: it is not established yet, or the peer is nobody. */
+static struct ike_peer *peer_of(const struct ike_sa *sa)
+{
+	return sa->established_us && sa->remote_auth != IKE_AUTH_NULL ? sa->peer : NULL;
+}
+
 void ike_contact_remove(struct ike_sa *sa)
 {
-	struct ike_peer *peer = sa->established_us && sa->remote_auth != IKE_AUTH_NULL ? sa->peer : NULL;
+	struct ike_peer *peer = peer_of(sa);
 
 	if (!peer)
 		return;
@@ -81,4 +88,21 @@ void ike_contact_obey(struct ike_sa *fresh)
 		if (is_forgotten(sa, fresh))
 			ike_sa_end(sa, IKE_REASON_PEER_DELETED);
 	}
+}
+
+void ike_contact_admit(struct ike_sa *fresh)
+{
+	const struct ike_peer *peer = peer_of(fresh);
+	struct ike_sa *sa, *oldest = NULL;
+	unsigned count = 0;
+
+	for (sa = peer ? peer->sas : NULL; sa; sa = sa->peer_next) {
+		if (sa == fresh || !sa->children || !ike_sa_is_covered(sa, fresh))
+			continue;
+		if (!oldest)
+			oldest = sa;
+		count++;
+	}
+	if (count >= IKE_FLOW_SAS_MAX)
+		ike_sa_evict(oldest);
 }

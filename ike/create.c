@@ -8,6 +8,7 @@
  * An exchange that meets another one in its way is refused with TEMPORARY_FAILURE (2.25); two that
  * replace the same thing both go on, and rekey.c decides which result stays.
  */
+#include "ike/anonymous.h"
 #include "ike/create.h"
 #include "ike/sa.h"
 #include "ike/wish.h"

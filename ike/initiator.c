@@ -14,6 +14,7 @@
  * sent it (N5).
  */
 #include "ike/agree.h"
+#include "ike/anonymous.h"
 #include "ike/sa.h"
 
 #include "ike/nat.h"

@@ -13,6 +13,7 @@
  * Half of dpddelay between looks: what came in just after one is forgotten at the
  * second that finds nothing, dpddelay later at most.
  */
+#include "ike/anonymous.h"
 #include "ike/sa.h"
 #include "ike/wish.h"
 

@@ -2,7 +2,7 @@
 noinst_LIBRARIES += libike.a
 libike_a_SOURCES = \
 	ike/agree.c ike/agree.h \
-	ike/anonymous.c \
+	ike/anonymous.c ike/anonymous.h \
 	ike/auth.c ike/auth.h \
 	ike/child.c \
 	ike/conn.h \

@@ -8,6 +8,7 @@
  * (2.8.1, 2.8.2). Deletions wait a moment, so that what is on its way arrives;
  * an end that waits for the other's DELETE does not wait forever.
  */
+#include "ike/anonymous.h"
 #include "ike/create.h"
 #include "ike/sa.h"
 #include "lib/mem.h"

@@ -10,6 +10,7 @@
  * Nothing here changes what we know of a peer before its AUTH verifies (N2).
  */
 #include "ike/agree.h"
+#include "ike/anonymous.h"
 #include "ike/sa.h"
 
 #include "ike/nat.h"
@@ -423,4 +424,5 @@ void ike_responder_installed(struct ike_sa *sa, bool good)
 	ike_child_set_up(child);
 	ike_settle_crossing(child);
 	ike_anonymous_admit(sa);
+	ike_contact_admit(sa);
 }

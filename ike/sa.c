@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The IKE SA: its life, tables, state door and place in the timer heap (sa.h). */
+#include "ike/anonymous.h"
 #include "ike/create.h"
 #include "ike/ppk.h"
 #include "ike/wish.h"

@@ -544,16 +544,6 @@ void ike_guard_free(struct ike *ike);
 #define IKE_SOURCE_KEY (2 + 8)
 void ike_source_key(const struct addr *addr, size_t octets, uint8_t key[IKE_SOURCE_KEY]);
 
-/* --- anonymous.c: how many SAs hosts may have that are nobody ----------------------------------- */
-/* An SA is established, its peer is heard, it ends; nothing if the peer is somebody. */
-void ike_anonymous_add(struct ike_sa *sa);
-void ike_anonymous_heard(struct ike_sa *sa);
-void ike_anonymous_remove(struct ike_sa *sa);
-/* How many CHILD SAs its host has on all its SAs; 0 if the peer is somebody. */
-size_t ike_anonymous_children(const struct ike_sa *sa);
-/* It stands, with its CHILD SA: over a bound another one ends, or it itself if it has none. */
-void ike_anonymous_admit(struct ike_sa *fresh);
-
 /* --- intermediate.c: IKE_INTERMEDIATE (RFC 9242) with additional key exchanges (RFC 9370) -------------------- */
 /* Whether the connection speaks it; whether both ends do. */
 bool ike_intermediate_wanted(const struct ike_sa *sa);

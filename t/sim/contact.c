@@ -137,11 +137,28 @@ static void test_rekeyed(void)
 	world_clear(&world);
 }
 
+/* A peer that negotiates one flow anew and anew, and keeps what it has. */
+static void test_one_flow(void)
+{
+	size_t most = 0;
+
+	world_init(&world, 5, IKE_AUTH_PSK);
+	for (unsigned i = 0; i < 50; i++) {
+		negotiate(false);
+		most = ike_counters(B->ike).sas > most ? ike_counters(B->ike).sas : most;
+	}
+	is_int((int)most, 3, "one peer, one flow, fifty SAs: three at most stand");
+	ok(B->ups == 50 && B->child_count == 3 && world_agrees(&world), "each came up, and the peer knows which ended");
+	ok(world_sent(&world, 1, IKE_EXCHANGE_INFORMATIONAL, false) < 4 * 50, "so many are asked and told, not each by each");
+	world_clear(&world);
+}
+
 int main(void)
 {
 	test_same_peer();
 	test_other_peer();
 	test_anonymous();
 	test_rekeyed();
+	test_one_flow();
 	return tap_done();
 }
