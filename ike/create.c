@@ -19,9 +19,10 @@
 
 /*
  * Of one IKE SA, and of all that an anonymous host has: a peer has one for each line that covers it,
- * and some that are being replaced.
+ * and once more as many while they are being replaced.
  */
 #define MAX_CHILDREN 32
+#define MAX_REPLACING (2 * MAX_CHILDREN)
 /* Nobody replaces an IKE SA that is younger. */
 #define MIN_AGE_US 1000000u
 
@@ -305,6 +306,32 @@ static void begin_theirs(struct ike_sa *sa, const struct child_request *request,
 		ike_create_complete_theirs(sa);
 }
 
+static bool has_room(const struct ike_sa *sa, size_t most)
+{
+	const struct ike_child_sa *child;
+	size_t count = ike_wishes_count(sa);
+
+	for (child = sa->children; child; child = child->next)
+		count++;
+	return count < most && ike_anonymous_children(sa) < most;
+}
+
+bool ike_sa_is_full(const struct ike_sa *sa)
+{
+	return !has_room(sa, MAX_CHILDREN);
+}
+
+/*
+ * 2.25.1. One successor of each end's making; and one after the other, with nothing deleted, they are
+ * bounded too: a peer deletes in its own time.
+ */
+static bool may_replace_child(const struct ike_sa *sa, const struct ike_child_sa *old)
+{
+	return !old->deleting && old->state != IKE_CHILD_INSTALLING &&
+	       !ike_followup_is_for(sa, IKE_CREATE_REKEY_CHILD, old->pub.id) &&
+	       !ike_rekey_has_successor(old, false) && has_room(sa, MAX_REPLACING);
+}
+
 /* False: it has been refused. */
 static bool read_child_request(
 	struct ike_sa *sa, const struct ike_message *inner, struct child_request *out)
@@ -316,8 +343,12 @@ static bool read_child_request(
 		refuse(sa, inner->header.id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 		return false;
 	}
-	if (!ike_notify_find(inner, IKE_NOTIFY_REKEY_SA, &notify))
-		return true;
+	if (!ike_notify_find(inner, IKE_NOTIFY_REKEY_SA, &notify)) {
+		/* What replaces another is not one more. */
+		if (ike_sa_is_full(sa))
+			refuse(sa, inner->header.id, IKE_NOTIFY_NO_ADDITIONAL_SAS, NULL, 0);
+		return !ike_sa_is_full(sa);
+	}
 	if (notify.protocol == IKE_PROTOCOL_ESP && notify.spi_len == 4) {
 		struct reader r = reader_init(notify.spi, notify.spi_len);
 		uint32_t spi = reader_u32(&r);
@@ -328,22 +359,11 @@ static bool read_child_request(
 	}
 	if (!out->old || out->old->state == IKE_CHILD_ENDED)
 		refuse(sa, inner->header.id, IKE_NOTIFY_CHILD_SA_NOT_FOUND, NULL, 0);
-	else if (out->old->deleting || out->old->state == IKE_CHILD_INSTALLING ||
-		 ike_followup_is_for(sa, IKE_CREATE_REKEY_CHILD, out->old->pub.id))
+	else if (!may_replace_child(sa, out->old))
 		refuse(sa, inner->header.id, IKE_NOTIFY_TEMPORARY_FAILURE, NULL, 0);
 	else
 		return true;
 	return false;
-}
-
-bool ike_sa_is_full(const struct ike_sa *sa)
-{
-	const struct ike_child_sa *child;
-	size_t count = ike_wishes_count(sa);
-
-	for (child = sa->children; child; child = child->next)
-		count++;
-	return count >= MAX_CHILDREN || ike_anonymous_children(sa) >= MAX_CHILDREN;
 }
 
 static void take_child(struct ike_sa *sa, const struct ike_message *inner)
@@ -355,10 +375,6 @@ static void take_child(struct ike_sa *sa, const struct ike_message *inner)
 	/* 2.25.1: what is replaced as a whole gets nothing new. */
 	if (sa->is_replaced || (sa->ours && sa->ours->kind == IKE_CREATE_REKEY_IKE)) {
 		refuse(sa, inner->header.id, IKE_NOTIFY_TEMPORARY_FAILURE, NULL, 0);
-		return;
-	}
-	if (ike_sa_is_full(sa)) {
-		refuse(sa, inner->header.id, IKE_NOTIFY_NO_ADDITIONAL_SAS, NULL, 0);
 		return;
 	}
 	if (read_child_request(sa, inner, &request) && read_request(sa, inner, IKE_PROTOCOL_ESP, &create)) {

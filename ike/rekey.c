@@ -77,14 +77,21 @@ void ike_rekey_retry(struct ike_sa *sa, struct ike_child_sa *child)
 	ike_sa_schedule(child ? child->sa : sa);
 }
 
+bool ike_rekey_has_successor(const struct ike_child_sa *old, bool ours)
+{
+	const struct ike_child_sa *child = ike_children_of_user(old->sa->ike, old->pub.user);
+
+	while (child && !(child->ours == ours && child->replaces == old->pub.id))
+		child = child->user_next;
+	return child;
+}
+
 bool ike_rekey_is_begun(const struct ike_child_sa *old)
 {
 	const struct ike_create *ours = old->sa->ours;
-	const struct ike_child_sa *child = ike_children_of_user(old->sa->ike, old->pub.user);
 
-	while (child && !(child->ours && child->replaces == old->pub.id))
-		child = child->user_next;
-	return child || (ours && ours->kind == IKE_CREATE_REKEY_CHILD && ours->old == old->pub.id);
+	return ike_rekey_has_successor(old, true) ||
+	       (ours && ours->kind == IKE_CREATE_REKEY_CHILD && ours->old == old->pub.id);
 }
 
 /* One exchange at a time; and what is to go is not replaced: its successor would stay. */

@@ -469,6 +469,8 @@ void ike_rekey_plan_sa(struct ike_sa *sa);
 uint64_t ike_rekey_due(const struct ike_sa *sa);
 /* Whether we are making a successor of it: in an exchange, or in the data plane. */
 bool ike_rekey_is_begun(const struct ike_child_sa *old);
+/* Whether one that we, or the peer, began is in its place, or about to be. */
+bool ike_rekey_has_successor(const struct ike_child_sa *old, bool ours);
 /* How much of a CHILD SA's bytes or packets (0: no limit) are used before it is replaced. */
 uint64_t ike_rekey_amount(struct ike_sa *sa, uint64_t max);
 /* Does what is due, one exchange at a time; true when it began one. */

@@ -9,12 +9,17 @@
 
 struct world world;
 
-void begin(uint64_t seed)
+void begin_by(uint64_t seed, enum ike_auth auth)
 {
-	world_init(&world, seed, IKE_AUTH_PSK);
+	world_init(&world, seed, auth);
 	A->lines = B->lines = WORLD_FLOWS;
 	A->install_us = B->install_us = 2 * WORLD_MS;
 	A->quiet = B->quiet = true;
+}
+
+void begin(uint64_t seed)
+{
+	begin_by(seed, IKE_AUTH_PSK);
 }
 
 void end(void)

@@ -15,6 +15,8 @@ extern struct world world;
 
 /* PSK, and nobody talks. */
 void begin(uint64_t seed);
+/* The same by another method. */
+void begin_by(uint64_t seed, enum ike_auth auth);
 /* A stops; nothing may be left. */
 void end(void);
 void want(size_t from, size_t flow);

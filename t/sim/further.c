@@ -81,6 +81,31 @@ static void test_bound(void)
 	end();
 }
 
+/* What replaces another is not one more: who has as many as there may be keeps them fresh. */
+static void test_bound_rekeyed(enum ike_auth auth, const char *name)
+{
+	uint64_t first[40];
+	size_t fresh = 0;
+
+	begin_by(6, auth);
+	A->conns[0].child_lifetime_s = 20;
+	A->conns[0].rekey_margin_s = 5;
+	B->conns[0].no_rekey = true;
+	world_reload(&world, 0);
+	world_reload(&world, 1);
+	for (size_t flow = 0; flow < 40; flow++)
+		want(0, flow);
+	world_run_for(&world, 5 * SECOND);
+	ok(stand(40), "forty flows of %s", name);
+	for (size_t flow = 0; flow < 40; flow++)
+		first[flow] = child_of(A, flow)->id;
+	world_run_for(&world, 60 * SECOND);
+	for (size_t flow = 0; flow < 40; flow++)
+		fresh += child_of(A, flow) && child_of(A, flow)->id != first[flow];
+	is_int((int)fresh, 40, "all of them are replaced in time");
+	end();
+}
+
 static void test_other_conn(void)
 {
 	static char name[] = "other";
@@ -579,6 +604,8 @@ int main(int argc, char **argv)
 	test_later(1, true, false);
 	test_ends();
 	test_bound();
+	test_bound_rekeyed(IKE_AUTH_PSK, "a peer that is somebody");
+	test_bound_rekeyed(IKE_AUTH_NULL, "one that is nobody");
 	test_other_conn();
 	test_refused();
 	test_first_fails();

@@ -109,7 +109,7 @@ static void test_create_child(void)
 	world_clear(&world);
 }
 
-static void forge_rekey(uint32_t spi, uint16_t group)
+static void forge_successor(uint32_t old, uint32_t fresh, uint16_t group, uint32_t ahead)
 {
 	static const uint8_t zero[32] = {1};
 	uint8_t room[512];
@@ -119,11 +119,17 @@ static void forge_rekey(uint32_t spi, uint16_t group)
 
 	suite.ke[0] = group;
 	suite.ke_count = group ? 1 : 0;
-	ike_notify_build_esp(&chain, IKE_NOTIFY_REKEY_SA, spi);
-	ike_proposal_offer(&chain, IKE_PROTOCOL_ESP, &suite, 0x12345678, 4);
+	ike_notify_build_esp(&chain, IKE_NOTIFY_REKEY_SA, old);
+	ike_proposal_offer(&chain, IKE_PROTOCOL_ESP, &suite, fresh, 4);
 	ike_build_payload(&chain, IKE_PAYLOAD_NONCE, zero, sizeof(zero));
 	ike_build_selectors(&chain, &scope, true);
-	forge(IKE_EXCHANGE_CREATE_CHILD_SA, &chain, 0);
+	seen.count = 0;
+	forge(IKE_EXCHANGE_CREATE_CHILD_SA, &chain, ahead);
+}
+
+static void forge_rekey(uint32_t spi, uint16_t group)
+{
+	forge_successor(spi, 0x12345678, group, 0);
 }
 
 /* A further CHILD SA on an IKE SA whose only one the peer has deleted: the IKE SA stays. */
@@ -184,6 +190,24 @@ static void test_many_children(void)
 	world_run_for(&world, 100 * WORLD_MS);
 	is_int((int)ask_for_children(first->by_id.next, 10), 33,
 		"who is nobody gets no more on another than IKE_AUTH's");
+	world_clear(&world);
+}
+
+/* Nor does one that replaces what it has, and deletes nothing. */
+static void test_many_successors(void)
+{
+	uint32_t first;
+
+	establish(37);
+	first = B->children[0].child.pair.in.spi;
+	forge_successor(first, 0x10000, 0, 0);
+	is_int((int)A->child_count, 2, "a pair has a successor");
+	forge_successor(first, 0x20000, 0, 1);
+	ok(answered_with(IKE_NOTIFY_TEMPORARY_FAILURE) && A->child_count == 2, "and no second one");
+	for (uint32_t n = 0; n < 63; n++)
+		forge_successor(0x10000 + n, 0x10001 + n, 0, n + 2);
+	ok(answered_with(IKE_NOTIFY_TEMPORARY_FAILURE), "one after the other, there is an end of them");
+	is_int((int)A->child_count, 64, "at twice as many as there may be otherwise");
 	world_clear(&world);
 }
 
@@ -588,6 +612,7 @@ int main(void)
 	test_rekey_refused();
 	test_further_child();
 	test_many_children();
+	test_many_successors();
 	test_delete_by_old();
 	test_critical();
 	test_types();
