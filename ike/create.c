@@ -43,11 +43,9 @@ void ike_create_free(struct ike_create **link)
 
 void ike_creates_free(struct ike_sa *sa)
 {
-	struct ike_child_sa *old = sa->ours ? ike_child_find(sa->ike, sa->ours->old) : NULL;
-
 	/* What was to be replaced belongs to a successor by now, and is to be replaced there. */
-	if (old && old->state == IKE_CHILD_UP)
-		ike_rekey_retry(old->sa, old);
+	if (sa->ours)
+		ike_rekey_retry_child(sa->ike, sa->ours->old);
 	ike_create_free(&sa->ours);
 	ike_create_free(&sa->theirs);
 }
@@ -418,7 +416,7 @@ void ike_create_give_back(struct ike_child_sa *child, enum ike_reason reason)
 	if (child->further)
 		ike_further_fail(child, reason);
 	else
-		ike_rekey_retry(child->sa, ike_child_find(child->sa->ike, child->replaces));
+		ike_rekey_retry_child(child->sa->ike, child->replaces);
 }
 
 void ike_create_installed(struct ike_sa *sa, struct ike_child_sa *child, bool good)

@@ -109,6 +109,14 @@ static bool try_group(struct ike_sa *sa, const struct ike_create *create, uint16
 	return true;
 }
 
+static void try_later(struct ike_sa *sa, const struct ike_create *create)
+{
+	if (create->kind == IKE_CREATE_REKEY_IKE)
+		ike_rekey_retry_sa(sa);
+	else
+		ike_rekey_retry_child(sa->ike, create->old);
+}
+
 static void take_refusal(struct ike_sa *sa, const struct ike_create *create, const struct ike_notify *notify)
 {
 	struct ike_child_sa *old = ike_child_find(sa->ike, create->old);
@@ -127,7 +135,7 @@ static void take_refusal(struct ike_sa *sa, const struct ike_create *create, con
 		ike_child_remove(old, IKE_REASON_PEER_DELETED);
 		return;
 	}
-	ike_rekey_retry(sa, old);
+	try_later(sa, create);
 }
 
 /* Our half of what both have now; false when the response does not fit the request. */
@@ -260,7 +268,7 @@ static void follow_up(struct ike_sa *sa, const struct ike_message *inner)
 		sa->ours = NULL;
 		if (create->child)
 			ike_child_remove(create->child, IKE_REASON_REDUNDANT);
-		ike_rekey_retry(sa, ike_child_find(sa->ike, create->old));
+		try_later(sa, create);
 		end_ours(sa, create);
 	} else {
 		if (ike_followup_crosses(sa))

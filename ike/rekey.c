@@ -66,15 +66,25 @@ void ike_rekey_plan_sa(struct ike_sa *sa)
 }
 
 /* Between one and five seconds: two ends that try again do not meet again. */
-void ike_rekey_retry(struct ike_sa *sa, struct ike_child_sa *child)
+static uint64_t retry_time(struct ike *ike)
 {
-	uint64_t at_us = sa->ike->now_us + SECOND_US + random_below(sa->ike, 4 * SECOND_US);
+	return ike->now_us + SECOND_US + random_below(ike, 4 * SECOND_US);
+}
 
-	if (child)
-		child->rekey_us = at_us;
-	else
-		sa->rekey_us = at_us;
-	ike_sa_schedule(child ? child->sa : sa);
+void ike_rekey_retry_sa(struct ike_sa *sa)
+{
+	sa->rekey_us = retry_time(sa->ike);
+	ike_sa_schedule(sa);
+}
+
+void ike_rekey_retry_child(struct ike *ike, uint64_t id)
+{
+	struct ike_child_sa *child = ike_child_find(ike, id);
+
+	if (!child)
+		return;
+	child->rekey_us = retry_time(ike);
+	ike_sa_schedule(child->sa);
 }
 
 bool ike_rekey_has_successor(const struct ike_child_sa *old, bool ours)

@@ -485,8 +485,9 @@ struct ike_sa *ike_sa_succeed(struct ike_sa *old, const struct ike_create *creat
 struct ike_sa *ike_sa_successor(const struct ike_sa *sa);
 /* Another CHILD SA has its flow: it stands until its DELETE, ours after a moment, or the peer's. */
 void ike_rekey_retire(struct ike_child_sa *child, bool by_us);
-/* Again later, by chance not when the peer does (2.25). */
-void ike_rekey_retry(struct ike_sa *sa, struct ike_child_sa *child);
+/* Again later, by chance not when the peer does (2.25). A CHILD SA may be gone by then: nothing is to be done. */
+void ike_rekey_retry_sa(struct ike_sa *sa);
+void ike_rekey_retry_child(struct ike *ike, uint64_t id);
 /* The first bytes of the lower of two nonces. */
 void ike_low_nonce(const struct ike_nonce *ni, const struct ike_nonce *nr, uint8_t out[IKE_LOW_NONCE]);
 

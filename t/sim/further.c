@@ -106,6 +106,24 @@ static void test_bound_rekeyed(enum ike_auth auth, const char *name)
 	end();
 }
 
+/* A CHILD SA that the peer deletes while we replace it is no reason to replace the IKE SA. */
+static void test_rekey_of_deleted(void)
+{
+	begin(7);
+	A->conns[0].no_rekey = B->conns[0].no_rekey = true;
+	world_reload(&world, 0);
+	world_reload(&world, 1);
+	want(0, 0);
+	want(0, 1);
+	world_run_for(&world, 2 * SECOND);
+	ike_rekey(A->ike, child_of(A, 0)->id, world.now_us);
+	ike_close_idle(B->ike, child_of(B, 0)->id, world.now_us);
+	world_run_for(&world, 10 * SECOND);
+	ok(ike_counters(A->ike).established == 1 && creates(0) == 2 && have_sas(1),
+		"a rekey that crosses the DELETE of its CHILD SA ends with it: %zu exchanges", creates(0));
+	end();
+}
+
 static void test_other_conn(void)
 {
 	static char name[] = "other";
@@ -606,6 +624,7 @@ int main(int argc, char **argv)
 	test_bound();
 	test_bound_rekeyed(IKE_AUTH_PSK, "a peer that is somebody");
 	test_bound_rekeyed(IKE_AUTH_NULL, "one that is nobody");
+	test_rekey_of_deleted();
 	test_other_conn();
 	test_refused();
 	test_first_fails();
