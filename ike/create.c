@@ -89,23 +89,22 @@ static void refuse_group(struct ike_sa *sa, uint32_t id, uint16_t group)
 
 /*
  * Reads what every kind has: the offer, the nonce and a key exchange if the
- * offer wants one. Makes our half. False: it has been refused.
+ * offer wants one. False: it has been refused.
  */
 static bool read_request(struct ike_sa *sa, const struct ike_message *inner, uint8_t protocol,
-	struct ike_create *create)
+	struct ike_create *create, struct ike_ke *ke)
 {
 	const struct ike_payload *offer = ike_message_find(inner, IKE_PAYLOAD_SA);
 	const struct ike_payload *payload = ike_message_find(inner, IKE_PAYLOAD_KE);
 	struct ike_suite suite = ike_suite_accepted(sa, protocol);
-	struct crypto_random random = ike_random(sa->ike);
 	uint32_t id = inner->header.id;
-	struct ike_ke ke = {0};
 
-	if (!ike_take_nonce(inner, &create->ni) || (payload && !ike_ke_parse(payload, &ke))) {
+	*ke = (struct ike_ke){0};
+	if (!ike_take_nonce(inner, &create->ni) || (payload && !ike_ke_parse(payload, ke))) {
 		refuse(sa, id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 		return false;
 	}
-	switch (ike_proposal_choose(offer, protocol, &suite, ke.group, &create->chosen)) {
+	switch (ike_proposal_choose(offer, protocol, &suite, ke->group, &create->chosen)) {
 	case IKE_CHOICE_MADE:
 		break;
 	case IKE_CHOICE_NONE:
@@ -115,19 +114,25 @@ static bool read_request(struct ike_sa *sa, const struct ike_message *inner, uin
 		refuse(sa, id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
 		return false;
 	}
-	ike_create_nonce(sa, &create->nr);
-	if (create->chosen.ke == 0)
-		return true;
-	if (ke.group != create->chosen.ke) {
+	if (create->chosen.ke && ke->group != create->chosen.ke) {
 		refuse_group(sa, id, create->chosen.ke);
 		return false;
 	}
-	if (!kex_answer(&create->kex, ke.group, ke.data, ke.len, &random) ||
-		!kex_derive(&create->kex, ke.data, ke.len, &create->shared)) {
-		refuse(sa, id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
-		return false;
-	}
 	return true;
+}
+
+/* Our half. It is dear: when nothing else speaks against the request. False: it has been refused. */
+static bool answer_exchange(struct ike_sa *sa, struct ike_create *create, const struct ike_ke *ke)
+{
+	struct crypto_random random = ike_random(sa->ike);
+	bool good;
+
+	ike_create_nonce(sa, &create->nr);
+	good = !create->chosen.ke || (kex_answer(&create->kex, ke->group, ke->data, ke->len, &random) &&
+					     kex_derive(&create->kex, ke->data, ke->len, &create->shared));
+	if (!good)
+		refuse(sa, create->message_id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
+	return good;
 }
 
 static void answer_rekey_sa(struct ike_sa *sa, struct ike_create *create)
@@ -183,26 +188,31 @@ static void finish_theirs_sa(struct ike_sa *sa)
 	ike_rekey_settle_sa(sa, fresh);
 }
 
+static void begin_theirs_sa(struct ike_sa *sa, struct ike_create *create)
+{
+	create->spi = ike_fresh_spi(sa->ike);
+	sa->theirs = mem_dup(create, sizeof(*create));
+	create->kex = (struct kex){0}; /* it has moved */
+	if (ike_followup_is_due(sa->theirs))
+		answer_rekey_sa(sa, sa->theirs);
+	else
+		finish_theirs_sa(sa);
+}
+
 static void take_rekey_sa(struct ike_sa *sa, const struct ike_message *inner)
 {
 	struct ike_create create = {.kind = IKE_CREATE_REKEY_IKE, .message_id = inner->header.id};
+	struct ike_ke ke;
 
 	if (is_busy(sa) || !may_replace(sa) || ike_followup_is_for(sa, IKE_CREATE_REKEY_IKE, 0)) {
 		refuse(sa, inner->header.id, IKE_NOTIFY_TEMPORARY_FAILURE, NULL, 0);
 		return;
 	}
-	if (read_request(sa, inner, IKE_PROTOCOL_IKE, &create)) {
-		create.spi = ike_fresh_spi(sa->ike);
-		if (!create.chosen.spi) {
+	if (read_request(sa, inner, IKE_PROTOCOL_IKE, &create, &ke)) {
+		if (!create.chosen.spi)
 			refuse(sa, inner->header.id, IKE_NOTIFY_INVALID_SYNTAX, NULL, 0);
-		} else {
-			sa->theirs = mem_dup(&create, sizeof(create));
-			create.kex = (struct kex){0}; /* it has moved */
-			if (ike_followup_is_due(sa->theirs))
-				answer_rekey_sa(sa, sa->theirs);
-			else
-				finish_theirs_sa(sa);
-		}
+		else if (answer_exchange(sa, &create, &ke))
+			begin_theirs_sa(sa, &create);
 	}
 	kex_clear(&create.kex);
 	secret_wipe(&create, sizeof(create));
@@ -214,17 +224,23 @@ struct child_request {
 	struct ike_selectors selectors;
 };
 
-/* What is granted: the scope of the one before it, or what the caller's policy says. 0, or the refusal. */
-static uint16_t grant(struct ike_sa *sa, const struct child_request *request, struct ike_scope *scope,
+/* What we grant: the scope of the one before it, or what policy says. False: it has been refused. */
+static bool grant(struct ike_sa *sa, const struct child_request *request, struct ike_create *create,
 	uint64_t *user)
 {
 	const struct sa_pair *pair = request->old ? &request->old->pub.pair : NULL;
+	uint16_t refusal;
 
-	if (!pair)
-		return ike_grant(sa, &request->selectors, scope, user);
-	*scope = ike_scope_of(pair);
-	*user = request->old->pub.user;
-	return ike_still_asks(&request->selectors, pair) ? 0 : IKE_NOTIFY_TS_UNACCEPTABLE;
+	if (!pair) {
+		refusal = ike_grant(sa, &request->selectors, &create->scope, user);
+	} else {
+		create->scope = ike_scope_of(pair);
+		*user = request->old->pub.user;
+		refusal = ike_still_asks(&request->selectors, pair) ? 0 : IKE_NOTIFY_TS_UNACCEPTABLE;
+	}
+	if (refusal)
+		refuse(sa, create->message_id, refusal, NULL, 0);
+	return !refusal;
 }
 
 static void answer_child(struct ike_sa *sa, struct ike_create *create)
@@ -279,18 +295,14 @@ void ike_create_drop_theirs(struct ike_sa *sa)
 		ike_child_remove(child, IKE_REASON_CRYPTO);
 }
 
-static void begin_theirs(struct ike_sa *sa, const struct child_request *request, struct ike_create *create)
+static void begin_theirs(
+	struct ike_sa *sa, const struct child_request *request, struct ike_create *create, uint64_t user)
 {
 	bool asked = request->selectors.transport;
 	bool transport = request->old ? asked && request->old->pub.pair.mode == IPSEC_TRANSPORT
 				      : ike_in_transport(sa, asked);
-	uint64_t user;
-	uint16_t refusal = grant(sa, request, &create->scope, &user);
 
-	if (refusal) {
-		refuse(sa, create->message_id, refusal, NULL, 0);
-		return;
-	}
+	create->kind = request->old ? IKE_CREATE_REKEY_CHILD : IKE_CREATE_CHILD;
 	create->mode = transport ? IPSEC_TRANSPORT : IPSEC_TUNNEL;
 	create->child = ike_child_new(sa, user);
 	create->child->replaces = request->old ? request->old->pub.id : 0;
@@ -366,19 +378,20 @@ static bool read_child_request(
 
 static void take_child(struct ike_sa *sa, const struct ike_message *inner)
 {
-	struct ike_create create = {
-		.kind = IKE_CREATE_REKEY_CHILD, .message_id = inner->header.id};
+	struct ike_create create = {.message_id = inner->header.id};
 	struct child_request request;
+	struct ike_ke ke;
+	uint64_t user;
 
 	/* 2.25.1: what is replaced as a whole gets nothing new. */
 	if (sa->is_replaced || (sa->ours && sa->ours->kind == IKE_CREATE_REKEY_IKE)) {
 		refuse(sa, inner->header.id, IKE_NOTIFY_TEMPORARY_FAILURE, NULL, 0);
 		return;
 	}
-	if (read_child_request(sa, inner, &request) && read_request(sa, inner, IKE_PROTOCOL_ESP, &create)) {
-		create.kind = request.old ? IKE_CREATE_REKEY_CHILD : IKE_CREATE_CHILD;
-		begin_theirs(sa, &request, &create);
-	}
+	if (read_child_request(sa, inner, &request) &&
+		read_request(sa, inner, IKE_PROTOCOL_ESP, &create, &ke) &&
+		grant(sa, &request, &create, &user) && answer_exchange(sa, &create, &ke))
+		begin_theirs(sa, &request, &create, user);
 	kex_clear(&create.kex);
 	secret_wipe(&create, sizeof(create));
 }

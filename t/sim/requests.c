@@ -250,6 +250,44 @@ static void test_rekey_refused(void)
 	world_clear(&world);
 }
 
+static void (*true_random)(void *arg, void *out, size_t len);
+static unsigned randoms;
+
+static void count_random(void *arg, void *out, size_t len)
+{
+	randoms++;
+	true_random(arg, out, len);
+}
+
+/* What is refused for something else costs no key exchange, and no random bytes for one. */
+static void test_refused_first(void)
+{
+	static const uint8_t nonce[32] = {1}, point[32] = {9};
+	uint8_t room[512];
+	struct ike_builder chain = ike_build_chain(room, sizeof(room));
+	struct ike_suite suite = {.encr = {{IKE_ENCR_AES_GCM_16, 256}}, .encr_count = 1};
+	struct ike_scope foreign = {0};
+
+	establish(38);
+	foreign.selector = world_selector(&world, 1);
+	foreign.selector.local.addr.bytes[0] ^= 1;
+	suite.ke[0] = IKE_GROUP_CURVE25519;
+	suite.ke_count = 1;
+	true_random = A->ike->ops.random;
+	A->ike->ops.random = count_random;
+	randoms = 0;
+	ike_proposal_offer(&chain, IKE_PROTOCOL_ESP, &suite, 0x12345678, 4);
+	ike_build_payload(&chain, IKE_PAYLOAD_NONCE, nonce, sizeof(nonce));
+	ike_ke_build(&chain, IKE_GROUP_CURVE25519, point, sizeof(point));
+	ike_build_selectors(&chain, &foreign, true);
+	forge(IKE_EXCHANGE_CREATE_CHILD_SA, &chain, 0);
+	ok(answered_with(IKE_NOTIFY_TS_UNACCEPTABLE) && A->child_count == 1,
+		"selectors of another host, with a key exchange: TS_UNACCEPTABLE");
+	is_int((int)randoms, 0, "without an answer to the key exchange");
+	A->ike->ops.random = true_random;
+	world_clear(&world);
+}
+
 static void test_critical(void)
 {
 	uint8_t room[] = {0, 0x80, 0, 4};
@@ -614,6 +652,7 @@ int main(void)
 	test_many_children();
 	test_many_successors();
 	test_delete_by_old();
+	test_refused_first();
 	test_critical();
 	test_types();
 	test_rekey_spis();
