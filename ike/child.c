@@ -161,7 +161,7 @@ static bool replaces_lost(const struct ike_child_sa *child)
 		ike_children_of_user(child->sa->ike, child->pub.user);
 
 	for (; other; other = other->user_next) {
-		if (other->sa != child->sa && other->sa->role == IKE_RESPONDER &&
+		if (other->sa != child->sa && other->sa->came_to_us &&
 			ike_child_same(other, child))
 			return true;
 	}

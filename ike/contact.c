@@ -67,8 +67,7 @@ void ike_contact_remove(struct ike_sa *sa)
 /* What we have begun just now crosses the new one and is not forgotten. */
 static bool is_forgotten(const struct ike_sa *sa, const struct ike_sa *fresh)
 {
-	bool crosses = sa->role == IKE_INITIATOR &&
-		       sa->ike->now_us - sa->created_us < IKE_CROSSING_US;
+	bool crosses = !sa->came_to_us && sa->ike->now_us - sa->created_us < IKE_CROSSING_US;
 
 	return sa != fresh && sa->state == IKE_SA_ESTABLISHED && !crosses &&
 	       addr_equal(&sa->path.remote.addr, &fresh->path.remote.addr);

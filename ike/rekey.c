@@ -171,6 +171,7 @@ struct ike_sa *ike_sa_succeed(struct ike_sa *old, const struct ike_create *creat
 	struct ike_keys keys = {0};
 
 	ike_sa_forget_handshake(sa);
+	sa->came_to_us = old->came_to_us;
 	sa->local_auth = old->local_auth;
 	sa->remote_auth = old->remote_auth;
 	sa->user = old->user;

@@ -149,6 +149,7 @@ struct ike_sa *ike_sa_new(struct ike *ike, enum ike_role role, const struct path
 	sa->ike = ike;
 	sa->id = ++ike->last_id;
 	sa->role = role;
+	sa->came_to_us = role == IKE_RESPONDER;
 	sa->state = role == IKE_INITIATOR ? IKE_SA_INITIATING : IKE_SA_HALF_OPEN;
 	sa->path = *path;
 	sa->conn = conn;

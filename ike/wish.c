@@ -153,7 +153,7 @@ static bool is_going(const struct ike_sa *sa)
 static bool may_carry(const struct ike_sa *sa)
 {
 	return !sa->single && !is_going(sa) && !is_silent(sa) &&
-	       !(sa->role == IKE_RESPONDER && (sa->nat & IKE_NAT_THERE));
+	       !(sa->came_to_us && (sa->nat & IKE_NAT_THERE));
 }
 
 /* Of ours, and not (yet) likely to fail. */

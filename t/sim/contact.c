@@ -153,6 +153,19 @@ static void test_one_flow(void)
 	world_clear(&world);
 }
 
+/* By us, a moment ago: the peer had begun it all the same, and crosses nothing. */
+static void test_replaced(void)
+{
+	begin(5, IKE_AUTH_PSK);
+	world_run_for(&world, 2000 * WORLD_MS);
+	world_replace_sa(&world, 1);
+	world_run_for(&world, 4000 * WORLD_MS);
+	ok(ike_counters(B->ike).sas == 1 && ike_counters(B->ike).established == 2, "one that we have replaced");
+	negotiate(true);
+	is_int((int)ike_counters(B->ike).sas, 1, "is ended too");
+	world_clear(&world);
+}
+
 int main(void)
 {
 	test_same_peer();
@@ -160,5 +173,6 @@ int main(void)
 	test_anonymous();
 	test_rekeyed();
 	test_one_flow();
+	test_replaced();
 	return tap_done();
 }

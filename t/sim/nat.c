@@ -433,11 +433,24 @@ static void test_encapsulation(void)
 	world_clear(&world);
 }
 
+/* The other end replaces the IKE SA of a client; that came to it all the same. */
+static void replace_by_b(void)
+{
+	const struct ike_sa *sa = B->ike->by_id;
+
+	world_run_for(&world, 2 * SECOND);
+	world_replace_sa(&world, 1);
+	world_run_for(&world, 5 * SECOND);
+	ok(B->ike->by_id != sa && B->ike->by_id->role == IKE_INITIATOR && ike_counters(B->ike).sas == 1,
+		"the other end replaces it");
+}
+
 /* N9: who is behind the NAT has its flows on one IKE SA; the other end begins nothing on it. */
-static void test_several_flows(void)
+static void test_several_flows(bool replaced)
 {
 	struct path path;
 	struct selector selector;
+	size_t creates;
 
 	begin(63, IKE_AUTH_PSK, "initiator");
 	A->lines = B->lines = WORLD_FLOWS;
@@ -450,14 +463,17 @@ static void test_several_flows(void)
 	ok(A->children[1].child.pair.encap_remote_port == 4500 &&
 			B->children[1].child.pair.encap_remote_port == 4500 + translator.shift,
 		"and both are in UDP");
+	if (replaced)
+		replace_by_b();
+	creates = world_sent(&world, 1, IKE_EXCHANGE_CREATE_CHILD_SA, false);
 	path = A->children[0].child.path;
 	path.local.addr = B->addr;
 	path.remote.addr = translator.a;
 	selector = (struct selector){
 		.local = prefix_of_host(&B->addr), .remote = prefix_of_host(&translator.a), .proto = 17};
-	ike_initiate(B->ike, 0, &path, &selector, 7, world.now_us);
+	ike_initiate(B->ike, 0, &path, &selector, 8, world.now_us);
 	world_run_for(&world, SECOND / 10);
-	ok(world_sent(&world, 1, IKE_EXCHANGE_CREATE_CHILD_SA, false) == 0 &&
+	ok(world_sent(&world, 1, IKE_EXCHANGE_CREATE_CHILD_SA, false) == creates &&
 			world_sent(&world, 1, IKE_EXCHANGE_IKE_SA_INIT, false) > 0,
 		"to another of its flows the other end begins anew");
 	B->quiet = true;
@@ -486,6 +502,7 @@ int main(void)
 	test_second_client();
 	test_rebooted_client();
 	test_encapsulation();
-	test_several_flows();
+	test_several_flows(false);
+	test_several_flows(true);
 	return tap_done();
 }

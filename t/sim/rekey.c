@@ -311,6 +311,27 @@ static void test_soft_expire_late(void)
 	}
 }
 
+/* A peer that has lost all, an IKE SA that we have replaced among it, hears us on its new pair at once. */
+static void test_lost_since(bool replaced)
+{
+	struct lives lives = {0};
+
+	begin(33, &lives);
+	world_run_for(&world, 2000 * WORLD_MS);
+	if (replaced)
+		world_replace_sa(&world, 1);
+	world_run_for(&world, 5000 * WORLD_MS);
+	world_restart(&world, 0);
+	world_initiate(&world, 0);
+	world_run_for(&world, 20 * WORLD_MS);
+	ok(B->ups == 2 && !B->children[B->child_count - 1].child.pair.peer_sends_first,
+		"a peer that has lost its state%s is answered on the new pair",
+		replaced ? " since its IKE SA was replaced" : "");
+	world_run_for(&world, 5000 * WORLD_MS);
+	ok(B->child_count == 1 && A->downs == 0 && world_agrees(&world), "the old one is looked after, and goes");
+	end();
+}
+
 int main(int argc, char **argv)
 {
 	unsigned seeds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 60;
@@ -329,6 +350,8 @@ int main(int argc, char **argv)
 	test_sa_by_one_end(&sa_b, "IKE SA, by its responder");
 	test_renew(A, 3, "the initiator");
 	test_renew(B, 4, "the responder");
+	test_lost_since(false);
+	test_lost_since(true);
 	test_refused_install();
 	test_soft_expire();
 	test_soft_expire_late();

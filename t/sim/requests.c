@@ -219,9 +219,7 @@ static void test_delete_by_old(void)
 
 	establish(36);
 	world_run_for(&world, 1500 * WORLD_MS);
-	A->ike->by_id->rekey_us = world.now_us;
-	ike_sa_schedule(A->ike->by_id);
-	ike_tick(A->ike, world.now_us);
+	world_replace_sa(&world, 0);
 	world_run_for(&world, 500 * WORLD_MS);
 	is_int((int)ike_counters(A->ike).sas, 2, "an IKE SA that is being replaced");
 	ike_delete_build_esp(&chain, B->children[0].child.pair.in.spi);

@@ -4,6 +4,7 @@
 
 #include "ike/crypto/cert.h"
 #include "ike/message.h"
+#include "ike/sa.h"
 #include "lib/mem.h"
 
 #include <stdio.h>
@@ -470,6 +471,15 @@ void world_reload(struct world *world, size_t host)
 void world_restart(struct world *world, size_t host)
 {
 	world_reload(world, host);
+}
+
+void world_replace_sa(struct world *world, size_t host)
+{
+	struct ike_sa *sa = world->hosts[host].ike->by_id;
+
+	sa->rekey_us = world->now_us;
+	ike_sa_schedule(sa);
+	ike_tick(sa->ike, world->now_us);
 }
 
 struct path world_path(const struct world *world, size_t from)

@@ -123,6 +123,8 @@ struct world_flow *world_flow_of(struct world_host *host, uint64_t user);
 size_t world_pairs_of(const struct world *world, size_t host, size_t flow);
 /* Frees a host's engine and starts a new one that knows nothing; its data plane is empty. */
 void world_restart(struct world *world, size_t host);
+/* The host begins to replace its oldest IKE SA. */
+void world_replace_sa(struct world *world, size_t host);
 /* New engine with the host's changed configuration (before anything has begun). */
 void world_reload(struct world *world, size_t host);
 struct path world_path(const struct world *world, size_t from);
