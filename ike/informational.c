@@ -148,9 +148,12 @@ static void delete_children(struct ike_sa *sa, const struct deletions *deletions
 
 	for (size_t i = 0; i < deletions->count; i++) {
 		struct ike_child_sa *child = deletions->children[i];
+		bool unborn = child->ours && child->state == IKE_CHILD_INSTALLING;
+		uint64_t old = unborn ? child->replaces : 0; /* it stays, and is to be replaced still */
 
 		ike_child_remove(child, child->state == IKE_CHILD_REPLACED ? IKE_REASON_REKEYED
 									   : IKE_REASON_PEER_DELETED);
+		ike_rekey_retry_child(sa->ike, old);
 	}
 	/* Those of one that was replaced are with the other one. */
 	if (successor)

@@ -252,6 +252,24 @@ static void test_refused_install(void)
 	end();
 }
 
+static void test_deleted_while_installing(void)
+{
+	struct lives lives = {0};
+
+	begin(34, &lives);
+	A->install_us = 1000 * WORLD_MS;
+	ike_rekey(A->ike, A->children[0].child.id, world.now_us);
+	world_run_for(&world, 200 * WORLD_MS);
+	ike_close_idle(B->ike, B->children[1].child.id, world.now_us);
+	world_run_for(&world, 100 * WORLD_MS);
+	ok(A->child_count == 1 && A->ups == 1 && B->downs == 1,
+		"a new pair that the peer deletes while our data plane has it");
+	A->install_us = 2 * WORLD_MS;
+	run_watched(10);
+	ok(A->ups == 2 && have_common_pair(), "is asked for again");
+	end();
+}
+
 static void test_soft_expire(void)
 {
 	struct lives lives = {0};
@@ -353,6 +371,7 @@ int main(int argc, char **argv)
 	test_lost_since(false);
 	test_lost_since(true);
 	test_refused_install();
+	test_deleted_while_installing();
 	test_soft_expire();
 	test_soft_expire_late();
 	test_both(&both_child, 0, seeds, "CHILD SA by both");
