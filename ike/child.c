@@ -288,6 +288,7 @@ void ike_children_move(struct ike_sa *from, struct ike_sa *to)
 {
 	struct ike_child_sa *child, *next;
 
+	to->had_child |= from->had_child; /* the last may have gone meanwhile */
 	DL_FOREACH_SAFE (from->children, child, next) {
 		if (!may_move(child))
 			continue;
@@ -295,7 +296,6 @@ void ike_children_move(struct ike_sa *from, struct ike_sa *to)
 		DL_APPEND(to->children, child);
 		child->sa = to;
 		child->pub.sa = to->id;
-		to->had_child = true;
 		if (is_somebodys(child))
 			ike_tell_moved(child);
 	}

@@ -305,6 +305,29 @@ static void test_more(unsigned seeds)
 	test_both(&all, 20, seeds, "everything with more key exchanges by both");
 }
 
+/* The only CHILD SA goes in the middle of the exchanges that replace its IKE SA: the next one has none, and no use. */
+static void test_nothing_to_follow(void)
+{
+	struct lives lives = {.addke = true};
+	struct ike_child_sa *child;
+
+	begin(35, &lives);
+	world_run_for(&world, 2000 * WORLD_MS);
+	world_replace_sa(&world, 0);
+	while (!world_sent(&world, 1, IKE_EXCHANGE_CREATE_CHILD_SA, true))
+		world_run_for(&world, WORLD_MS / 10);
+	child = B->ike->children; /* a peer that thinks of the CHILD SA alone */
+	child->delete_us = world.now_us;
+	ike_sa_schedule(child->sa);
+	ike_tick(B->ike, world.now_us);
+	world_run_for(&world, 100 * WORLD_MS);
+	ok(A->child_count == 0 && B->child_count == 0 && ike_counters(A->ike).established == 2,
+		"the last CHILD SA goes while its IKE SA is replaced");
+	world_run_for(&world, 20000 * WORLD_MS);
+	ok(ike_counters(A->ike).sas == 0 && ike_counters(B->ike).sas == 0, "and the new IKE SA after it");
+	end();
+}
+
 /* The data plane asks for a successor at a time at which we have begun to make one. */
 static void test_soft_expire_late(void)
 {
@@ -374,6 +397,7 @@ int main(int argc, char **argv)
 	test_deleted_while_installing();
 	test_soft_expire();
 	test_soft_expire_late();
+	test_nothing_to_follow();
 	test_both(&both_child, 0, seeds, "CHILD SA by both");
 	test_both(&both_sa, 0, seeds, "IKE SA by both");
 	test_both(&mixed, 0, seeds, "CHILD SA by one, IKE SA by the other");
