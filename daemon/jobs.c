@@ -28,8 +28,8 @@
 /* The shortest that there is. */
 #define LOOP_SLICE_NS 100000u
 
-/* As long, together, as one signature with RSA. */
-#define BRIEF_IN_ROW 16
+/* As long, if they are key exchanges, as one signature with RSA. */
+#define IN_ROW_MAX 16
 
 #define REPORT_US 100u
 
@@ -46,8 +46,8 @@ struct jobs {
 	void *arg;
 	pthread_mutex_t lock;
 	pthread_cond_t arrived;
-	struct job *brief, *waiting;
-	unsigned brief_in_row; /* that went before one that waits */
+	struct job *waiting[JOBS_RANKS];
+	unsigned in_row[JOBS_RANKS]; /* that went while one of a higher rank did not */
 	struct job *finished;
 	bool stopping;
 	pthread_t threads[JOBS_ALL];
@@ -55,23 +55,38 @@ struct jobs {
 	struct loop_wake wake;
 };
 
+/* The first that has not had its turns in a row; when each of them has had those, the last. NULL: no work. */
+static struct job **choose_list(struct jobs *jobs)
+{
+	struct job **list = NULL;
+
+	for (unsigned rank = 0; rank < JOBS_RANKS; rank++) {
+		if (!jobs->waiting[rank])
+			continue;
+		list = &jobs->waiting[rank];
+		if (jobs->in_row[rank] < IN_ROW_MAX)
+			break;
+	}
+	return list;
+}
+
 /*
- * A thousand peers that come at once each have brief work before a signature, and would wait for
- * the signatures of all others before them. Who floods us with brief work does not stop signatures.
+ * Our own negotiations, which a lookup may wait for, do not stand behind those of strangers; and a
+ * thousand peers that come at once each have brief work before a signature, which would wait for the
+ * signatures of all others before them. Who floods us with brief work does not stop signatures.
  */
 static struct job *choose_job(struct jobs *jobs)
 {
-	struct job *job = jobs->brief;
+	struct job **list = choose_list(jobs), *job;
+	unsigned rank;
 
-	if (job && (!jobs->waiting || jobs->brief_in_row < BRIEF_IN_ROW)) {
-		DL_DELETE(jobs->brief, job);
-		jobs->brief_in_row++;
-		return job;
-	}
-	job = jobs->waiting;
-	jobs->brief_in_row = 0;
-	if (job)
-		DL_DELETE(jobs->waiting, job);
+	if (!list)
+		return NULL;
+	job = *list;
+	DL_DELETE(*list, job);
+	rank = (unsigned)(list - jobs->waiting);
+	jobs->in_row[rank]++;
+	memset(jobs->in_row, 0, rank * sizeof(*jobs->in_row));
 	return job;
 }
 
@@ -81,7 +96,7 @@ static struct job *take_job(struct jobs *jobs)
 	struct job *job;
 
 	pthread_mutex_lock(&jobs->lock);
-	while (!jobs->brief && !jobs->waiting && !jobs->stopping)
+	while (!choose_list(jobs) && !jobs->stopping)
 		pthread_cond_wait(&jobs->arrived, &jobs->lock);
 	job = jobs->stopping ? NULL : choose_job(jobs);
 	pthread_mutex_unlock(&jobs->lock);
@@ -230,16 +245,15 @@ void jobs_free(struct jobs *jobs)
 	for (unsigned i = 0; i < jobs->thread_count; i++)
 		pthread_join(jobs->threads[i], NULL);
 	loop_wake_stop(jobs->loop, &jobs->wake);
-	free_list(jobs->brief);
-	free_list(jobs->waiting);
+	for (unsigned rank = 0; rank < JOBS_RANKS; rank++)
+		free_list(jobs->waiting[rank]);
 	free_list(jobs->finished);
 	pthread_cond_destroy(&jobs->arrived);
 	pthread_mutex_destroy(&jobs->lock);
 	free(jobs);
 }
 
-static void submit(
-	struct jobs *jobs, struct job **list, uint64_t id, void (*run)(void *data), void *data)
+void jobs_submit(struct jobs *jobs, unsigned rank, uint64_t id, void (*run)(void *data), void *data)
 {
 	struct job *job = mem_new(struct job);
 
@@ -247,17 +261,7 @@ static void submit(
 	job->run = run;
 	job->data = data;
 	pthread_mutex_lock(&jobs->lock);
-	DL_APPEND(*list, job);
+	DL_APPEND(jobs->waiting[rank], job);
 	pthread_cond_signal(&jobs->arrived);
 	pthread_mutex_unlock(&jobs->lock);
-}
-
-void jobs_submit(struct jobs *jobs, uint64_t id, void (*run)(void *data), void *data)
-{
-	submit(jobs, &jobs->waiting, id, run, data);
-}
-
-void jobs_submit_brief(struct jobs *jobs, uint64_t id, void (*run)(void *data), void *data)
-{
-	submit(jobs, &jobs->brief, id, run, data);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Workers for the engine's slow work: a few threads take jobs, each kind
+ * Workers for the engine's slow work: a few threads take jobs, each rank
  * in order, and report on the loop's thread. A job is a function of its data.
  */
 #ifndef DAEMON_JOBS_H
@@ -19,8 +19,8 @@ struct jobs *jobs_new(struct loop *loop, void (*done)(void *arg, uint64_t id), v
 void jobs_start(struct jobs *jobs, unsigned threads);
 /* Waits for jobs that run, drops those that wait; no `done` is called any more. */
 void jobs_free(struct jobs *jobs);
-void jobs_submit(struct jobs *jobs, uint64_t id, void (*run)(void *data), void *data);
-/* The same for work that is brief: it goes before the other, which still gets its turn now and then. */
-void jobs_submit_brief(struct jobs *jobs, uint64_t id, void (*run)(void *data), void *data);
+/* A lower rank goes before a higher one, which still gets its turn now and then. */
+#define JOBS_RANKS 3
+void jobs_submit(struct jobs *jobs, unsigned rank, uint64_t id, void (*run)(void *data), void *data);
 
 #endif

@@ -116,7 +116,7 @@ static void keep(struct joins *joins)
 	joins->writing = (struct writing){.busy = true,
 		.dir = mem_strdup(joins->conf->setup.state_dir),
 		.text = keeping.text};
-	jobs_submit(joins->writer, joins->wanted, write_kept, &joins->writing);
+	jobs_submit(joins->writer, 0, joins->wanted, write_kept, &joins->writing);
 }
 
 /* A clock that was set meanwhile neither opens what is closed for long nor closes it for ever. */

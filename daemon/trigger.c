@@ -288,7 +288,8 @@ static void take_job(void *arg, const struct ike_job *job)
 {
 	struct trigger *trigger = arg;
 
-	(job->brief ? jobs_submit_brief : jobs_submit)(trigger->jobs, job->id, job->run, job->data);
+	_Static_assert(IKE_JOB_LONG == JOBS_RANKS - 1, "a rank for each");
+	jobs_submit(trigger->jobs, job->rank, job->id, job->run, job->data);
 }
 
 static void job_done(void *arg, uint64_t id)

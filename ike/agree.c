@@ -52,8 +52,10 @@ static void run_derive(void *data)
 
 static void begin(struct ike_sa *sa, struct ike_agreement *agreement, void (*run)(void *data), ike_agreed done)
 {
+	struct ike_job job = {.run = run, .data = agreement, .rank = IKE_JOB_BRIEF};
+
 	sa->handshake->agreement = agreement;
-	ike_errand_begin(&agreement->errand, sa, &(struct ike_job){.run = run, .data = agreement, .brief = true}, done);
+	ike_errand_begin(&agreement->errand, sa, &job, done);
 }
 
 void ike_agree_make(struct ike_sa *sa, uint16_t group, ike_agreed done)

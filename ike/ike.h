@@ -140,6 +140,13 @@ enum ike_fit {
 };
 enum ike_fit ike_offer_fit(const struct ike_offer *offer, const struct selector *allowed);
 
+/* Which job goes first where several wait. */
+enum ike_job_rank {
+	IKE_JOB_OURS,  /* of a negotiation that we began: somebody here may wait for it */
+	IKE_JOB_BRIEF, /* a key exchange */
+	IKE_JOB_LONG,  /* a signature */
+};
+
 /*
  * Slow work (DESIGN: jobs). The engine fills `run`, a pure function of
  * `data`, which any thread may call once; then ike_job_done(id) is called on
@@ -149,7 +156,7 @@ struct ike_job {
 	uint64_t id;
 	void (*run)(void *data);
 	void *data;
-	bool brief; /* of a key exchange: may go before what takes longer, a signature */
+	enum ike_job_rank rank;
 };
 
 /* SK_e and SK_a of an IKE SA (RFC 7296 2.14), while ops->keyed runs. */

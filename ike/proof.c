@@ -327,8 +327,9 @@ static void auth_done(struct ike_sa *sa)
 void ike_start_auth_job(struct ike_sa *sa)
 {
 	struct ike_handshake *h = sa->handshake;
+	struct ike_job job = {.run = run_auth, .data = h, .rank = IKE_JOB_LONG};
 
-	ike_errand_begin(&h->work->errand, sa, &(struct ike_job){.run = run_auth, .data = h}, auth_done);
+	ike_errand_begin(&h->work->errand, sa, &job, auth_done);
 }
 
 static bool is_admitted(struct ike_sa *sa)

@@ -180,6 +180,8 @@ void ike_errand_begin(struct ike_errand *errand, struct ike_sa *sa, const struct
 	struct ike_job numbered = *job;
 
 	numbered.id = ++ike->last_id;
+	if (sa->role == IKE_INITIATOR)
+		numbered.rank = IKE_JOB_OURS;
 	errand->sa = sa;
 	errand->job = numbered.id;
 	errand->done = done;

@@ -48,6 +48,8 @@ static void test_late(void)
 	A->job_us = B->job_us = LATE_US / 2;
 	world_initiate(&world, 0);
 	world_run_for(&world, 2000 * WORLD_MS);
+	ok(A->jobs_of[IKE_JOB_OURS] == A->jobs && B->jobs_of[IKE_JOB_BRIEF] == 2 && B->jobs_of[IKE_JOB_LONG] == 1,
+		"of the initiator all jobs are its own; of the responder two are brief, and AUTH is long");
 	is_up_without_more("all workers late");
 
 	begin(2);

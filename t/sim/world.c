@@ -300,6 +300,7 @@ static void take_job(void *arg, const struct ike_job *job)
 		host->world, EVENT_JOB, (size_t)(host - host->world->hosts), host->job_us);
 
 	host->jobs++;
+	host->jobs_of[job->rank]++;
 	event->job = *job;
 }
 

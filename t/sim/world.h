@@ -79,6 +79,7 @@ struct world_host {
 	struct world_child children[WORLD_CHILDREN];
 	size_t child_count;
 	unsigned initiated, ups, faileds, downs, softs, stages, retransmissions, jobs;
+	unsigned jobs_of[IKE_JOB_LONG + 1]; /* by rank */
 	unsigned keepalives, childless_ups, claims;
 	enum ike_reason failed_reason, down_reason, soft_reason;
 	unsigned refusals;

@@ -65,7 +65,7 @@ static int most_in_a_turn(struct loop *loop, struct jobs *jobs)
 
 	begun = reported = answered = 0;
 	for (int i = 0; i < JOBS; i++)
-		jobs_submit(jobs, (uint64_t)i, begin, NULL);
+		jobs_submit(jobs, 0, (uint64_t)i, begin, NULL);
 	while (begun < JOBS)
 		usleep(100);
 	loop_io_start(loop, &io, ends[0], LOOP_READ);
@@ -94,38 +94,34 @@ static void test_turns(struct loop *loop, struct jobs *jobs)
 
 /* --- the order of one worker ---------------------------------------------------------------------- */
 
-#define BRIEF 40
-#define LONG 4
-
-static char order[BRIEF + LONG + 1];
+static char order[64];
 static size_t run_count;
 
-static void note_brief(void *data)
+static void note(void *data)
 {
-	(void)data;
-	order[run_count++] = 'b';
+	order[run_count++] = *(const char *)data;
 }
 
-static void note_long(void *data)
+static void submit(struct jobs *jobs, unsigned rank, char *name, size_t count)
 {
-	(void)data;
-	order[run_count++] = 'L';
+	for (size_t i = 0; i < count; i++)
+		jobs_submit(jobs, rank, i, note, name);
 }
 
 /* All wait before there is a worker. */
-static void test_brief(struct loop *loop)
+static void test_order(struct loop *loop)
 {
 	struct jobs *jobs = jobs_new(loop, done, NULL);
+	char names[] = "abc";
 
 	reported = 0;
-	for (int i = 0; i < LONG; i++)
-		jobs_submit(jobs, (uint64_t)i, note_long, NULL);
-	for (int i = 0; i < BRIEF; i++)
-		jobs_submit_brief(jobs, (uint64_t)i, note_brief, NULL);
+	submit(jobs, 2, &names[2], 3);
+	submit(jobs, 1, &names[1], 20);
+	submit(jobs, 0, &names[0], 20);
 	jobs_start(jobs, 1);
-	while (reported < BRIEF + LONG)
+	while (reported < 43)
 		loop_step(loop, true);
-	is_str(order, "bbbbbbbbbbbbbbbbLbbbbbbbbbbbbbbbbLbbbbbbbbLL", "what is brief goes first, and not for ever");
+	is_str(order, "aaaaaaaaaaaaaaaabaaaabbbbbbbbbbbbbbbcbbbbcc", "the first rank goes first, and none of them for ever");
 	jobs_free(jobs);
 }
 
@@ -139,7 +135,7 @@ int main(void)
 	jobs_start(jobs, JOBS_ALL);
 	test_turns(loop, jobs);
 	jobs_free(jobs);
-	test_brief(loop);
+	test_order(loop);
 	loop_free(loop);
 	return tap_done();
 }
