@@ -8,5 +8,6 @@ oectl_oectl_SOURCES = \
 	oectl/show.c oectl/show.h
 oectl_oectl_LDADD = $(CONF_LIBS) $(JANSSON_LIBS) -lm
 
-# A script: it is the programs that are tested, as a user starts them.
-LINT_TESTS += t/unit/commands.t
+# Scripts: it is the programs that are tested, as a user starts them.
+LINT_TESTS += t/unit/commands.t t/unit/import.t
+EXTRA_DIST += t/unit/Program.pm

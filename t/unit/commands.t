@@ -4,36 +4,16 @@
 # hangs or talks nonsense, with a socket that is another's, a full disk. The rest is in t/lab.
 use strict;
 use warnings;
-use Cwd qw(abs_path);
-use File::Temp qw(tempdir);
+use FindBin;
+use lib $FindBin::Bin;
 use IO::Socket::UNIX;
 use JSON::PP;
+use Program;
 use Socket qw(PF_UNIX SOCK_NONBLOCK SOCK_STREAM pack_sockaddr_un);
 use Test::More;
 
-my ($oectl, $daemon) = map { abs_path(($ENV{abs_top_builddir} // '.') . "/$_") } qw(oectl/oectl oe-resolverd);
-our $program = $oectl;
-my $folder = tempdir(CLEANUP => 1);
+my ($oectl, $daemon) = (built('oectl/oectl'), built('oe-resolverd'));
 my $socket = "$folder/control.sock";
-
-# Of a file: /dev/full would be read without end.
-sub slurp { -f $_[0] && open(my $in, '<', $_[0]) or return ''; local $/; return scalar(<$in>) // '' }
-
-# Status, what it printed, what it complained of.
-sub run {
-	my (@words) = @_;
-	my $status = system('sh', '-c', 'exec "$0" "$@" >"$OUT" 2>"$ERR"', $program, @words);
-	return ($status >> 8, slurp($ENV{OUT}), slurp($ENV{ERR}));
-}
-$ENV{OUT} = "$folder/out";
-$ENV{ERR} = "$folder/err";
-
-sub says {
-	my ($what, $words, $wanted, $out, $err) = @_;
-	my @got = run(@$words);
-	ok($got[0] == $wanted && $got[1] =~ $out && $got[2] =~ $err, $what)
-		or diag("status $got[0], printed '$got[1]', complained '$got[2]'");
-}
 
 # A daemon that answers its first client with these bytes, and goes.
 sub beside {
@@ -122,7 +102,7 @@ SKIP: {
 
 # --- oe-resolverd -------------------------------------------------------------------------------------------
 {
-	local $program = $daemon;
+	local $Program::program = $daemon;
 	says('oe-resolverd --help', ['--help'], 0, qr/^usage: oe-resolverd.*--closed.*--release.*--flush/s, qr/^$/);
 	says('oe-resolverd -V', ['-V'], 0, qr/^oe-resolverd \d+\.\d+\.\d+\n$/, qr/^$/);
 	says('two runs at once', ['-n', '--flush'], 2, qr/^$/, qr/only one of -n.*usage/s);
@@ -132,7 +112,7 @@ SKIP: {
 SKIP: {
 	my @nobody = ('setpriv', '--bounding-set=-all', '--inh-caps=-all', '--no-new-privs');
 	skip 'needs root and setpriv', 4 if $> != 0 || system(@nobody, 'true') != 0;
-	local $program = $nobody[0];
+	local $Program::program = $nobody[0];
 	for my $run ([], ['--closed'], ['--release'], ['--flush']) {
 		says("oe-resolverd @$run without CAP_NET_ADMIN", [@nobody[1 .. $#nobody], $daemon, '-c', "$folder/none", @$run],
 			1, qr/^$/, qr/^oe-resolverd: this needs root \(CAP_NET_ADMIN\)\n$/);
