@@ -159,13 +159,15 @@ static int put(const struct place *place, const char *pki_dir, const char *name,
 	return status;
 }
 
-/* A name becomes a file's name and a word in oe.conf. */
+/* A name becomes a file's name, one that is not taken for an editor's copy (conf/certs.c), and a value in oe.conf. */
 static bool is_file_name(const char *name)
 {
-	if (!*name || *name == '.' || strlen(name) > 100)
+	size_t len = strlen(name);
+
+	if (len == 0 || len > 100 || *name == '.' || *name == ' ' || name[len - 1] == ' ')
 		return false;
 	for (; *name; name++) {
-		if ((unsigned char)*name < ' ' || *name == 0x7f || strchr("/\"#", *name))
+		if ((unsigned char)*name < ' ' || *name == 0x7f || strchr("/\"#~", *name))
 			return false;
 	}
 	return true;

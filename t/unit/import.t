@@ -87,7 +87,7 @@ my @refused = (
 	['a name of its own with a slash', 'slash.p12', [@passphrase],
 		qr{a/b: this name cannot be a file's; give another with --name$}],
 );
-for my $name ('', '.', '..', '.web', '../web', 'a/b', 'a"b', 'a#b', "a\nb", "a\x7fb", 'n' x 101) {
+for my $name ('', '.', '..', '.web', '../web', 'a/b', 'a"b', 'a#b', 'a~', ' a', 'a ', "a\nb", "a\x7fb", 'n' x 101) {
 	(my $shown = substr($name, 0, 20)) =~ s/[^ -~]/./;
 	push @refused, ["--name '$shown'", 'host.p12', [@passphrase, '--name', $name],
 		qr{\Q$name\E: this name cannot be a file's; give another with --name$}];
