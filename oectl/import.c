@@ -57,6 +57,8 @@ static bool ask_passphrase(const char *file, char *out, size_t room)
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
 		fputc('\n', stderr);
 	}
+	if (!got)
+		fail("standard input", "there is no passphrase in it");
 	return got;
 }
 

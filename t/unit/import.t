@@ -155,11 +155,9 @@ ok(!-e "$pki/cacerts/host.example.pem", 'without a CA there is no file for one')
 says('--name', [importing('slash.p12', @passphrase, '--name', 'our own')], 0, imported('our own', 'host.example', 0, 0), qr/^$/);
 serves('our own');
 
-{
-	open(my $stdin, '<&', \*STDIN) or die;
-	open(STDIN, '<', "$folder/passphrase") or die;
-	says('a passphrase from standard input', [importing('host.p12', '--name', 'piped')], 0,
-		imported('piped', 'host.example', 0, 1), qr/^$/);
-	open(STDIN, '<&', $stdin) or die;
-}
+open(STDIN, '<', "$folder/passphrase") or die;
+says('a passphrase from standard input', [importing('host.p12', '--name', 'piped')], 0,
+	imported('piped', 'host.example', 0, 1), qr/^$/);
+open(STDIN, '<', "$folder/nothing") or die;
+says('none from there', [importing('host.p12')], 1, qr/^$/, qr/^oectl: standard input: there is no passphrase in it$/);
 done_testing();
