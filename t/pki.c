@@ -190,6 +190,19 @@ struct pki_cert *pki_load(const char *cert_pem, const char *key_pem)
 	return made;
 }
 
+uint8_t *pki_key(const struct pki_cert *cert, const char *passphrase, size_t *len)
+{
+	gnutls_datum_t out;
+	uint8_t *copy;
+
+	must(gnutls_x509_privkey_export2_pkcs8(cert->key, passphrase ? GNUTLS_X509_FMT_PEM : GNUTLS_X509_FMT_DER,
+		passphrase, passphrase ? GNUTLS_PKCS_PBES2_AES_256 : GNUTLS_PKCS_PLAIN, &out));
+	copy = mem_dup(out.data, out.size);
+	*len = out.size;
+	gnutls_free(out.data);
+	return copy;
+}
+
 struct cert_identity *pki_identity(const struct pki_cert *own, const struct cert_chain *sent)
 {
 	struct cert_identity *identity = mem_new(struct cert_identity);

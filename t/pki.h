@@ -52,6 +52,8 @@ struct pki_cert {
 struct pki_cert *pki_make(const struct pki_spec *spec, const struct pki_cert *issuer);
 /* One that another program made: certificate and key in PEM. It can issue; `der` is empty. */
 struct pki_cert *pki_load(const char *cert_pem, const char *key_pem);
+/* Its key in other forms: DER, or with a `passphrase` PEM that is locked. Caller frees. */
+uint8_t *pki_key(const struct pki_cert *cert, const char *passphrase, size_t *len);
 /* Signs with the key of `own` and shows what `sent` has (copied), whether that fits or not. */
 struct cert_identity *pki_identity(const struct pki_cert *own, const struct cert_chain *sent);
 /* How a revocation list is; zero is the good one. */

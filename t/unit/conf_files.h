@@ -36,29 +36,56 @@ static const char *files_path(const char *name)
 	return path;
 }
 
-/* Writes a file; "@" in the text stands for the folder when it comes as "@/". */
-static void files_write(const char *name, const char *text)
+/* With the folder that it is in. */
+static FILE *files_open(const char *name)
 {
+	const char *path = files_path(name);
+	char *folder = mem_strdup(path);
 	FILE *file;
-	char *slash;
-	char path[256];
 
-	snprintf(path, sizeof(path), "%s", files_path(name));
-	slash = strrchr(path, '/');
-	*slash = '\0';
-	mkdir(path, 0700);
-	*slash = '/';
+	*strrchr(folder, '/') = '\0';
+	mkdir(folder, 0700);
+	free(folder);
 	file = fopen(path, "we");
 	if (!file)
 		abort();
+	fchmod(fileno(file), 0600);
+	return file;
+}
+
+/* The text; "@" stands for the folder when it comes as "@/". */
+static char *files_text(const char *text)
+{
+	struct strbuf out = {0};
+
 	for (; *text; text++) {
 		if (text[0] == '@' && text[1] == '/')
-			fputs(files_root, file);
+			strbuf_add(&out, files_root, strlen(files_root));
 		else
-			fputc(*text, file);
+			strbuf_add(&out, text, 1);
 	}
+	return strbuf_take(&out);
+}
+
+/* Writes a file, the text as files_text() has it. */
+static void files_write(const char *name, const char *text)
+{
+	FILE *file = files_open(name);
+	char *whole = files_text(text);
+
+	fputs(whole, file);
+	free(whole);
 	fclose(file);
-	chmod(path, 0600);
+}
+
+/* As they are: NULs, no text at all. */
+__attribute__((unused)) static void files_write_bytes(const char *name, const void *bytes, size_t len)
+{
+	FILE *file = files_open(name);
+
+	if (fwrite(bytes, 1, len, file) != len)
+		abort();
+	fclose(file);
 }
 
 /* Loads it afresh; every message is shown as a diagnostic. */

@@ -5,16 +5,6 @@
 #define GROUP "conn private\n\tright=%opportunisticgroup\n\tauthby=secret\n"
 #define MARK "\xef\xbb\xbf"
 
-static void write_bytes(const char *name, const char *bytes, size_t len)
-{
-	FILE *file = fopen(files_path(name), "we");
-
-	if (!file || fwrite(bytes, 1, len, file) != len)
-		abort();
-	fclose(file);
-	chmod(files_path(name), 0600);
-}
-
 /* The conn with one more line. */
 static struct conf *load_with(const char *key, const char *value)
 {
@@ -72,15 +62,15 @@ static void test_utf16(void)
 
 	files_write("oe.secrets", "");
 	files_write("policies/private", "");
-	write_bytes("wide.conf", text, sizeof(text) - 1);
+	files_write_bytes("wide.conf", text, sizeof(text) - 1);
 	ok(!files_load("wide.conf"), "a file in UTF-16 is refused");
 	is_int((intmax_t)files_report.errors, 1, "with one message");
 	ok(files_said(CONF_ERROR, "wide.conf:1: a NUL byte in the text (is it UTF-16?)"), "that says so");
-	write_bytes("policies/private", group, sizeof(group) - 1);
+	files_write_bytes("policies/private", group, sizeof(group) - 1);
 	conf = files_load_text(GROUP);
 	ok(!conf && files_said(CONF_ERROR, "policies/private:2: a NUL byte"), "in a group's file");
 	files_write("policies/private", "");
-	write_bytes("oe.secrets", secrets, sizeof(secrets) - 1);
+	files_write_bytes("oe.secrets", secrets, sizeof(secrets) - 1);
 	conf = files_load_text(GROUP);
 	ok(!conf && files_said(CONF_ERROR, "oe.secrets:3: a NUL byte"), "among secrets");
 	files_write("oe.secrets", "");
