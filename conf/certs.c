@@ -101,6 +101,17 @@ static bool take_key(void *arg, const char *path, const char *bytes, size_t len)
 	return true;
 }
 
+/* Of the file alone: it may have no certificate, a key that is locked, or another's. */
+static char *why_without_key(const char *bytes, size_t len, const char *folder)
+{
+	char *alone = NULL, *why;
+
+	cert_identity_free(cert_identity_new(bytes, len, bytes, len, time(NULL), &alone));
+	why = mem_printf("%s, and there is no key for it in %s", alone, folder);
+	free(alone);
+	return why;
+}
+
 /* The key in the certificate's own file, else the one of private/ that belongs to it. */
 static struct cert_identity *find_identity(
 	const struct certs *certs, const char *bytes, size_t len, char **why)
@@ -110,7 +121,7 @@ static struct cert_identity *find_identity(
 	struct cert_identity *identity = NULL;
 
 	if (!take_key(&search, NULL, bytes, len) && !each_file(folder, take_key, &search))
-		*why = mem_printf("no file in %s has its private key", folder);
+		*why = why_without_key(bytes, len, folder);
 	else
 		identity = cert_identity_new(
 			bytes, len, search.key, search.key_len, time(NULL), why);

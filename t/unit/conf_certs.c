@@ -89,6 +89,7 @@ static void test_strict(void)
 /* --- ours --------------------------------------------------------------------------------------- */
 
 #define KEY_ENCIPHERMENT 32
+#define NO_KEY ", and there is no key for it in @/pki/private"
 #define CODE_SIGNING "1.3.6.1.5.5.7.3.3"
 
 static char *join(const char *a, const char *b)
@@ -187,10 +188,10 @@ static void test_forms(void)
 	serves("@/both.pem", "with its key");
 	files_write("both.pem", reverse);
 	serves("@/both.pem", "behind its key");
-	refuses("own.der", "no file in @/pki/private has its private key", "one whose key is nowhere");
+	refuses("own.der", "there is no private key in it" NO_KEY, "one whose key is nowhere");
 	files_write("pki/private/.b.pem", host->key_pem);
 	files_write("pki/private/b.pem~", host->key_pem);
-	refuses("own.der", "no file in @/pki/private has its private key", "one whose key is hidden, or an editor's copy,");
+	refuses("own.der", "there is no private key in it" NO_KEY, "one whose key is hidden, or an editor's copy,");
 	files_write_bytes("pki/private/b.der", key, len);
 	serves("@/own.der", "DER, its key too");
 	serves("own", "PEM, its key in DER");
@@ -209,6 +210,19 @@ static void refuses_spec(const struct pki_spec *spec, const char *reason, const 
 	refuses("bad.pem", reason, what);
 	free(both);
 	pki_free(bad);
+}
+
+/* As openssl asks for a passphrase by default. */
+static void test_locked(void)
+{
+	size_t len;
+	uint8_t *key = pki_key(host, "sesame", &len);
+	char *both = mem_printf("%s%.*s", host->cert_pem, (int)len, (char *)key);
+
+	files_write("bad.pem", both);
+	refuses("bad.pem", "the key is protected by a passphrase" NO_KEY, "a locked key");
+	free(both);
+	free(key);
 }
 
 static void test_useless(void)
@@ -232,9 +246,14 @@ static void test_useless(void)
 		refuses_spec(&table[i].spec, table[i].reason, table[i].what);
 	unlink(files_path("pki/private/b.der"));
 	files_write("bad.pem", mixed);
-	refuses("bad.pem", "no file in @/pki/private has its private key", "one beside another's key");
+	refuses("bad.pem", "the private key belongs to none of the certificates" NO_KEY, "one beside another's key");
 	files_write("pki/certs/bad.crt", mixed);
-	refuses_with("bad", "", "@/pki/certs/bad.crt: no file in @/pki/private has its private key", "one that is but named");
+	refuses_with("bad", "", "@/pki/certs/bad.crt: the private key belongs to none of the certificates" NO_KEY, "one that is but named");
+	files_write("bad.pem", "noise");
+	refuses("bad.pem", "there is no certificate in it" NO_KEY, "what is no certificate");
+	files_write("bad.pem", host->key_pem);
+	refuses("bad.pem", "there is no certificate in it" NO_KEY, "a key alone");
+	test_locked();
 	files_write("pki/private/b.pem", host->key_pem);
 	refuses_with("own", "\tleftid=@other.example\n", "the certificate own does not carry leftid=@other.example",
 		"one for another name");
