@@ -3,6 +3,8 @@
  * Certificates of a configuration: ours in every form that leftcert= takes, the CAs that rightca=
  * means, revocation lists. What cannot serve is told with its place when the configuration is loaded.
  */
+#include "ike/const.h"
+#include "ike/crypto/cert_sign.h"
 #include "t/pki.h"
 #include "t/unit/conf_files.h"
 
@@ -113,7 +115,8 @@ static const struct cert_chain *own_chain(const struct conf *conf)
 {
 	const struct ike_conn *ike = files_ike(conf, "x");
 
-	return ike && ike->local_auth == IKE_AUTH_CERT ? cert_identity_chain(conf->ike.identities[ike->identity]) : NULL;
+	return ike && ike->local_auth == IKE_AUTH_CERT ? cert_identity_chain(conf->ike.identities[ike->identity])
+						       : NULL;
 }
 
 /* The host's certificate, alone. */
@@ -132,8 +135,8 @@ static void serves(const char *cert, const char *what)
 static void refuses_with(const char *cert, const char *more, const char *why, const char *what)
 {
 	struct conf *conf = load_own(cert, "ecdsa", more);
-	char *text = mem_printf("@/oe.conf:5: conn x: this end's authentication by ecdsa: %s; every negotiation of it fails, "
-				"and nothing is sent",
+	char *text = mem_printf("@/oe.conf:5: conn x: this end's authentication by ecdsa: %s; "
+				"every negotiation of it fails, and nothing is sent",
 		why);
 	char *said = files_text(text);
 	const struct ike_conn *ike = files_ike(conf, "x");
@@ -171,7 +174,8 @@ static void test_places(void)
 	serves("NSS Certificate DB:own", "as libreswan has it");
 	serves("@/elsewhere/own.pem", "a path");
 	serves("@/pki/../elsewhere/own.pem", "another path to it");
-	refuses_with("elsewhere.pem", "", "cannot read the certificate @/pki/certs/elsewhere.pem.pem: No such file or directory",
+	refuses_with("elsewhere.pem", "",
+		"cannot read the certificate @/pki/certs/elsewhere.pem.pem: No such file or directory",
 		"a name that nothing has");
 }
 
@@ -231,7 +235,8 @@ static void test_useless(void)
 		const char *what, *reason;
 		struct pki_spec spec;
 	} table[] = {
-		{"one that has expired", "the certificate has expired", {.key = PKI_P256, .from_days = -9, .until_days = -1}},
+		{"one that has expired", "the certificate has expired",
+			{.key = PKI_P256, .from_days = -9, .until_days = -1}},
 		{"one that is not valid yet", "the certificate is not valid yet", {.key = PKI_P256, .from_days = 2}},
 		{"one for encryption", "its key usage does not permit signatures",
 			{.key = PKI_P256, .usage = KEY_ENCIPHERMENT}},
@@ -248,7 +253,8 @@ static void test_useless(void)
 	files_write("bad.pem", mixed);
 	refuses("bad.pem", "the private key belongs to none of the certificates" NO_KEY, "one beside another's key");
 	files_write("pki/certs/bad.crt", mixed);
-	refuses_with("bad", "", "@/pki/certs/bad.crt: the private key belongs to none of the certificates" NO_KEY, "one that is but named");
+	refuses_with("bad", "", "@/pki/certs/bad.crt: the private key belongs to none of the certificates" NO_KEY,
+		"one that is but named");
 	files_write("bad.pem", "noise");
 	refuses("bad.pem", "there is no certificate in it" NO_KEY, "what is no certificate");
 	files_write("bad.pem", host->key_pem);
@@ -280,17 +286,98 @@ static void test_kinds(void)
 	pki_free(cert);
 }
 
+/* --- a chain ------------------------------------------------------------------------------------ */
+
+static struct cert_trust *trust_in(const struct pki_cert *root)
+{
+	struct cert_trust *trust = cert_trust_new();
+	char *why = NULL;
+
+	cert_trust_add(trust, root->cert_pem, strlen(root->cert_pem), &why);
+	free(why);
+	return trust;
+}
+
+/* Whom the conn believes; NULL when it cannot be. */
+static const struct cert_trust *trust_of(const struct conf *conf)
+{
+	const struct ike_conn *ike = files_ike(conf, "x");
+
+	return ike && ike->remote_auth == IKE_AUTH_CERT ? conf->ike.trusts[ike->trust] : NULL;
+}
+
+/* What a peer does that believes this CA and has heard of no other; `why` is for a refusal. */
+static bool is_believed(const struct pki_cert *root, const struct cert_identity *identity, char why[CERT_WHY])
+{
+	static const char octets[] = "what is signed", name[] = "host.example";
+	const struct cert_chain *chain = cert_identity_chain(identity);
+	struct cert_trust *trust = trust_in(root);
+	struct sign_proof proof;
+	bool good;
+
+	good = cert_sign(identity, SIGN_HASHES_OURS, false, octets, sizeof(octets), &proof, why) &&
+	       cert_check_signature(&chain->certs[0], CERT_KEY_ECDSA, false, proof.method, proof.data, proof.len,
+		       octets, sizeof(octets), why) &&
+	       cert_verify(trust, chain, IKE_ID_FQDN, (const uint8_t *)name, strlen(name), NULL, why);
+	cert_trust_free(trust);
+	return good;
+}
+
+/* A file of these: how many are sent, the leaf first, and whether that is enough. */
+static void sends(const struct pki_cert *leaf, const char *first, const char *second, const char *third, size_t count,
+	bool believed, const char *what)
+{
+	char *text = mem_printf("%s%s%s", first, second, third), why[CERT_WHY] = "";
+	const struct cert_chain *chain;
+	struct conf *conf;
+
+	files_write("pki/certs/branch.pem", text);
+	conf = load_own("branch", "ecdsa", "");
+	chain = own_chain(conf);
+	ok(chain && files_report.count == 0 && chain->count == count && chain->certs[0].len == leaf->der.len &&
+			memcmp(chain->certs[0].data, leaf->der.data, leaf->der.len) == 0,
+		"%s: %zu in the chain, the leaf first", what, count);
+	ok(chain && is_believed(ca, conf->ike.identities[files_ike(conf, "x")->identity], why) == believed &&
+			(believed || strstr(why, "no CA that is trusted")),
+		"%s: %s by a peer with the root alone %s", what, believed ? "believed" : "refused", why);
+	conf_free(conf);
+	free(text);
+}
+
+static void test_chain(void)
+{
+	static const struct pki_spec below = {.key = PKI_P256, .is_ca = true, .subject = "CN=Middle,O=Fleet,C=CH"};
+	static const struct pki_spec plain = {.key = PKI_P256};
+	struct pki_cert *middle = pki_make(&below, ca), *leaf = pki_make(&plain, middle);
+	struct cert_trust *root = trust_in(ca);
+	struct conf *conf;
+
+	files_write("pki/private/branch.pem", leaf->key_pem);
+	sends(leaf, leaf->cert_pem, middle->cert_pem, "", 2, true, "leaf and intermediate");
+	conf = load_own("branch", "ecdsa", "\trightca=%same\n");
+	ok(trust_of(conf) && cert_trust_includes(trust_of(conf), root) && files_report.count == 0,
+		"rightca=%%same is the root above both");
+	conf_free(conf);
+	sends(leaf, middle->cert_pem, leaf->cert_pem, "", 2, true, "intermediate and leaf");
+	sends(leaf, leaf->cert_pem, middle->cert_pem, ca->cert_pem, 2, true, "with the root");
+	sends(leaf, leaf->cert_pem, "", "", 1, false, "the leaf alone");
+	sends(leaf, leaf->cert_pem, ca->cert_pem, "", 1, false, "leaf and root");
+	cert_trust_free(root);
+	pki_free(leaf);
+	pki_free(middle);
+}
+
 /* --- CAs ---------------------------------------------------------------------------------------- */
+
+#define OTHER_END "/oe.conf:5: conn x: the other end's authentication by ecdsa: "
 
 /* How many CAs the other end's certificate may lead to; -1: none, and the conn cannot be. */
 static void trusts(const char *rightca, int count, const char *what)
 {
 	char *more = rightca ? mem_printf("\trightca=%s\n", rightca) : mem_strdup("");
 	struct conf *conf = load_own("own", "ecdsa", more);
-	const struct ike_conn *ike = files_ike(conf, "x");
-	bool can = ike && ike->remote_auth == IKE_AUTH_CERT;
 
-	is_int(can ? (int)cert_trust_count(conf->ike.trusts[ike->trust]) : -1, count, what);
+	is_int(trust_of(conf) ? (int)cert_trust_count(trust_of(conf)) : -1, count, what);
 	conf_free(conf);
 	free(more);
 }
@@ -308,25 +395,26 @@ static void test_cas(void)
 	trusts("/O=Others/CN=next", 1, "however it is written");
 	ok(files_report.count == 0, "without a word");
 	trusts("CN=Next", -1, "half a name is another's");
-	ok(files_said(CONF_DEFECT, "/oe.conf:5: conn x: the other end's authentication by ecdsa: no CA certificate in ") &&
+	ok(files_said(CONF_DEFECT, OTHER_END "no CA certificate in ") &&
 			files_said(CONF_DEFECT, "/pki/cacerts fits CN=Next; every negotiation"),
 		"and told so");
 	trusts("Next", -1, "what is no name");
-	ok(files_said(CONF_DEFECT, "oe.conf:5: conn x: the other end's authentication by ecdsa: 'Next' is no distinguished name"),
-		"is told, too");
+	ok(files_said(CONF_DEFECT, OTHER_END "'Next' is no distinguished name"), "is told, too");
 	files_write("pki/cacerts/host.pem", host->cert_pem);
 	trusts(NULL, 2, "a host's certificate is no CA");
-	ok(files_said(CONF_WARNING, "/pki/cacerts/host.pem: left out: none of its certificates is a CA's"), "its file is named");
+	ok(files_said(CONF_WARNING, "/pki/cacerts/host.pem: left out: none of its certificates is a CA's"),
+		"its file is named");
 	files_write("pki/cacerts/host.pem", "noise");
 	trusts(NULL, 2, "nor is noise");
-	ok(files_said(CONF_WARNING, "/pki/cacerts/host.pem: left out: there is no certificate in it"), "that file, too");
+	ok(files_said(CONF_WARNING, "/pki/cacerts/host.pem: left out: there is no certificate in it"),
+		"that file, too");
 	unlink(files_path("pki/cacerts/host.pem"));
 	unlink(files_path("pki/cacerts/next.der"));
 	files_write("pki/cacerts/ca.pem", two);
 	trusts(NULL, 2, "two in one file");
 	unlink(files_path("pki/cacerts/ca.pem"));
 	trusts(NULL, -1, "none");
-	ok(files_said(CONF_DEFECT, "oe.conf:5: conn x: the other end's authentication by ecdsa: no CA certificate in ") &&
+	ok(files_said(CONF_DEFECT, OTHER_END "no CA certificate in ") &&
 			files_said(CONF_DEFECT, "/pki/cacerts; every negotiation"),
 		"is told with the folder");
 	files_write("pki/cacerts/ca.pem", ca->cert_pem);
@@ -356,6 +444,7 @@ int main(void)
 	test_forms();
 	test_useless();
 	test_kinds();
+	test_chain();
 	test_cas();
 	cert_trust_free(nobody);
 	free(serials);
