@@ -1,18 +1,20 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The HOWTO's forms with certificates: client half against server half, and mesh, from PKCS#12 files."""
+"""The HOWTO's forms with certificates: client half against server half, and mesh, from PKCS#12 files; one mesh has
+its certificates from a CA below the root, and its hosts know the root alone."""
 from lab import *
 
 wire = Wire()
 cases = [(form, kind, wire.host(f"c-{form}-{kind}"[:15]), wire.host(f"s-{form}-{kind}"[:15]))
          for form, kind in (("half", "rsa2048"), ("half", "rsa3072"), ("mesh", "rsa2048"),
-                            ("mesh", "ecdsa256"), ("mesh", "ecdsa384"), ("mesh", "ed25519"))]
+                            ("mesh", "ecdsa256"), ("mesh", "ecdsa384"), ("mesh", "ed25519"), ("below", "ecdsa256"))]
 dns = wire.dns_host({f"{host.name}.example": host.v4 for case in cases for host in case[2:]})
 for form, kind, client, server in cases:
     pki = Pki(kind)
     label = f"{form}, {kind}"
+    issuer = pki.below("middle") if form == "below" else "ca"
     for host in (client, server):
-        pki.issue(host.name)
+        pki.issue(host.name, issuer=issuer)
     if form == "half":
         client.import_ca(pki)
         server.import_p12(pki)

@@ -55,18 +55,30 @@ class Pki:
     def key(self, name, kind):
         self.openssl("genpkey", *KEYS[kind], "-out", self.path(f"{name}.key"))
 
-    def issue(self, name, kind=None, names=None, usage="digitalSignature",
-              purposes="serverAuth,clientAuth"):
-        """NAME.p12, NAME.pem and NAME.key; names: subjectAltName, "DNS:NAME.example" by default."""
+    def sign(self, name, kind, extensions, issuer):
+        """NAME.key and NAME.pem, behind which come those of its CAs that are no root."""
         self.key(name, kind or self.kind)
         self.openssl("req", "-new", "-key", self.path(f"{name}.key"), "-subj",
                      f"/C=CH/O=Fleet/CN={name}.example", "-out", self.path(f"{name}.csr"))
         with open(self.path(f"{name}.ext"), "w") as file:
-            file.write(f"subjectAltName={names or f'DNS:{name}.example'}\nkeyUsage={usage}\n"
-                       f"extendedKeyUsage={purposes}\n")
-        self.openssl("x509", "-req", "-in", self.path(f"{name}.csr"), "-CA", self.path("ca.pem"),
-                     "-CAkey", self.path("ca.key"), "-CAcreateserial", "-days", "30",
+            file.write(extensions)
+        self.openssl("x509", "-req", "-in", self.path(f"{name}.csr"), "-CA", self.path(f"{issuer}.pem"),
+                     "-CAkey", self.path(f"{issuer}.key"), "-CAcreateserial", "-days", "30",
                      "-extfile", self.path(f"{name}.ext"), "-out", self.path(f"{name}.pem"))
+        if issuer != "ca":
+            with open(self.path(f"{name}.pem"), "a") as file, open(self.path(f"{issuer}.pem")) as above:
+                file.write(above.read())
+
+    def below(self, name, issuer="ca"):
+        """A CA below another: an issuer for issue()."""
+        self.sign(name, None, "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n", issuer)
+        return name
+
+    def issue(self, name, kind=None, names=None, usage="digitalSignature",
+              purposes="serverAuth,clientAuth", issuer="ca"):
+        """NAME.p12, NAME.pem and NAME.key; names: subjectAltName, "DNS:NAME.example" by default."""
+        self.sign(name, kind, f"subjectAltName={names or f'DNS:{name}.example'}\nkeyUsage={usage}\n"
+                  f"extendedKeyUsage={purposes}\n", issuer)
         self.openssl("pkcs12", "-export", "-inkey", self.path(f"{name}.key"), "-in",
                      self.path(f"{name}.pem"), "-certfile", self.path("ca.pem"), "-name", name,
                      "-passout", f"pass:{PASSPHRASE}", "-out", self.path(f"{name}.p12"))
