@@ -55,20 +55,49 @@ static int sync_folder(const char *path)
 	return error;
 }
 
-int store_replace(const char *path, mode_t mode, const char *data, size_t len, bool lasting)
+static char *draft_of(const char *path)
 {
-	char *fresh = mem_printf("%s.new", path);
+	return mem_printf("%s.new", path);
+}
+
+int store_draft(const char *path, mode_t mode, const char *data, size_t len, bool lasting)
+{
+	char *draft = draft_of(path);
 	int error;
 
 	/* One that an earlier run has left may have another owner or mode. */
-	unlink(fresh);
-	error = store_write(fresh, mode, data, len, lasting);
-	if (!error && rename(fresh, path) != 0)
-		error = -errno;
+	unlink(draft);
+	error = store_write(draft, mode, data, len, lasting);
 	if (error)
-		unlink(fresh);
+		unlink(draft);
+	free(draft);
+	return error;
+}
+
+int store_take_draft(const char *path, bool lasting)
+{
+	char *draft = draft_of(path);
+	int error = rename(draft, path) == 0 ? 0 : -errno;
+
+	if (error)
+		unlink(draft);
 	else if (lasting)
 		error = sync_folder(path);
-	free(fresh);
+	free(draft);
 	return error;
+}
+
+void store_drop_draft(const char *path)
+{
+	char *draft = draft_of(path);
+
+	unlink(draft);
+	free(draft);
+}
+
+int store_replace(const char *path, mode_t mode, const char *data, size_t len, bool lasting)
+{
+	int error = store_draft(path, mode, data, len, lasting);
+
+	return error ? error : store_take_draft(path, lasting);
 }

@@ -17,5 +17,9 @@ int store_write(const char *path, mode_t mode, const char *data, size_t len, boo
  * before stays. `lasting` covers the name, too.
  */
 int store_replace(const char *path, mode_t mode, const char *data, size_t len, bool lasting);
+/* Its two halves, for files that belong together: all drafts first, then each takes its place, or none does. */
+int store_draft(const char *path, mode_t mode, const char *data, size_t len, bool lasting);
+int store_take_draft(const char *path, bool lasting);
+void store_drop_draft(const char *path);
 
 #endif

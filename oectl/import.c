@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Importing (import.h). Each file is written beside its place and renamed, the
- * key first: a daemon that reloads in between misses something and says so,
- * but never reads half of a file.
+ * Importing (import.h). All files are written beside their places before the
+ * first is renamed, so that a full disk leaves an earlier key and certificate
+ * that fit each other; the key goes first: a daemon that reloads in between
+ * misses something and says so, but never reads half of a file.
  */
 #include "oectl/import.h"
 
@@ -102,14 +103,6 @@ static char *read_all(const char *path, size_t *len)
 	return NULL;
 }
 
-/* Replaces a file as a whole; the mode counts from its first moment. */
-static int put_file(const char *path, mode_t mode, const char *text)
-{
-	int error = store_replace(path, mode, text, strlen(text), true);
-
-	return error ? fail(path, strerror(-error)) : 0;
-}
-
 static int make_folder(const char *path, mode_t mode)
 {
 	if (mkdir(path, mode) == 0 || errno == EEXIST)
@@ -146,18 +139,51 @@ static const struct place {
 	{"cacerts", 0755, 0644, "CA"},
 };
 
-static int put(const struct place *place, const char *pki_dir, const char *name, const char *text)
+static char *path_of(const struct place *place, const char *pki_dir, const char *name)
+{
+	return mem_printf("%s/%s/%s.pem", pki_dir, place->folder, name);
+}
+
+/* The mode counts from the file's first moment. */
+static int draft(const struct place *place, const char *pki_dir, const char *path, const char *text)
 {
 	char *folder = mem_printf("%s/%s", pki_dir, place->folder);
-	char *path = mem_printf("%s/%s.pem", folder, name);
 	int status = make_folder(folder, place->folder_mode);
+	int error = status ? 0 : store_draft(path, place->mode, text, strlen(text), true);
 
-	if (!status)
-		status = put_file(path, place->mode, text);
-	if (!status)
-		printf("%-12s %s\n", place->what, path);
-	free(path);
 	free(folder);
+	return error ? fail(path, strerror(-error)) : status;
+}
+
+static int take(const struct place *place, const char *path)
+{
+	int error = store_take_draft(path, true);
+
+	if (error)
+		return fail(path, strerror(-error));
+	printf("%-12s %s\n", place->what, path);
+	return 0;
+}
+
+/* A text for each place; an empty one has no file. */
+static int put_files(const char *const texts[], const char *name, const char *pki_dir)
+{
+	char *paths[ARRAY_LEN(places)] = {0};
+	int status = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(places) && !status; i++) {
+		if (!*texts[i])
+			continue;
+		paths[i] = path_of(&places[i], pki_dir, name);
+		status = draft(&places[i], pki_dir, paths[i], texts[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(places) && !status; i++)
+		status = paths[i] ? take(&places[i], paths[i]) : 0;
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		if (status && paths[i])
+			store_drop_draft(paths[i]);
+		free(paths[i]);
+	}
 	return status;
 }
 
@@ -181,12 +207,8 @@ static int put_bundle(const struct cert_bundle *bundle, const char *name, const 
 
 	if (!is_file_name(name))
 		return fail(name, "this name cannot be a file's; give another with --name");
-	if (make_folders(pki_dir))
+	if (make_folders(pki_dir) || put_files(texts, name, pki_dir))
 		return 1;
-	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		if (*texts[i] && put(&places[i], pki_dir, name, texts[i]))
-			return 1;
-	}
 	printf("%s (%s), %zu intermediate, %zu CA\nuse it with: leftcert=%s\n", bundle->subject,
 		bundle->key_text, bundle->intermediate_count, bundle->ca_count, name);
 	return 0;

@@ -147,6 +147,27 @@ is_deeply([map { subjects("$pki/$_/branch.pem") } qw(certs cacerts)],
 	[['branch.example', 'middle.example'], ['root.example']], 'stands behind the certificate, and the root apart');
 serves('branch');
 
+# --- no room -------------------------------------------------------------------------------------
+# A key that fits and a chain that does not; the earlier ones are of another key.
+sub without_room {
+	my ($what, $limit, $complaint, @words) = @_;
+	my $before = everything();
+	my $oectl = $Program::program;
+	local $Program::program = 'sh';
+	says($what, ['-c', "trap '' XFSZ; $limit; exec \"\$@\"", 'sh', $oectl, @words], 1, qr/^$/, $complaint);
+	is_deeply(everything(), $before, '  and everything is as it was');
+}
+without_room('a disk that is full', 'ulimit -f 1', qr{^oectl: \Q$pki\E/certs/web\.pem: File too large$},
+	importing('branch.p12', @passphrase, '--name', 'web'));
+serves('web');
+rename("$pki/certs", "$pki/certs-away");
+put("$pki/certs", '');
+without_room('a folder that is none', ':', qr{^oectl: \Q$pki\E/certs/web\.pem: Not a directory$},
+	importing('branch.p12', @passphrase, '--name', 'web'));
+unlink "$pki/certs";
+rename("$pki/certs-away", "$pki/certs");
+
+# --- other files ---------------------------------------------------------------------------------
 says('a CA that has issued nothing here', [importing('roots.p12', @passphrase)], 0, imported('roots', 'host.example', 0, 2), qr/^$/);
 is_deeply([sort @{ subjects("$pki/cacerts/roots.pem") }], ['next.example', 'root.example'], 'is kept with the other');
 

@@ -49,6 +49,18 @@ static void test_replace(void)
 	ok(access("kept.new", F_OK) != 0, "and the draft is gone");
 }
 
+static void test_draft(void)
+{
+	ok(store_draft("kept", 0600, "new", 3, true) == 0 && holds("kept", "two") && mode_of("kept.new") == 0600,
+		"a draft changes nothing yet");
+	store_drop_draft("kept");
+	ok(access("kept.new", F_OK) != 0 && holds("kept", "two"), "and may be dropped");
+	ok(store_take_draft("kept", true) == -ENOENT && holds("kept", "two"), "one that is not there cannot be taken");
+	ok(store_draft("kept", 0600, "new", 3, false) == 0 && store_take_draft("kept", true) == 0 && holds("kept", "new") &&
+			mode_of("kept") == 0600 && access("kept.new", F_OK) != 0,
+		"one that is there takes the file's place");
+}
+
 static void test_link(void)
 {
 	ok(symlink("plain", "kept.new") == 0 && store_replace("kept", 0600, "three", 5, false) == 0 &&
@@ -82,6 +94,7 @@ int main(void)
 		return 1;
 	test_modes();
 	test_replace();
+	test_draft();
 	test_link();
 	test_errors();
 	unlink("plain");
