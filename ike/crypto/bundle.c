@@ -162,11 +162,9 @@ static const char *parse(gnutls_pkcs12_t file, const void *data, size_t len, con
 		return "the passphrase is wrong, or the file is damaged";
 	rc = gnutls_pkcs12_simple_parse(file, passphrase, &out->key, &out->chain, &out->chain_count,
 		&out->extra, &out->extra_count, NULL, GNUTLS_PKCS12_SP_INCLUDE_SELF_SIGNED);
-	if (rc < 0)
-		return gnutls_strerror(rc);
-	if (!out->key)
-		return "there is no private key in it";
-	return out->chain_count ? NULL : "there is no certificate for its private key in it";
+	if (rc == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE || (rc >= 0 && (!out->key || !out->chain_count)))
+		return "there is no certificate with its private key in it";
+	return rc < 0 ? gnutls_strerror(rc) : NULL;
 }
 
 struct cert_bundle *cert_bundle_read(
