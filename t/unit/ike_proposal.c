@@ -6,6 +6,8 @@
 #include "ike/proposal.h"
 #include "lib/mem.h"
 
+#include <string.h>
+
 static uint8_t buffer[4096];
 static const struct ike_suite defaults_of;
 
@@ -129,11 +131,60 @@ static void test_foreign(void)
 	ok(refused, "each truncation is refused");
 }
 
+/* --- built by hand ----------------------------------------------------------------------------------- */
+
+#define KEY_LENGTH (IKE_ATTRIBUTE_SHORT | IKE_ATTRIBUTE_KEY_LENGTH)
+
+/* A transform as it stands in a proposal; an attribute of type 0 is none. */
+struct raw {
+	uint8_t type;
+	uint16_t id, attribute, value;
+};
+
+static void add_transform(struct writer *w, const struct raw *raw)
+{
+	writer_u16(w, 0);
+	writer_u16(w, raw->attribute ? 12 : 8);
+	writer_u16(w, (uint16_t)(raw->type << 8));
+	writer_u16(w, raw->id);
+	if (raw->attribute) {
+		writer_u16(w, raw->attribute);
+		writer_u16(w, raw->value);
+	}
+}
+
+/* A proposal of those transforms that have a type; the SPI is as short as its protocol lets it be. */
+static void add_proposal(struct writer *w, uint8_t number, uint8_t protocol, const struct raw *raws, size_t count)
+{
+	size_t begin = w->len;
+	uint8_t present = 0;
+
+	writer_u32(w, 0);
+	writer_u8(w, number);
+	writer_u8(w, protocol);
+	writer_u16(w, 0);
+	if (protocol != IKE_PROTOCOL_IKE) {
+		writer_patch_u8(w, begin + 6, 4);
+		writer_u32(w, number);
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (raws[i].type) {
+			add_transform(w, &raws[i]);
+			present++;
+		}
+	}
+	writer_patch_u16(w, begin + 2, (uint16_t)(w->len - begin));
+	writer_patch_u8(w, begin + 7, present);
+}
+
 /* CVE-2016-5391: a proposal without one of the types that it must have is none, whatever else it has. */
 static void test_types_missing(void)
 {
-	static const uint8_t types[] = {
-		IKE_TRANSFORM_ENCR, IKE_TRANSFORM_PRF, IKE_TRANSFORM_INTEG, IKE_TRANSFORM_KE};
+	static const struct raw all[] = {
+		{IKE_TRANSFORM_ENCR, IKE_ENCR_AES_CBC, KEY_LENGTH, 256},
+		{IKE_TRANSFORM_PRF, IKE_PRF_HMAC_SHA2_256, 0, 0},
+		{IKE_TRANSFORM_INTEG, IKE_INTEG_HMAC_SHA2_256_128, 0, 0},
+		{IKE_TRANSFORM_KE, IKE_GROUP_CURVE25519, 0, 0}};
 	struct ike_suite suite = {.encr = {{IKE_ENCR_AES_CBC, 256}},
 		.encr_count = 1,
 		.integ = {IKE_INTEG_HMAC_SHA2_256_128},
@@ -148,32 +199,86 @@ static void test_types_missing(void)
 		uint8_t body[64];
 		struct writer w = writer_init(body, sizeof(body));
 		struct ike_payload sa = {.type = IKE_PAYLOAD_SA, .data = body};
-		static const uint16_t ids[] = {IKE_ENCR_AES_CBC, IKE_PRF_HMAC_SHA2_256,
-			IKE_INTEG_HMAC_SHA2_256_128, IKE_GROUP_CURVE25519};
+		struct raw some[ARRAY_LEN(all)];
 		struct ike_chosen chosen;
-		uint8_t count = 0;
 
-		writer_u32(&w, 0);
-		writer_u32(&w, 0x01010000);
-		for (unsigned i = 0; i < 4; i++) {
+		memcpy(some, all, sizeof(some));
+		for (unsigned i = 0; i < ARRAY_LEN(some); i++) {
 			if (missing & 1u << i)
-				continue;
-			count++;
-			writer_u16(&w, 0);
-			writer_u16(&w, i ? 8 : 12);
-			writer_u16(&w, (uint16_t)(types[i] << 8));
-			writer_u16(&w, ids[i]);
-			if (!i)
-				writer_u32(&w, 0x800e0100);
+				some[i].type = 0;
 		}
-		writer_patch_u16(&w, 2, (uint16_t)w.len);
-		writer_patch_u8(&w, 7, count);
+		add_proposal(&w, 1, IKE_PROTOCOL_IKE, some, ARRAY_LEN(some));
 		sa.len = w.len;
 		chosen_count += ike_proposal_choose(&sa, IKE_PROTOCOL_IKE, &suite, 0, &chosen) == IKE_CHOICE_MADE;
 		if (!missing)
 			is_int((int)chosen_count, 1, "a proposal of all four types");
 	}
 	is_int((int)chosen_count, 1, "with any of them missing it is none");
+}
+
+/* --- what is not known (3.3.6) --------------------------------------------------------------------- */
+
+#define UNKNOWN 1023
+#define UNKNOWN_TYPE 77
+#define UNKNOWN_PROTOCOL 99
+#define CIPHER {IKE_TRANSFORM_ENCR, IKE_ENCR_AES_GCM_16, KEY_LENGTH, 256}
+#define PRF {IKE_TRANSFORM_PRF, IKE_PRF_HMAC_SHA2_256, 0, 0}
+#define GROUP {IKE_TRANSFORM_KE, IKE_GROUP_CURVE25519, 0, 0}
+#define NO_ESN {IKE_TRANSFORM_ESN, 0, 0, 0}
+
+/* The transforms of the first of two proposals; the second is one that we like. */
+struct future {
+	const char *name;
+	uint8_t protocol;
+	struct raw raws[5];
+	unsigned want; /* which of the two is chosen */
+};
+
+static const struct future futures[] = {
+	{"one that has nothing unknown is chosen", IKE_PROTOCOL_IKE, {CIPHER, PRF, GROUP}, 1},
+	{"an unknown type of transform spoils its proposal", IKE_PROTOCOL_IKE,
+		{CIPHER, PRF, GROUP, {UNKNOWN_TYPE, 1, 0, 0}}, 2},
+	{"even where it is NONE", IKE_PROTOCOL_IKE, {{UNKNOWN_TYPE, 0, 0, 0}, CIPHER, PRF, GROUP}, 2},
+	{"and of ESP", IKE_PROTOCOL_ESP, {CIPHER, NO_ESN, {UNKNOWN_TYPE, 1, 0, 0}}, 2},
+	{"an unknown cipher is passed over", IKE_PROTOCOL_IKE,
+		{{IKE_TRANSFORM_ENCR, UNKNOWN, KEY_LENGTH, 256}, CIPHER, PRF, GROUP}, 1},
+	{"but alone is none of ours", IKE_PROTOCOL_IKE,
+		{{IKE_TRANSFORM_ENCR, UNKNOWN, KEY_LENGTH, 256}, PRF, GROUP}, 2},
+	{"an unknown PRF is passed over", IKE_PROTOCOL_IKE,
+		{CIPHER, {IKE_TRANSFORM_PRF, UNKNOWN, 0, 0}, PRF, GROUP}, 1},
+	{"and alone is none of ours", IKE_PROTOCOL_IKE, {CIPHER, {IKE_TRANSFORM_PRF, UNKNOWN, 0, 0}, GROUP}, 2},
+	{"an unknown group is passed over", IKE_PROTOCOL_IKE,
+		{CIPHER, PRF, {IKE_TRANSFORM_KE, UNKNOWN, 0, 0}, GROUP}, 1},
+	{"and alone is none of ours", IKE_PROTOCOL_IKE, {CIPHER, PRF, {IKE_TRANSFORM_KE, UNKNOWN, 0, 0}}, 2},
+	{"a way to number packets that is unknown is passed over", IKE_PROTOCOL_ESP,
+		{CIPHER, {IKE_TRANSFORM_ESN, UNKNOWN, 0, 0}, NO_ESN}, 1},
+	{"an unknown protocol is passed over", UNKNOWN_PROTOCOL, {CIPHER, PRF, GROUP}, 2},
+	{"a length of a key that has none is another transform", IKE_PROTOCOL_IKE,
+		{CIPHER, {IKE_TRANSFORM_PRF, IKE_PRF_HMAC_SHA2_256, KEY_LENGTH, 256}, GROUP}, 2},
+};
+
+static void test_futures(void)
+{
+	static const struct raw known_ike[] = {CIPHER, PRF, GROUP}, known_esp[] = {CIPHER, NO_ESN};
+
+	for (size_t i = 0; i < ARRAY_LEN(futures); i++) {
+		const struct future *row = &futures[i];
+		bool esp = row->protocol == IKE_PROTOCOL_ESP;
+		uint8_t protocol = esp ? IKE_PROTOCOL_ESP : IKE_PROTOCOL_IKE;
+		struct ike_suite suite = ike_suite_defaults(&defaults_of, protocol);
+		struct writer w = writer_init(buffer, sizeof(buffer));
+		struct ike_payload sa = {.type = IKE_PAYLOAD_SA, .data = buffer};
+		struct ike_chosen chosen = {0};
+
+		add_proposal(&w, 1, row->protocol, row->raws, ARRAY_LEN(row->raws));
+		add_proposal(&w, 2, protocol, esp ? known_esp : known_ike,
+			esp ? ARRAY_LEN(known_esp) : ARRAY_LEN(known_ike));
+		sa.len = w.len;
+		ok(ike_proposal_choose(&sa, protocol, &suite, 0, &chosen) == IKE_CHOICE_MADE &&
+				chosen.number == row->want && chosen.encr == IKE_ENCR_AES_GCM_16 &&
+				(esp || (chosen.prf == IKE_PRF_HMAC_SHA2_256 && chosen.ke == IKE_GROUP_CURVE25519)),
+			"%s", row->name);
+	}
 }
 
 /* --- additional key exchanges (RFC 9370) ---------------------------------------------------------- */
@@ -227,6 +332,7 @@ int main(void)
 	test_nothing_common();
 	test_foreign();
 	test_types_missing();
+	test_futures();
 	test_addke();
 	return tap_done();
 }
