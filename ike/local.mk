@@ -78,7 +78,7 @@ LINT_TESTS += t/lint/vectors.t
 EXTRA_DIST += t/unit/ike_vectors.py
 
 sim_world = t/sim/world.c t/sim/world_lines.c t/sim/world.h t/tap.h
-UNIT_TESTS += t/sim/addke t/sim/agree t/sim/breaks t/sim/followup t/sim/further t/sim/kem t/sim/two t/sim/algorithms t/sim/life t/sim/requests t/sim/rtt t/sim/anonymous t/sim/hostile t/sim/payloads t/sim/states t/sim/crossing t/sim/contact t/sim/certs t/sim/fragments t/sim/nat t/sim/ppk t/sim/rekey t/sim/selectors t/sim/flood t/sim/fleet
+UNIT_TESTS += t/sim/addke t/sim/agree t/sim/breaks t/sim/followup t/sim/further t/sim/kem t/sim/two t/sim/algorithms t/sim/life t/sim/notifies t/sim/requests t/sim/rtt t/sim/anonymous t/sim/hostile t/sim/payloads t/sim/states t/sim/crossing t/sim/contact t/sim/certs t/sim/fragments t/sim/nat t/sim/ppk t/sim/rekey t/sim/selectors t/sim/flood t/sim/fleet
 t_sim_addke_SOURCES = t/sim/addke.c t/pki.c t/pki.h $(sim_world)
 t_sim_addke_LDADD = $(IKE_LIBS)
 t_sim_agree_SOURCES = t/sim/agree.c $(sim_world)
@@ -113,6 +113,8 @@ t_sim_two_SOURCES = t/sim/two.c $(sim_world)
 t_sim_two_LDADD = $(IKE_LIBS)
 t_sim_life_SOURCES = t/sim/life.c $(sim_world)
 t_sim_life_LDADD = $(IKE_LIBS)
+t_sim_notifies_SOURCES = t/sim/notifies.c $(sim_world)
+t_sim_notifies_LDADD = $(IKE_LIBS)
 t_sim_selectors_SOURCES = t/sim/selectors.c $(sim_world)
 t_sim_selectors_LDADD = $(IKE_LIBS)
 t_sim_requests_SOURCES = t/sim/requests.c $(sim_world)
