@@ -4,11 +4,10 @@
  * of a live SA: each is answered or ignored as RFC 7296 says, and changes
  * nothing else. Requests are forged with the keys of the other engine.
  */
-#include "t/sim/world.h"
+#include "t/sim/forge.h"
 #include "t/tap.h"
 
 #include "ike/sa.h"
-#include "ike/sk.h"
 #include "lib/mem.h"
 
 #include <stdlib.h>
@@ -18,62 +17,19 @@ static struct world world;
 #define A (&world.hosts[0])
 #define B (&world.hosts[1])
 
-/* The last protected datagram that host 0 sent, opened. */
-static struct {
-	uint8_t plain[IKE_MESSAGE_MAX];
-	struct ike_message inner;
-	unsigned count;
-} seen;
-
-static bool look(struct world *w, struct packet *packet)
-{
-	struct ike_sa *sa = w->hosts[0].ike->by_id;
-	struct ike_message outer;
-
-	if (packet->from == 0 && sa && sa->keys &&
-		ike_message_parse(packet->data, packet->len, &outer) &&
-		ike_sk_open(sa->keys, packet->data, packet->len, &outer, seen.plain,
-			&seen.inner) == IKE_SK_OPENED)
-		seen.count++;
-	return true;
-}
-
 static void establish(uint64_t seed)
 {
 	world_init(&world, seed, IKE_AUTH_NULL);
 	world_initiate(&world, 0);
 	world_run_for(&world, 100 * WORLD_MS);
-	seen.count = 0;
-	world.filter = look;
+	forge_seen.count = 0;
+	world.filter = forge_look;
 }
 
-/* Sends a chain under host 1's keys of an SA as its next request (plus `ahead`). */
-static void forge_on(struct ike_sa *sa, uint8_t exchange, struct ike_builder *chain, uint32_t ahead)
-{
-	uint8_t out[1024];
-	struct ike_header header = {.spi_i = sa->spi_i,
-		.spi_r = sa->spi_r,
-		.exchange = exchange,
-		.id = sa->next_request + ahead};
-	size_t inner_len = ike_build_finish(chain);
-	size_t len = ike_sk_seal(sa->keys, &header, ++sa->iv, chain->first, NULL, chain->w.data,
-		inner_len, out, sizeof(out));
-
-	world_inject(&world, 1, out, len, 0);
-	world_run_for(&world, 10 * WORLD_MS);
-}
-
-/* The same of its first SA. */
+/* The next request of host 1 on its first SA. */
 static void forge(uint8_t exchange, struct ike_builder *chain, uint32_t ahead)
 {
-	forge_on(B->ike->by_id, exchange, chain, ahead);
-}
-
-static bool answered_with(uint16_t type)
-{
-	struct ike_notify notify;
-
-	return seen.count == 1 && ike_notify_find(&seen.inner, type, &notify);
+	forge_request(&world, B->ike->by_id, exchange, chain, ahead);
 }
 
 static void test_empty(void)
@@ -83,7 +39,7 @@ static void test_empty(void)
 
 	establish(1);
 	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
-	ok(seen.count == 1 && seen.inner.count == 0, "an empty request is answered with nothing");
+	ok(forge_seen.count == 1 && forge_seen.inner.count == 0, "an empty request is answered with nothing");
 	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
 	ok(A->downs == 0 && world.wire[world.wire_count - 1].hash ==
 				   world.wire[world.wire_count - 2].hash,
@@ -92,7 +48,7 @@ static void test_empty(void)
 
 	establish(2);
 	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 1);
-	is_int(seen.count, 0, "a request from ahead of the window is not answered");
+	is_int(forge_seen.count, 0, "a request from ahead of the window is not answered");
 	world_clear(&world);
 }
 
@@ -104,7 +60,7 @@ static void test_create_child(void)
 	establish(3);
 	ike_notify_build(&chain, IKE_NOTIFY_REKEY_SA, NULL, 0);
 	forge(IKE_EXCHANGE_CREATE_CHILD_SA, &chain, 0);
-	ok(answered_with(IKE_NOTIFY_INVALID_SYNTAX) && A->child_count == 1,
+	ok(forge_answered_with(IKE_NOTIFY_INVALID_SYNTAX) && A->child_count == 1,
 		"CREATE_CHILD_SA with nothing in it: INVALID_SYNTAX");
 	world_clear(&world);
 }
@@ -123,7 +79,7 @@ static void forge_successor(uint32_t old, uint32_t fresh, uint16_t group, uint32
 	ike_proposal_offer(&chain, IKE_PROTOCOL_ESP, &suite, fresh, 4);
 	ike_build_payload(&chain, IKE_PAYLOAD_NONCE, zero, sizeof(zero));
 	ike_build_selectors(&chain, &scope, true);
-	seen.count = 0;
+	forge_seen.count = 0;
 	forge(IKE_EXCHANGE_CREATE_CHILD_SA, &chain, ahead);
 }
 
@@ -172,7 +128,7 @@ static unsigned ask_for_children(struct ike_sa *sa, uint32_t count)
 		ike_proposal_offer(&chain, IKE_PROTOCOL_ESP, &suite, 0x10000 + n, 4);
 		ike_build_payload(&chain, IKE_PAYLOAD_NONCE, nonce, sizeof(nonce));
 		ike_build_selectors(&chain, &scope, true);
-		forge_on(sa, IKE_EXCHANGE_CREATE_CHILD_SA, &chain, n);
+		forge_request(&world, sa, IKE_EXCHANGE_CREATE_CHILD_SA, &chain, n);
 		most = A->child_count > most ? (unsigned)A->child_count : most;
 	}
 	return most;
@@ -203,10 +159,10 @@ static void test_many_successors(void)
 	forge_successor(first, 0x10000, 0, 0);
 	is_int((int)A->child_count, 2, "a pair has a successor");
 	forge_successor(first, 0x20000, 0, 1);
-	ok(answered_with(IKE_NOTIFY_TEMPORARY_FAILURE) && A->child_count == 2, "and no second one");
+	ok(forge_answered_with(IKE_NOTIFY_TEMPORARY_FAILURE) && A->child_count == 2, "and no second one");
 	for (uint32_t n = 0; n < 63; n++)
 		forge_successor(0x10000 + n, 0x10001 + n, 0, n + 2);
-	ok(answered_with(IKE_NOTIFY_TEMPORARY_FAILURE), "one after the other, there is an end of them");
+	ok(forge_answered_with(IKE_NOTIFY_TEMPORARY_FAILURE), "one after the other, there is an end of them");
 	is_int((int)A->child_count, 64, "at twice as many as there may be otherwise");
 	world_clear(&world);
 }
@@ -234,17 +190,17 @@ static void test_rekey_refused(void)
 {
 	establish(30);
 	forge_rekey(0x99999999, 0);
-	ok(answered_with(IKE_NOTIFY_CHILD_SA_NOT_FOUND) && A->child_count == 1,
+	ok(forge_answered_with(IKE_NOTIFY_CHILD_SA_NOT_FOUND) && A->child_count == 1,
 		"a CHILD SA that we do not have: CHILD_SA_NOT_FOUND");
 	world_clear(&world);
 	establish(31);
 	forge_rekey(B->children[0].child.pair.in.spi, IKE_GROUP_CURVE25519);
-	ok(answered_with(IKE_NOTIFY_INVALID_KE_PAYLOAD) && A->child_count == 1,
+	ok(forge_answered_with(IKE_NOTIFY_INVALID_KE_PAYLOAD) && A->child_count == 1,
 		"a group without its KE payload: INVALID_KE_PAYLOAD");
 	world_clear(&world);
 	establish(32);
 	forge_rekey(B->children[0].child.pair.in.spi, IKE_GROUP_ECP_521);
-	ok(answered_with(IKE_NOTIFY_NO_PROPOSAL_CHOSEN), "a group that is not ours: NO_PROPOSAL_CHOSEN");
+	ok(forge_answered_with(IKE_NOTIFY_NO_PROPOSAL_CHOSEN), "a group that is not ours: NO_PROPOSAL_CHOSEN");
 	world_clear(&world);
 }
 
@@ -279,7 +235,7 @@ static void test_refused_first(void)
 	ike_ke_build(&chain, IKE_GROUP_CURVE25519, point, sizeof(point));
 	ike_build_selectors(&chain, &foreign, true);
 	forge(IKE_EXCHANGE_CREATE_CHILD_SA, &chain, 0);
-	ok(answered_with(IKE_NOTIFY_TS_UNACCEPTABLE) && A->child_count == 1,
+	ok(forge_answered_with(IKE_NOTIFY_TS_UNACCEPTABLE) && A->child_count == 1,
 		"selectors of another host, with a key exchange: TS_UNACCEPTABLE");
 	is_int((int)randoms, 0, "without an answer to the key exchange");
 	A->ike->ops.random = true_random;
@@ -295,7 +251,7 @@ static void test_critical(void)
 	chain.first = 200;
 	chain.w.len = sizeof(room);
 	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
-	ok(answered_with(IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD) && A->downs == 0,
+	ok(forge_answered_with(IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD) && A->downs == 0,
 		"an unknown critical payload is refused");
 	world_clear(&world);
 
@@ -303,7 +259,7 @@ static void test_critical(void)
 	room[1] = 0;
 	chain.first = 200;
 	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
-	ok(seen.count == 1 && seen.inner.count == 0, "one that is not critical is skipped");
+	ok(forge_seen.count == 1 && forge_seen.inner.count == 0, "one that is not critical is skipped");
 	world_clear(&world);
 }
 
@@ -327,9 +283,9 @@ static void test_types(void)
 		chain.w.len = sizeof(room);
 		forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
 		if (unsupported)
-			refused += answered_with(IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD);
+			refused += forge_answered_with(IKE_NOTIFY_UNSUPPORTED_CRITICAL_PAYLOAD);
 		else
-			taken += seen.count == 1 && seen.inner.count == 0;
+			taken += forge_seen.count == 1 && forge_seen.inner.count == 0;
 		wrong += A->downs;
 		world_clear(&world);
 	}
@@ -360,9 +316,9 @@ static void test_rekey_spis(void)
 			ike_proposal_offer(&chain, IKE_PROTOCOL_ESP, &suite, 0x12345678, 4);
 			ike_build_payload(&chain, IKE_PAYLOAD_NONCE, spi, 32);
 			ike_build_selectors(&chain, &scope, true);
-			seen.count = 0;
+			forge_seen.count = 0;
 			forge(IKE_EXCHANGE_CREATE_CHILD_SA, &chain, i);
-			refused += answered_with(IKE_NOTIFY_CHILD_SA_NOT_FOUND) && A->child_count == 1;
+			refused += forge_answered_with(IKE_NOTIFY_CHILD_SA_NOT_FOUND) && A->child_count == 1;
 		}
 		world_clear(&world);
 	}
@@ -388,7 +344,7 @@ static void test_crowded(void)
 			ike_build_payload(&b, last, out, 64);
 			world_inject(&world, 1, out, ike_build_finish(&b), 0);
 			world_run_for(&world, 10 * WORLD_MS);
-			ok(seen.count == 0 && A->downs == 0 && ike_counters(A->ike).sas == 1,
+			ok(forge_seen.count == 0 && A->downs == 0 && ike_counters(A->ike).sas == 1,
 				"%u payloads before payload %u: ignored", n, last);
 			world_clear(&world);
 		}
@@ -404,7 +360,7 @@ static void test_malformed(void)
 	chain.first = IKE_PAYLOAD_DELETE;
 	chain.w.len = sizeof(room);
 	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
-	ok(answered_with(IKE_NOTIFY_INVALID_SYNTAX), "authentic nonsense: INVALID_SYNTAX");
+	ok(forge_answered_with(IKE_NOTIFY_INVALID_SYNTAX), "authentic nonsense: INVALID_SYNTAX");
 	ok(A->downs == 1 && A->down_reason == IKE_REASON_INVALID_SYNTAX, "which ends the SA");
 	world_clear(&world);
 }
@@ -439,7 +395,7 @@ static void test_delete_child(void)
 	ike_delete_build_esp(&chain, A->children[0].child.pair.out.spi);
 	forge(IKE_EXCHANGE_INFORMATIONAL, &chain, 0);
 	ok(A->downs == 1 && A->down_reason == IKE_REASON_PEER_DELETED, "DELETE of the CHILD SA");
-	ok(seen.inner.count == 1 && ike_delete_parse(&seen.inner.payloads[0], &del) &&
+	ok(forge_seen.inner.count == 1 && ike_delete_parse(&forge_seen.inner.payloads[0], &del) &&
 			del.count == 1 && del.spis[0] == B->children[0].child.pair.out.spi,
 		"is answered with our half");
 	world_run_for(&world, 10000 * WORLD_MS);
@@ -455,7 +411,7 @@ static void test_unknown_exchange(void)
 
 	establish(10);
 	forge(77, &chain, 0);
-	ok(seen.count == 0 && A->downs == 0, "an unknown exchange is ignored");
+	ok(forge_seen.count == 0 && A->downs == 0, "an unknown exchange is ignored");
 	world_clear(&world);
 }
 
