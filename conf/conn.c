@@ -208,6 +208,8 @@ static void fill_nat(const struct section *conn, struct ike_conn *out)
 		out->encapsulation = IKE_ENCAPSULATION_YES;
 	else if (is_word(encapsulation, "no"))
 		out->encapsulation = IKE_ENCAPSULATION_NO;
+	else if (!encapsulation && is_word(section_text(conn, "forceencaps"), "yes"))
+		out->encapsulation = IKE_ENCAPSULATION_YES;
 	out->no_keepalive = is_word(section_text(conn, "nat-keepalive"), "no");
 }
 

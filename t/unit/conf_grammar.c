@@ -90,6 +90,22 @@ static void test_nat(void)
 	conf_free(conf);
 }
 
+static void test_forceencaps(void)
+{
+	struct conf *conf = files_load_text("conn one\n" NULL_GROUP "\tforceencaps=yes\nconn two\n" NULL_GROUP
+					    "\tforceencaps=no\nconn three\n" NULL_GROUP
+					    "\tforceencaps=yes\n\tencapsulation=auto\n");
+
+	ok(files_report.count == 0, "forceencaps= is nothing to warn of");
+	ok(files_ike(conf, "one")->encapsulation == IKE_ENCAPSULATION_YES, "yes: encapsulation=yes");
+	ok(files_ike(conf, "two")->encapsulation == IKE_ENCAPSULATION_AUTO, "no: encapsulation=auto");
+	ok(files_ike(conf, "three")->encapsulation == IKE_ENCAPSULATION_AUTO, "encapsulation= itself comes first");
+	conf_free(conf);
+	conf = files_load_text("conn one\n" NULL_GROUP "\tforceencaps=perhaps\n");
+	ok(!conf, "refused: forceencaps=perhaps");
+	conf_free(conf);
+}
+
 static void test_default_also(void)
 {
 	struct conf *conf = files_load_text("conn %default\n\talso=base\n"
@@ -385,6 +401,7 @@ int main(void)
 	test_inheritance();
 	test_sizes();
 	test_nat();
+	test_forceencaps();
 	test_default_also();
 	test_circle();
 	test_many_ways();
