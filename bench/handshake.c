@@ -408,7 +408,10 @@ int main(int argc, char **argv)
 	bench("PSK", IKE_AUTH_PSK, count, NULL, NULL);
 	bench_cert("Ed25519", PKI_ED25519, count);
 	bench_cert("ECDSA-256", PKI_P256, count);
+	bench_cert("ECDSA-384", PKI_P384, count);
+	bench_cert("ECDSA-521", PKI_P521, count);
 	bench_cert("RSA-2048", PKI_RSA_2048, count / 4 + 1);
+	bench_cert("RSA-3072", PKI_RSA_3072, count / 4 + 1);
 	if (peers > 2 * SOME)
 		bench_crowd(peers);
 	return 0;

@@ -21,8 +21,9 @@ bench/resolvers:
 	@cd $@.new && for deb in *.deb; do [ ! -e $$deb ] || dpkg -x $$deb .; done
 	@mv $@.new $@
 
-bench: all $(BENCHES) bench/initiate bench/ask bench/echo bench/resolvers
+bench: all $(BENCHES) t/sim/flood bench/initiate bench/ask bench/echo bench/resolvers
 	@for program in $(BENCHES); do echo "$$program:"; ./$$program || exit 1; done
+	@echo "t/sim/flood, a million strangers:"; ./t/sim/flood 1000000
 	@echo "bench/load:"; abs_top_builddir=$(abs_top_builddir) \
 		$(srcdir)/t/lab/run --no-esp --limit 600 $(srcdir)/bench/load.py
 	@echo "bench/dns:"; abs_top_builddir=$(abs_top_builddir) \
