@@ -40,7 +40,10 @@
 /* What nobody uses is closed, and then forgotten; an IKE SA that N9 left without a CHILD SA comes last. */
 #define REST_TIME (IDLE_TIMEOUT * 5 / 4 + SHUNT_LIFETIME + 120 * SECOND)
 
-static unsigned long event_count = 110000, seed = 1;
+/* What the defaults are for: a storm that has fewer of them has shown less than it says. */
+#define HANDSHAKES_MIN 100000
+
+static unsigned long event_count = 112000, seed = 1;
 
 /* --- the storm ------------------------------------------------------------------------------------- */
 
@@ -340,19 +343,25 @@ static void read_options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	bool same = true;
+	bool same = true, enough = true;
+	int plan = 1;
 
 	read_options(argc, argv);
 	/* Who asks for a run of his own wants that one alone. */
 	if (argc == 1) {
 		same = repeats();
-		printf("%sok 1 - a seed gives the same run again, and another one another\n", same ? "" : "not ");
+		printf("%sok %d - a seed gives the same run again, and another one another\n", same ? "" : "not ", plan++);
 	}
 	tell_story();
 	report();
-	printf("%sok %d - a fleet of %zu hosts through %lu events\n1..%d\n", tally.violations ? "not " : "",
-		1 + (argc == 1), host_count, event_count, 1 + (argc == 1));
+	printf("%sok %d - a fleet of %zu hosts through %lu events\n", tally.violations ? "not " : "", plan, host_count,
+		event_count);
+	if (argc == 1) {
+		enough = tally.handshakes >= HANDSHAKES_MIN;
+		printf("%sok %d - with at least %d handshakes\n", enough ? "" : "not ", ++plan, HANDSHAKES_MIN);
+	}
+	printf("1..%d\n", plan);
 	printf("fleet: %lu handshakes, %lu violations, seed %lu\n", (unsigned long)tally.handshakes,
 		(unsigned long)tally.violations, seed);
-	return tally.violations || !same ? 1 : 0;
+	return tally.violations || !same || !enough ? 1 : 0;
 }
