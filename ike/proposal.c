@@ -20,6 +20,7 @@
 
 struct transform {
 	uint8_t type;
+	bool strange; /* it has an attribute that we do not know, and cannot be chosen (3.3.6) */
 	uint16_t id;
 	uint16_t key_bits;
 };
@@ -286,20 +287,21 @@ void ike_proposal_answer(
 
 /* --- reading ------------------------------------------------------------------------------------ */
 
-static uint16_t parse_key_bits(struct reader *attributes)
+static void parse_attributes(struct reader *attributes, struct transform *out)
 {
-	uint16_t key_bits = 0;
-
+	out->key_bits = 0;
+	out->strange = false;
 	while (reader_left(attributes) > 0) {
 		uint16_t type = reader_u16(attributes);
 		uint16_t value = reader_u16(attributes);
 
 		if (type == (IKE_ATTRIBUTE_SHORT | IKE_ATTRIBUTE_KEY_LENGTH))
-			key_bits = value;
-		else if (!(type & IKE_ATTRIBUTE_SHORT))
+			out->key_bits = value;
+		else
+			out->strange = true;
+		if (!(type & IKE_ATTRIBUTE_SHORT))
 			reader_skip(attributes, value);
 	}
-	return key_bits;
 }
 
 static bool parse_transform(struct reader *r, struct transform *out)
@@ -315,7 +317,7 @@ static bool parse_transform(struct reader *r, struct transform *out)
 	out->type = reader_u8(&body);
 	reader_skip(&body, 1);
 	out->id = reader_u16(&body);
-	out->key_bits = parse_key_bits(&body);
+	parse_attributes(&body, out);
 	return !r->failed && !body.failed;
 }
 
@@ -364,7 +366,7 @@ static bool offers(const struct proposal *proposal, uint8_t type, uint16_t id, u
 	for (size_t i = 0; i < proposal->count; i++) {
 		const struct transform *t = &proposal->transforms[i];
 
-		if (t->type == type && t->id == id && t->key_bits == key_bits)
+		if (t->type == type && t->id == id && t->key_bits == key_bits && !t->strange)
 			return true;
 	}
 	return false;

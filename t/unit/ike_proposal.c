@@ -135,7 +135,10 @@ static void test_foreign(void)
 
 #define KEY_LENGTH (IKE_ATTRIBUTE_SHORT | IKE_ATTRIBUTE_KEY_LENGTH)
 
-/* A transform as it stands in a proposal; an attribute of type 0 is none. */
+/*
+ * A transform as it stands in a proposal; an attribute of type 0 is none, one that is not
+ * IKE_ATTRIBUTE_SHORT is long.
+ */
 struct raw {
 	uint8_t type;
 	uint16_t id, attribute, value;
@@ -143,14 +146,18 @@ struct raw {
 
 static void add_transform(struct writer *w, const struct raw *raw)
 {
+	bool wide = raw->attribute && !(raw->attribute & IKE_ATTRIBUTE_SHORT);
+
 	writer_u16(w, 0);
-	writer_u16(w, raw->attribute ? 12 : 8);
+	writer_u16(w, (uint16_t)(8 + (raw->attribute ? 4 : 0) + (wide ? 2 : 0)));
 	writer_u16(w, (uint16_t)(raw->type << 8));
 	writer_u16(w, raw->id);
 	if (raw->attribute) {
 		writer_u16(w, raw->attribute);
-		writer_u16(w, raw->value);
+		writer_u16(w, wide ? 2 : raw->value);
 	}
+	if (wide)
+		writer_u16(w, raw->value);
 }
 
 /* A proposal of those transforms that have a type; the SPI is as short as its protocol lets it be. */
@@ -253,6 +260,12 @@ static const struct future futures[] = {
 	{"a way to number packets that is unknown is passed over", IKE_PROTOCOL_ESP,
 		{CIPHER, {IKE_TRANSFORM_ESN, UNKNOWN, 0, 0}, NO_ESN}, 1},
 	{"an unknown protocol is passed over", UNKNOWN_PROTOCOL, {CIPHER, PRF, GROUP}, 2},
+	{"an unknown attribute spoils its transform", IKE_PROTOCOL_IKE,
+		{CIPHER, {IKE_TRANSFORM_PRF, IKE_PRF_HMAC_SHA2_256, IKE_ATTRIBUTE_SHORT | UNKNOWN, 1}, GROUP}, 2},
+	{"a long one, too", IKE_PROTOCOL_IKE,
+		{CIPHER, {IKE_TRANSFORM_PRF, IKE_PRF_HMAC_SHA2_256, UNKNOWN, 1}, GROUP}, 2},
+	{"but not the same without it", IKE_PROTOCOL_IKE,
+		{CIPHER, {IKE_TRANSFORM_PRF, IKE_PRF_HMAC_SHA2_256, IKE_ATTRIBUTE_SHORT | UNKNOWN, 1}, PRF, GROUP}, 1},
 	{"a length of a key that has none is another transform", IKE_PROTOCOL_IKE,
 		{CIPHER, {IKE_TRANSFORM_PRF, IKE_PRF_HMAC_SHA2_256, KEY_LENGTH, 256}, GROUP}, 2},
 };
