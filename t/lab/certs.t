@@ -4,10 +4,16 @@
 its certificates from a CA below the root, and its hosts know the root alone."""
 from lab import *
 
+
+def conns(name, kind, **words):
+    return example(name, **words).replace("auth=rsasig", f"auth={method_of(kind)}")
+
+
 wire = Wire()
 cases = [(form, kind, wire.host(f"c-{form}-{kind}"[:15]), wire.host(f"s-{form}-{kind}"[:15]))
-         for form, kind in (("half", "rsa2048"), ("half", "rsa3072"), ("mesh", "rsa2048"),
-                            ("mesh", "ecdsa256"), ("mesh", "ecdsa384"), ("mesh", "ed25519"), ("below", "ecdsa256"))]
+         for form, kind in (("half", "rsa2048"), ("half", "rsa3072"), ("half", "ecdsa256"), ("half", "ecdsa384"),
+                            ("mesh", "rsa2048"), ("mesh", "rsa3072"), ("mesh", "ecdsa256"), ("mesh", "ecdsa384"),
+                            ("mesh", "ed25519"), ("below", "ecdsa256"))]
 dns = wire.dns_host({f"{host.name}.example": host.v4 for case in cases for host in case[2:]})
 for form, kind, client, server in cases:
     pki = Pki(kind)
@@ -18,14 +24,14 @@ for form, kind, client, server in cases:
     if form == "half":
         client.import_ca(pki)
         server.import_p12(pki)
-        client.oe(policies={"private-or-clear": f"{server.v4}/32"}, forward=dns, conns=example("client-half"))
+        client.oe(policies={"private-or-clear": f"{server.v4}/32"}, forward=dns, conns=conns("client-half", kind))
         server.oe(policies={"clear-or-private": f"{client.v4}/32"}, forward=dns,
-                  conns=example("server-half", NAME=server.name))
+                  conns=conns("server-half", kind, NAME=server.name))
     else:
         for host in (client, server):
             host.import_p12(pki)
             host.oe(policies={"private": f"{client.v4}\n{server.v4}"}, forward=dns,
-                    conns=example("mesh", NAME=host.name).replace("auth=rsasig", f"auth={method_of(kind)}"))
+                    conns=conns("mesh", kind, NAME=host.name))
     mark = wire.now()
     answer = client.dns(f"{server.name}.example")
     is_(answer.addresses, [server.v4], f"{label}: {answer}")

@@ -60,6 +60,7 @@ AUTHENTICATION = [
     Row("client NULL, server RSA-2048", auth="null rsa2048", nots=NO_NULL, marked=True),
     Row("client NULL, server RSA-3072", auth="null rsa3072", nots=NO_NULL),
     Row("client NULL, server ECDSA-256", auth="null ecdsa256", nots=NO_NULL, marked=True),
+    Row("client NULL, server ECDSA-384", auth="null ecdsa384", nots=NO_NULL, marked=True),
     Row("ECDSA-256 us, PSK them", auth="ecdsa256", psk="them"),
     Row("PSK us, ECDSA-256 them", auth="ecdsa256", psk="us",
         nots={f"{LSW} them": "4.10 then signs by method 11, of P-521, with its key of P-256"}),
