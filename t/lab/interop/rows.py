@@ -47,6 +47,7 @@ def esp(name, suite, theirs, **more):
 
 
 NO_NULL = {SSW: "it has no NULL authentication"}
+NO_RFC4754 = {LSW: "4.10 has ECDSA by RFC 7427 only"}
 
 AUTHENTICATION = [
     Row("NULL", auth="null", nots=NO_NULL, marked=True),
@@ -66,10 +67,9 @@ AUTHENTICATION = [
         nots={f"{LSW} them": "4.10 then signs by method 11, of P-521, with its key of P-256"}),
     Row("RSA-2048 by method 1, SHA-1", auth="rsa2048", method="rsa-sha1",
         charon="signature_authentication = no"),
-    Row("ECDSA-256 by method 9", auth="ecdsa256", charon="signature_authentication = no",
-        nots={LSW: "4.10 has ECDSA by RFC 7427 only"}),
-    Row("ECDSA-384 by method 10", auth="ecdsa384", charon="signature_authentication = no",
-        nots={LSW: "4.10 has ECDSA by RFC 7427 only"}),
+    Row("ECDSA-256 by method 9", auth="ecdsa256", charon="signature_authentication = no", nots=NO_RFC4754),
+    Row("ECDSA-384 by method 10", auth="ecdsa384", charon="signature_authentication = no", nots=NO_RFC4754),
+    Row("ECDSA-521 by method 11", auth="ecdsa521", charon="signature_authentication = no", nots=NO_RFC4754),
 ]
 
 KEY_EXCHANGE = [
