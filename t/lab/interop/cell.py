@@ -68,9 +68,8 @@ class Cell:
     # --- the two daemons -----------------------------------------------------------------------------
 
     def start(self):
-        kind = self.row.auth.split()[-1]
-        if kind not in ("secret", "null"):
-            self.pki = Pki(kind)
+        if self.row.kind:
+            self.pki = Pki(self.row.kind)
             for host in (self.ours, self.theirs):
                 self.pki.issue(host.name)
         self.start_theirs()
@@ -88,15 +87,24 @@ class Cell:
 
     def half_of(self, host):
         """The file of contrib/examples that a host with certificates has, and the group that it fills."""
-        if self.row.auth.split()[0] != "null":
+        words = self.row.auth.split()
+        if "null" not in words:
             return "mesh", "private"
         client = self.ours if self.who == "us" else self.theirs
-        return ("client-half", "private-or-clear") if host is client else ("server-half", "clear-or-private")
+        anonymous = (words[0] == "null") == (host is client)
+        return ("client-half" if anonymous else "server-half",
+                "private-or-clear" if host is client else "clear-or-private")
 
     def conns_by_cert(self, host):
         name, group = self.half_of(host)
-        method = self.row.method or method_of(self.row.auth.split()[-1])
+        method = self.row.method or method_of(self.row.kind)
         text = example(name, NAME=host.name).replace("retransmit-timeout=3s", PATIENCE)
+        if self.row.auth.endswith(" null"):
+            # Of the halves who shows what, but the one with the certificate begins.
+            begins = group == "private-or-clear"
+            for word, value in (("conn ", group), ("negotiationshunt=", "hold" if begins else "passthrough"),
+                                ("auto=", "ondemand" if begins else "add")):
+                text = re.sub(rf"^(\t?{word}).*", rf"\g<1>{value}", text, count=1, flags=re.M)
         if self.row.method and host is self.theirs:
             # libreswan's leftauth= has no hashes.
             text = text.replace("\tleftauth=rsasig\n", "").replace("rightauth=rsasig", f"authby={method}")

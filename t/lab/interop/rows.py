@@ -20,7 +20,7 @@ class Row:
     charon: str = ""        # a line of strongswan.conf
     setup: str = ""         # lines of config setup, ours and libreswan's
     # "secret", "null", or a kind of key (lab/pki.py), which is the HOWTO's mesh; "null KIND" is its two
-    # halves, an anonymous client and a server with a certificate. The client begins.
+    # halves, an anonymous client and a server with a certificate, and "KIND null" the reverse. The client begins.
     auth: str = "secret"
     psk: str = ""           # with a kind of key: "us" or "them" has no certificate, but a PSK
     method: str = ""        # the word of authby= where it is not the one of the key
@@ -31,6 +31,11 @@ class Row:
     nots: dict = field(default_factory=dict)
     marked: bool = False    # make check runs it
     roles: tuple = ("us", "them")
+
+    @property
+    def kind(self):
+        """The kind of key, or nothing where nobody has a certificate."""
+        return next((word for word in self.auth.split() if word not in ("secret", "null")), "")
 
     def why_not(self, peer, who):
         return self.nots.get(peer) or self.nots.get(f"{peer} {who}")
@@ -47,6 +52,8 @@ def esp(name, suite, theirs, **more):
 
 
 NO_NULL = {SSW: "it has no NULL authentication"}
+# It signs by method 1 with SHA-1 then, and by method 11, of P-521, with a key of P-256.
+NO_HASHES = {f"{LSW} them": "4.10 names no hashes of RFC 7427 to an end that has no certificate"}
 NO_RFC4754 = {LSW: "4.10 has ECDSA by RFC 7427 only"}
 
 AUTHENTICATION = [
@@ -62,9 +69,10 @@ AUTHENTICATION = [
     Row("client NULL, server RSA-3072", auth="null rsa3072", nots=NO_NULL),
     Row("client NULL, server ECDSA-256", auth="null ecdsa256", nots=NO_NULL, marked=True),
     Row("client NULL, server ECDSA-384", auth="null ecdsa384", nots=NO_NULL, marked=True),
+    Row("client RSA-2048, server NULL", auth="rsa2048 null", nots={**NO_NULL, **NO_HASHES}),
+    Row("client ECDSA-256, server NULL", auth="ecdsa256 null", nots={**NO_NULL, **NO_HASHES}),
     Row("ECDSA-256 us, PSK them", auth="ecdsa256", psk="them"),
-    Row("PSK us, ECDSA-256 them", auth="ecdsa256", psk="us",
-        nots={f"{LSW} them": "4.10 then signs by method 11, of P-521, with its key of P-256"}),
+    Row("PSK us, ECDSA-256 them", auth="ecdsa256", psk="us", nots=NO_HASHES),
     Row("RSA-2048 by method 1, SHA-1", auth="rsa2048", method="rsa-sha1",
         charon="signature_authentication = no"),
     Row("ECDSA-256 by method 9", auth="ecdsa256", charon="signature_authentication = no", nots=NO_RFC4754),
