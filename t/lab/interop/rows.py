@@ -134,6 +134,12 @@ PLACES = [
     Row("NAT before them", nat="them", mode="transport", scene="in UDP", nots=NO_NAT),
     Row("NAT before both", nat="both", mode="transport", scene="in UDP", nots=NO_NAT),
     Row("cookie forced", setup="ddos-mode=busy", charon="cookie_threshold = 1", scene="cookie"),
+    # Who answers has not the group that comes first; strongSwan's X25519 is for the stranger alone (scenes.py).
+    Row("cookie, our group is another", "ike=aes_gcm256-sha2_256;x25519+dh20", "ike=aes_gcm256-sha2_256;dh20",
+        ike="aes256gcm16-prfsha256-ecp384,aes256gcm16-prfsha256-x25519", setup="ddos-mode=busy",
+        charon="cookie_threshold = 1", scene="cookie and group", roles=("us",)),
+    Row("cookie, their group is another", "ike=aes_gcm256-sha2_256;dh20", "ike=aes_gcm256-sha2_256;dh19+dh20",
+        ike="aes256gcm16-prfsha256-ecp256-ecp384", setup="ddos-mode=busy", scene="cookie and group", roles=("them",)),
     Row("fragments where the path drops more", auth="rsa3072", scene="narrow path"),
     Row("no fragmentation", "fragmentation=no", "fragmentation=no", conn={"fragmentation": "no"}, auth="rsa3072",
         scene="whole messages"),
