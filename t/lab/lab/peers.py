@@ -195,6 +195,7 @@ class Peers:
 
     def nss_import(self, pki):
         """A host's PKCS#12 file into libreswan's database, and its CA believed, as `ipsec import` does."""
+        # Not by itself: it hands no passphrase on, and its pk12util asks only at a controlling terminal.
         base = "/var/lib/ipsec/nss"
         self.call(shutil.copytree, "/usr/lib/oe-lab/nss", base, dirs_exist_ok=True)
         for words in (["pk12util", "-i", pki.path(f"{self.name}.p12"), "-W", PASSPHRASE, "-K", ""],
