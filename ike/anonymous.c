@@ -170,7 +170,8 @@ size_t ike_anonymous_children(const struct ike_sa *sa)
 
 /* --- the bounds ----------------------------------------------------------------------------- */
 
-void ike_sa_evict(struct ike_sa *sa)
+/* One DELETE, and nobody waits for its answer: who does not answer holds nothing. */
+static void end(struct ike_sa *sa)
 {
 	if (sa->state == IKE_SA_ESTABLISHED)
 		ike_sa_delete_now(sa, IKE_REASON_LIMIT);
@@ -238,6 +239,6 @@ void ike_anonymous_admit(struct ike_sa *fresh)
 			victim = choose_of_all(ike, fresh);
 		if (!victim)
 			return;
-		ike_sa_evict(victim);
+		end(victim);
 	}
 }

@@ -24,7 +24,5 @@ void ike_contact_admit(struct ike_sa *fresh);
 
 /* Whatever it carries the other one carries too. */
 bool ike_sa_is_covered(const struct ike_sa *sa, const struct ike_sa *by);
-/* One DELETE, and nobody waits for its answer: who does not answer holds nothing. */
-void ike_sa_evict(struct ike_sa *sa);
 
 #endif

@@ -96,12 +96,13 @@ void ike_contact_admit(struct ike_sa *fresh)
 	unsigned count = 0;
 
 	for (sa = peer ? peer->sas : NULL; sa; sa = sa->peer_next) {
-		if (sa == fresh || !sa->children || !ike_sa_is_covered(sa, fresh))
+		if (sa == fresh || sa->state != IKE_SA_ESTABLISHED || !sa->children ||
+			!ike_sa_is_covered(sa, fresh))
 			continue;
 		if (!oldest)
 			oldest = sa;
 		count++;
 	}
 	if (count >= IKE_FLOW_SAS_MAX)
-		ike_sa_evict(oldest);
+		ike_sa_delete(oldest, IKE_REASON_LIMIT);
 }

@@ -153,6 +153,31 @@ static void test_one_flow(void)
 	world_clear(&world);
 }
 
+static uint32_t last_request;
+
+static bool answer_no_probe(struct world *w, struct packet *packet)
+{
+	(void)w;
+	if (packet->exchange != IKE_EXCHANGE_INFORMATIONAL)
+		return true;
+	if (packet->from == 1 && !packet->answer && packet->id > last_request)
+		last_request = packet->id;
+	return packet->from == 1;
+}
+
+/* A window of one (2.3): the one that goes has been asked whether it is alive, and has not answered. */
+static void test_one_flow_unanswered(void)
+{
+	world_init(&world, 6, IKE_AUTH_PSK);
+	last_request = 0;
+	world.filter = answer_no_probe;
+	for (unsigned i = 0; i < 4; i++)
+		negotiate(false);
+	ok(B->ups == 4 && B->child_count == 3, "four SAs in as many seconds: the first one's pair is gone");
+	is_int((int)last_request, 0, "and its DELETE waits for the answer to what was asked before");
+	world_clear(&world);
+}
+
 /* By us, a moment ago: the peer had begun it all the same, and crosses nothing. */
 static void test_replaced(void)
 {
@@ -173,6 +198,7 @@ int main(void)
 	test_anonymous();
 	test_rekeyed();
 	test_one_flow();
+	test_one_flow_unanswered();
 	test_replaced();
 	return tap_done();
 }
