@@ -28,7 +28,11 @@ uint64_t ike_live_due(const struct ike_sa *sa)
 {
 	uint64_t silence_us = sa->heard_us + delay_us(sa), look_us = sa->looked_us + delay_us(sa) / 2;
 
-	if (sa->state != IKE_SA_ESTABLISHED || sa->request.message.data || !delay_us(sa))
+	if (sa->state != IKE_SA_ESTABLISHED || sa->request.message.data)
+		return IKE_NEVER;
+	if (sa->suspected)
+		return sa->heard_us + DOUBT_US;
+	if (!delay_us(sa))
 		return IKE_NEVER;
 	if (!sa->ike->ops.traffic)
 		return silence_us;
@@ -81,8 +85,19 @@ bool ike_live_look(struct ike_sa *sa)
 	return moved.in_packets;
 }
 
+static void ask_in_doubt(struct ike_sa *sa)
+{
+	sa->suspected = false;
+	ike_wishes_abandon(sa);
+	ike_send_probe(sa);
+}
+
 void ike_live_tick(struct ike_sa *sa)
 {
+	if (sa->suspected) {
+		ask_in_doubt(sa);
+		return;
+	}
 	if (sa->ike->ops.traffic) {
 		ike_live_look(sa);
 		if (!sa->unanswered || sa->ike->now_us - sa->heard_us < delay_us(sa)) {
@@ -93,13 +108,16 @@ void ike_live_tick(struct ike_sa *sa)
 	ike_send_probe(sa);
 }
 
-/* While a request is in flight, that asks; and who has just been heard is not asked again for every forgery. */
+/* While a request is in flight, that asks; and who has just been heard is not asked at once for every forgery. */
 void ike_live_doubt(struct ike_sa *sa)
 {
 	if (sa->state == IKE_SA_AUTH_SENT)
 		ike_soft_failure(sa, IKE_REASON_PEER_ERROR); /* N5 */
-	else if (sa->ike->now_us - sa->heard_us >= DOUBT_US) {
-		ike_wishes_abandon(sa);
-		ike_send_probe(sa);
-	}
+	if (sa->state != IKE_SA_ESTABLISHED)
+		return;
+	if (sa->ike->now_us - sa->heard_us >= DOUBT_US)
+		ask_in_doubt(sa);
+	else
+		sa->suspected = true;
+	ike_sa_schedule(sa);
 }

@@ -206,6 +206,7 @@ struct ike_sa {
 	bool single : 1;	/* the peer wants no further CHILD SA on it */
 	bool had_child : 1;	/* one was up */
 	bool came_to_us : 1;	/* the peer began it, or the first of those in whose place it is */
+	bool suspected : 1;	/* liveness.c: dead, by somebody's word; it is asked a second after it was last heard */
 	uint8_t repeats : 5;	 /* of the last answer */
 	bool asked : 1;		/* crossing.c: those that carry the same have been asked since it is to go */
 	bool doubted : 1;	/* it was asked so, and has not answered yet */

@@ -529,7 +529,7 @@ static void test_forged_doubt(void)
 	}
 	world_run_for(&world, 10000 * WORLD_MS);
 	ok(A->downs == 0 && world_agrees(&world), "a thousand forgeries in three seconds end nothing");
-	is_int((int)world_sent(&world, 0, IKE_EXCHANGE_INFORMATIONAL, false), 3, "the peer is asked once in a second");
+	is_int((int)world_sent(&world, 0, IKE_EXCHANGE_INFORMATIONAL, false), 4, "the peer is asked once in a second");
 	world_clear(&world);
 }
 
@@ -555,14 +555,28 @@ static void test_notice(void)
 	for (unsigned i = 0; i < 1000; i++)
 		world_inject(&world, 1, data, len, i * WORLD_MS);
 	world_run_for(&world, 5000 * WORLD_MS);
-	is_int((int)(world_sent(&world, 0, IKE_EXCHANGE_INFORMATIONAL, false) - asked), 1,
-		"a thousand forgeries in a second make it ask once");
+	is_int((int)(world_sent(&world, 0, IKE_EXCHANGE_INFORMATIONAL, false) - asked), 2,
+		"a thousand forgeries in a second make it ask at once, and a second later");
 	ok(A->downs == 0 && world_agrees(&world), "and end nothing");
 	asked = world_sent(&world, 0, IKE_EXCHANGE_INFORMATIONAL, false);
 	B->silent = true;
 	world_inject(&world, 1, data, len, 0);
 	world_run_for(&world, 6000 * WORLD_MS);
 	ok(id && A->downs == 1 && A->down_reason == IKE_REASON_DEAD_PEER, "one who does not answer is dead");
+	world_clear(&world);
+}
+
+/* Its kernel was emptied in the very second in which it was heard; nothing but the notice says so. */
+static void test_early_notice(void)
+{
+	uint64_t id = establish(34, IKE_AUTH_NULL);
+	uint8_t data[64];
+	size_t len = ike_notice_build(data, sizeof(data), A->children[0].child.pair.out.spi);
+
+	B->silent = true;
+	world_inject(&world, 1, data, len, 0);
+	world_run_for(&world, 1000 * WORLD_MS + A->conns[0].retransmit_timeout_ms * WORLD_MS);
+	ok(id && A->downs == 1 && A->down_reason == IKE_REASON_DEAD_PEER, "who was just heard is asked a second later");
 	world_clear(&world);
 }
 
@@ -669,6 +683,7 @@ int main(void)
 	test_unknown_spi_flood();
 	test_forged_doubt();
 	test_notice();
+	test_early_notice();
 	test_junk();
 	test_childless(IKE_AUTH_NULL, "NULL");
 	test_childless(IKE_AUTH_PSK, "PSK");
