@@ -53,6 +53,7 @@ struct tunnel {
 	struct ike_traffic carried;
 	uint64_t ike_spi;	  /* our own, of its IKE SA */
 	uint64_t idle_packets, idle_since_us; /* daemon/idle.c: at the last look that found use */
+	uint64_t idle_from_us;		      /* the same by the world's clock, in which nobody sleeps */
 	struct tunnel *prev, *next;	      /* of the flow, youngest first */
 	UT_hash_handle hh;		      /* by child id */
 	UT_hash_handle by_spi;		      /* by our SPI */

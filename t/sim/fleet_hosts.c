@@ -196,10 +196,16 @@ static void end_attempt(struct host *host, const struct ike_event *event)
 	}
 }
 
+static void note_use(const struct host *host, struct tunnel *tunnel)
+{
+	tunnel->idle_since_us = clock_of(host);
+	tunnel->idle_from_us = now_us;
+}
+
 /* K8, as daemon/idle.c: looked at four times in its timeout. */
 static void watch_use(struct host *host, struct tunnel *tunnel)
 {
-	tunnel->idle_since_us = clock_of(host);
+	note_use(host, tunnel);
 	add_event(EVENT_IDLE, host, IDLE_TIMEOUT / IDLE_LOOKS)->id = tunnel->child.id;
 }
 
@@ -213,7 +219,7 @@ static void look_for_use(struct host *host, uint64_t child)
 	packets = tunnel->carried.in_packets + tunnel->carried.out_packets;
 	if (packets != tunnel->idle_packets) {
 		tunnel->idle_packets = packets;
-		tunnel->idle_since_us = clock_of(host);
+		note_use(host, tunnel);
 	}
 	if (clock_of(host) - tunnel->idle_since_us < IDLE_TIMEOUT) {
 		add_event(EVENT_IDLE, host, IDLE_TIMEOUT / IDLE_LOOKS)->id = child;
