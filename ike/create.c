@@ -355,9 +355,11 @@ static bool read_child_request(
 	}
 	if (!ike_notify_find(inner, IKE_NOTIFY_REKEY_SA, &notify)) {
 		/* What replaces another is not one more. */
-		if (ike_sa_is_full(sa))
+		bool full = ike_sa_is_full(sa);
+
+		if (full)
 			refuse(sa, inner->header.id, IKE_NOTIFY_NO_ADDITIONAL_SAS, NULL, 0);
-		return !ike_sa_is_full(sa);
+		return !full;
 	}
 	if (notify.protocol == IKE_PROTOCOL_ESP && notify.spi_len == 4) {
 		struct reader r = reader_init(notify.spi, notify.spi_len);
